@@ -1,0 +1,121 @@
+"""The metric catalogue: every series that Cachewatch emits, with type, unit, labels and meaning.
+
+Emitter, rules and panels read names from here; the exporter refuses to emit what is not declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from policy.metrics_redis import REDIS_ROWS
+from policy.model import Policy
+from policy.units import parse_duration, seconds
+
+Kind = Literal["counter", "gauge", "histogram"]
+NODE_LABELS = ("fleet", "shard", "instance")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. `labels` are beside the node's own; `info` is the INFO field a node fact is read from."""
+
+    name: str
+    kind: Kind
+    unit: str
+    help: str
+    labels: tuple[str, ...] = ()
+    info: str = ""
+
+
+# The classes of `cache_health_checks_total{result}` that a PING over plain TCP can end in.
+HEALTH_RESULTS = ("success", "timeout", "refused", "reset", "auth", "loading", "protocol")
+
+NODE_UP = Metric("cache_node_up", "gauge", "", "Last health verdict of the node: 1 up, 0 down.")
+NODE_ROLE = Metric("cache_node_role", "gauge", "", "1 for the role that the node reports.", ("role",))
+HEALTH_CHECKS = Metric("cache_health_checks_total", "counter", "", "Health checks by how they ended.", ("result",))
+PROBE_DURATION = Metric(
+    "cache_probe_duration_seconds",
+    "histogram",
+    "seconds",
+    "Request to response as the prober saw it; a probe given up counts with the time it waited.",
+    ("op",),
+)
+PROBE_LAG = Metric(
+    "cache_probe_schedule_lag_seconds",
+    "gauge",
+    "seconds",
+    "How late the prober sent its probes, worst of the last 15 s: high means that this machine is tired, not Redis.",
+)
+HITS = Metric("cache_hits_total", "counter", "", "Keyspace hits less the exporter's own.")
+MISSES = Metric("cache_misses_total", "counter", "", "Keyspace misses less the exporter's own.")
+MEMORY_USED = Metric("cache_memory_used_bytes", "gauge", "bytes", "Memory that Redis uses for data and overhead.")
+MEMORY_LIMIT = Metric(
+    "cache_memory_limit_bytes",
+    "gauge",
+    "bytes",
+    "What the node may use: maxmemory, else the policy's limit, else the machine's memory.",
+    ("source",),
+)
+BREAKER_STATE = Metric("cache_breaker_state", "gauge", "", "1 for the state of the exporter's breaker.", ("state",))
+COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last collection got this part.", ("part",))
+COLLECT_DURATION = Metric(
+    "cache_collect_duration_seconds", "gauge", "seconds", "How long the last collection of this part took.", ("part",)
+)
+INSTANCE_INFO = Metric(
+    "redis_instance_info",
+    "gauge",
+    "",
+    "What the node says of itself, value 1.",
+    (
+        "maxmemory_policy",
+        "os",
+        "process_id",
+        "redis_build_id",
+        "redis_mode",
+        "redis_version",
+        "role",
+        "run_id",
+        "tcp_port",
+    ),
+)
+REDIS_UP = Metric("redis_up", "gauge", "", "1 when the last INFO was answered in time.")
+DB_KEYS = Metric("redis_db_keys", "gauge", "", "Keys in the database.", ("db",))
+DB_EXPIRING = Metric("redis_db_keys_expiring", "gauge", "", "Keys with an expiry in the database.", ("db",))
+DB_TTL = Metric("redis_db_avg_ttl_seconds", "gauge", "seconds", "Average time to live in the database.", ("db",))
+
+SLI: tuple[Metric, ...] = (
+    NODE_UP,
+    NODE_ROLE,
+    HEALTH_CHECKS,
+    PROBE_DURATION,
+    PROBE_LAG,
+    HITS,
+    MISSES,
+    MEMORY_USED,
+    MEMORY_LIMIT,
+    BREAKER_STATE,
+    COLLECT_SUCCESS,
+    COLLECT_DURATION,
+)
+NODE_FACTS: tuple[Metric, ...] = tuple(
+    Metric(name, kind, unit, f"Field {field} of INFO.", (), field) for field, name, kind, unit in REDIS_ROWS
+)
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric for metric in (*SLI, REDIS_UP, INSTANCE_INFO, DB_KEYS, DB_EXPIRING, DB_TTL, *NODE_FACTS)
+}
+
+# Around the thresholds: from what a local PING takes to where any client has given up.
+_AROUND = "50us 100us 200us 500us 1ms 2ms 5ms 10ms 20ms 50ms 100ms 200ms 500ms 1s 2s 5s 10s".split()
+
+
+def latency_bounds(policy: Policy) -> tuple[Decimal, ...]:
+    """Upper bounds in seconds of the probe's histogram, ascending: every latency threshold exactly, and enough around."""
+    thresholds = (bound for row in policy.thresholds.latency_rows().values() for bound in row.bounds)
+    return tuple(sorted({seconds(d) for d in (*thresholds, *map(parse_duration, _AROUND))}))
+
+
+def le(bound: Decimal) -> str:
+    """The text of a bucket's `le` label as Prometheus 3 normalizes it: `0.002`, `1.0`, `5e-05`; another would match nothing."""
+    return repr(float(bound))

@@ -1,0 +1,89 @@
+"""The policy: one typed, frozen record from which everything else follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from policy.base import Fault, Model, refuse
+from policy.fleet import Fleet
+from policy.operations import Breaker, Collect, Health, Probe, Timeouts
+from policy.slos import Slo
+from policy.stack import Notify, Rules, Stack
+from policy.thresholds import Thresholds
+from policy.units import duration_text, seconds
+
+
+def _default_slos() -> tuple[Any, ...]:
+    return ({"name": "availability", "objective": "99.99%"},)
+
+
+def _health_faults(health: Health, collect: Collect | None) -> Iterator[Fault]:
+    if collect is not None and health.window < 2 * collect.interval:
+        need = duration_text(2 * collect.interval)
+        yield "window", f"must be at least {need}, two collections, or the hit rate is never known"
+
+
+def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
+    if collect is not None:
+        slowest = max(collect.interval, rules.liveness_interval)
+        if rules.rate_window < 4 * slowest:
+            yield "rate_window", f"must be at least {duration_text(4 * slowest)}, four samples, or rates have holes"
+
+
+def _duplicates(slos: tuple[Slo, ...]) -> Iterator[Fault]:
+    seen: set[tuple[str, object]] = set()
+    for index, slo in enumerate(slos):
+        if (slo.name, slo.window) in seen:
+            yield str(index), f"a second {slo.name} objective over {duration_text(slo.window)}"
+        seen.add((slo.name, slo.window))
+
+
+class Policy(Model):
+    """The whole policy. Every key has a default; the defaults are the seed's tables."""
+
+    fleet: Fleet = Field(default_factory=Fleet)
+    collect: Collect = Collect()
+    probe: Probe = Probe()
+    health: Health = Health()
+    thresholds: Thresholds = Field(default_factory=lambda: Thresholds.model_validate({}))
+    slos: tuple[Slo, ...] = Field(default_factory=_default_slos)
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
+    breaker: Breaker = Breaker()
+    rules: Rules = Rules()
+    notify: Notify = Field(default_factory=lambda: Notify.model_validate({}))
+    stack: Stack = Stack()
+
+    # Checks between sections stand on the later of the two: they speak even when a third section is wrong.
+    @field_validator("health")
+    @classmethod
+    def _window_holds_collections(cls, health: Health, info: ValidationInfo) -> Health:
+        refuse(_health_faults(health, info.data.get("collect")))
+        return health
+
+    @field_validator("slos")
+    @classmethod
+    def _distinct_slos(cls, slos: tuple[Slo, ...]) -> tuple[Slo, ...]:
+        refuse(_duplicates(slos))
+        return slos
+
+    @field_validator("rules")
+    @classmethod
+    def _rate_window_holds_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
+        refuse(_rules_faults(rules, info.data.get("collect")))
+        return rules
+
+    def page_bound_seconds(self) -> dict[str, float]:
+        """Worst time from a fault to the page, `killed` and `hung`, in seconds: the arithmetic, not a measurement.
+
+        A dead node fails `failures` checks, a hung one each after its timeout; then comes a scrape interval, an
+        evaluation interval, and group_wait, or group_interval for a node that died before within the last minute.
+        """
+        probe, rules = self.probe, self.rules
+        verdict = self.health.failures * probe.interval
+        page = self.notify.page
+        chain = rules.liveness_interval + rules.liveness_evaluation + max(page.group_wait, page.group_interval)
+        killed = seconds(verdict + chain)
+        return {"killed": float(killed), "hung": float(killed + seconds(probe.timeout))}

@@ -1,0 +1,101 @@
+"""How nodes are asked, judged and given up on: collection, probe, health, timeouts and retries, breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from policy.base import Fault, Model, merge
+from policy.units import Duration, Ratio, duration_text, parse_duration, parse_ratio
+
+
+class Collect(Model):
+    """INFO of every node, each `interval` ("health checks every 10 seconds" in the seed).
+
+    Facts older than three intervals are withdrawn.
+    """
+
+    interval: Duration = parse_duration("10s")
+    timeout: Duration = parse_duration("1s")
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.interval < parse_duration("100ms"):
+            yield "interval", "must be at least 100ms: INFO costs the node more than a PING"
+        if not self.timeout or self.timeout >= self.interval:
+            yield "timeout", f"must be more than zero and shorter than interval ({duration_text(self.interval)})"
+
+
+class Probe(Model):
+    """A PING to every node each `interval`, whatever is outstanding; given up after `timeout`."""
+
+    interval: Duration = parse_duration("500ms")
+    timeout: Duration = parse_duration("1s")
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.interval < parse_duration("50ms"):
+            yield "interval", "must be at least 50ms: the probe must not be a load of its own"
+        if not parse_duration("10ms") <= self.timeout <= parse_duration("10s"):
+            yield "timeout", "must be between 10ms and 10s"
+
+
+class Health(Model):
+    """When a node counts as down, and what the health indicator may believe.
+
+    A node is down when `failures` health checks in a row failed ("100 % failure" of the seed), up again after
+    `recoveries` good ones. The hit rate over `window` decides nothing before `min_requests`.
+    """
+
+    failures: int = Field(default=3, ge=1, le=100, strict=True)
+    recoveries: int = Field(default=2, ge=1, le=100, strict=True)
+    window: Duration = parse_duration("5m")
+    min_requests: int = Field(default=100, ge=1, strict=True)
+
+
+class Retry(Model):
+    """One row of the seed's table "Timeout and Retry Policies"."""
+
+    timeout: Duration
+    retries: int = Field(ge=0, le=10, strict=True)
+    backoff: Duration = parse_duration("0s")
+
+    def _faults(self) -> Iterator[Fault]:
+        if not self.timeout:
+            yield "timeout", "must be more than zero"
+
+
+# Section 1 of the seed, table "Timeout and Retry Policies".
+SEED_TIMEOUTS: dict[str, dict[str, Any]] = {
+    "get": {"timeout": "10ms", "retries": 1},
+    "set": {"timeout": "10ms", "retries": 1},
+    "connection": {"timeout": "5s", "retries": 2, "backoff": "1s"},
+}
+
+
+class Timeouts(Model):
+    """`connection` binds the exporter; `get` and `set` bind the client of the cache (the demo's traffic)."""
+
+    get: Retry
+    set: Retry
+    connection: Retry
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_seed(cls, data: Any) -> Any:
+        return merge(SEED_TIMEOUTS, data)
+
+
+class Breaker(Model):
+    """Open at `failure_rate` over `window` once `min_calls` were made; one trial call after `half_open_after`."""
+
+    failure_rate: Ratio = parse_ratio("50%")
+    window: Duration = parse_duration("10s")
+    half_open_after: Duration = parse_duration("30s")
+    min_calls: int = Field(default=2, ge=1, strict=True)
+
+    def _faults(self) -> Iterator[Fault]:
+        if not self.failure_rate:
+            yield "failure_rate", "must be more than 0%"
+        if self.window < parse_duration("1s"):
+            yield "window", "must be at least 1s"
