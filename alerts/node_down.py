@@ -1,0 +1,158 @@
+"""CacheNodeDown: the alert of the liveness group, in three variants that leave no way to die unseen. Pure.
+
+1. the node's health verdict is down: at once, the verdict has counted the failures already;
+2. the exporter answers and has no verdict for a node that it should have;
+3. the exporter itself is gone: one page for the fleet, since nobody is watched.
+
+The label `cause` keeps the variants apart. With equal labels they would be one alert to Alertmanager, and the
+"resolved" of one, which Prometheus repeats for a quarter of an hour, would end the other while it fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from alerts import links, texts
+from alerts.model import Alert
+from alerts.promql import duration, selector, template_text
+from policy import metrics
+from policy.alerts import BY_NAME
+from policy.fleet import Node
+from policy.model import Policy
+
+SPEC = BY_NAME["CacheNodeDown"]
+SLI_JOB = "cachewatch-sli"
+NO_ANSWER, VANISHED, UNWATCHED = "no_answer", "vanished", "unwatched"
+
+
+def alerts(policy: Policy) -> tuple[Alert, ...]:
+    """Every variant, for every node or shard that the policy expects."""
+    return (_verdict(policy), *_vanished(policy), _unwatched(policy))
+
+
+def exporter_up(policy: Policy) -> str:
+    """Prometheus' own verdict on its scrape of the exporter, told from another fleet's by the address."""
+    return selector("up", job=SLI_JOB, instance=policy.stack.exporter)
+
+
+def verdict_memory(policy: Policy) -> timedelta:
+    """How long the last verdict on a node holds when the exporter dies: until that has a page of its own."""
+    rules = policy.rules
+    return rules.exporter_grace + 2 * (rules.liveness_interval + rules.liveness_evaluation)
+
+
+def _verdict(policy: Policy) -> Alert:
+    # `last_over_time`, for the newest verdict decides as soon as it is there, and a node that is down is not reported
+    # as resolved in the moment in which the exporter dies or restarts.
+    verdicts = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
+    newest = f"last_over_time({verdicts}[{duration(verdict_memory(policy))}])"
+    checks = policy.health.failures
+    failed = "The last health check" if checks == 1 else f"{checks} health checks in a row"
+    text = texts.Text(
+        f"Cache node {texts.NODE}{texts.OF_SHARD} is down",
+        f"{failed} of {texts.NODE} failed{_how(policy)}{_belongs()}. {_failover(policy)} "
+        f"First: redis-cli -u redis://{texts.NODE} PING, then the process and the machine.",
+    )
+    return _alert(policy, NO_ANSWER, f"max by (fleet, shard, instance) ({newest}) == 0", text, links.INSTANCE_LABEL)
+
+
+def _how(policy: Policy) -> str:
+    checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!="success"}}'
+    query = f"topk(1, rate({checks}[{duration(policy.rules.rate_window)}]) > 0)"
+    return texts.lookup(query, " ({{ .Labels.result }})", "fleet", "instance")
+
+
+def _belongs() -> str:
+    """The role is looked up in the past: a dead node reports none. The newest of the last hour counts."""
+    role = f"{metrics.NODE_ROLE.name}{{fleet=%[1]q,instance=%[2]q}}"
+    query = f"topk(1, timestamp({role}) or max_over_time(timestamp({role})[1h:1m]))"
+    seen = texts.lookup(query, ". It was last seen as {{ .Labels.role }}", "fleet", "instance")
+    return f"{texts.OF_SHARD.replace(' of shard', '. It belongs to shard')}{seen}"
+
+
+def _failover(policy: Policy) -> str:
+    if policy.fleet.sentinel is None:
+        return "No Sentinel stands in the policy, so nothing is failed over by itself."
+    return "If it was the primary, Sentinel promotes a replica: check that it did."
+
+
+def _vanished(policy: Policy) -> Iterator[Alert]:
+    """One rule per expected node: `absent` of several speaks only when all of them are gone."""
+    fleet = policy.fleet
+    yield from (_node_vanished(policy, node) for node in fleet.nodes)
+    if fleet.sentinel is None:
+        return
+    if fleet.sentinel.masters is not None:
+        yield from (_shard_vanished(policy, master) for master in fleet.sentinel.masters)
+    elif not fleet.nodes:
+        yield _shard_vanished(policy, "")
+
+
+def _node_vanished(policy: Policy, node: Node) -> Alert:
+    name, shard = template_text(node.instance), template_text(node.shard)
+    place = f" of shard {shard}" if shard else ""
+    text = texts.Text(
+        f"Cache node {name}{place} is not watched",
+        f"The exporter answers but has had no verdict on {name}{place} for {duration(policy.rules.exporter_grace)}: "
+        "whether the node lives is not known. First: the log of the exporter, and whether it runs with the policy that "
+        "these rules were built from.",
+    )
+    labels = {"shard": shard} if shard else {}
+    missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, instance=node.instance)
+    return _missing(policy, missing, text, {**labels, "instance": name}, links.encoded(node.instance))
+
+
+def _shard_vanished(policy: Policy, master: str) -> Alert:
+    """Speaks of a shard of Sentinel, or of the whole fleet. No node is known then: `instance` is the exporter's."""
+    shard, fleet = template_text(master), template_text(policy.fleet.name)
+    whom = f"shard {shard} of {fleet}" if shard else f"fleet {fleet}"
+    text = texts.Text(
+        f"No node of {whom} is watched",
+        f"The exporter answers but has had no verdict on any node of {whom} for "
+        f"{duration(policy.rules.exporter_grace)}: Sentinel names none, or cannot be reached. First: the log of the "
+        "exporter, then SENTINEL MASTERS on each Sentinel of the policy.",
+    )
+    labels = {"shard": shard} if shard else {}
+    missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, shard=master)
+    return _missing(policy, missing, text, {**labels, "instance": template_text(policy.stack.exporter)}, None)
+
+
+def _missing(policy: Policy, verdict: str, text: texts.Text, labels: dict[str, str], instance: str | None) -> Alert:
+    expr = f"absent({verdict}) and on () ({exporter_up(policy)} == 1)"
+    return _alert(policy, VANISHED, expr, text, instance, labels, policy.rules.exporter_grace)
+
+
+def _unwatched(policy: Policy) -> Alert:
+    # Down and absent in one expression: as two, the change from one to the other would start `for` anew.
+    fleet, exporter = template_text(policy.fleet.name), template_text(policy.stack.exporter)
+    text = texts.Text(
+        f"Nobody watches {fleet}: the exporter {exporter} is gone",
+        f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
+        f"node of {fleet} is watched: until it is back no other alert of this fleet fires, and one that ends has not "
+        "been mended for that. First: start the exporter (cachewatch serve) and read its log.",
+    )
+    expr = f"absent({exporter_up(policy)} == 1)"
+    return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)
+
+
+def _alert(
+    policy: Policy,
+    cause: str,
+    expr: str,
+    text: texts.Text,
+    instance: str | None,
+    labels: dict[str, str] | None = None,
+    hold: timedelta | None = None,
+) -> Alert:
+    """`labels` are those that the expression does not bring; `instance` is that of the dashboard's link."""
+    own = {} if labels is None else {"fleet": template_text(policy.fleet.name), **labels}
+    annotations = {
+        "summary": text.summary,
+        "description": text.description,
+        "runbook_url": links.runbook_url(policy, SPEC.name),
+        "dashboard_url": links.dashboard_url(policy, expr, instance),
+    }
+    return Alert(
+        SPEC.name, expr, {"severity": SPEC.severity, "action": SPEC.action, "cause": cause, **own}, annotations, hold
+    )

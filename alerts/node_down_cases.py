@@ -1,0 +1,166 @@
+"""Test cases of CacheNodeDown: the verdict, the node that vanishes, the exporter that dies or restarts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from alerts import node_down
+from alerts.node_down import NO_ANSWER, SPEC, UNWATCHED, VANISHED
+from alerts.promql import milliseconds, selector
+from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from policy import metrics
+from policy.model import Policy
+
+# Stand for nodes that only Sentinel knows; the network is the one set aside for documentation.
+_SOME_NODE = "192.0.2.{}:6379"
+_WATCH = Watch(SPEC.name)
+_WELL = 3  # samples at the start in which all is well
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A fleet under watch. Milliseconds: between evaluations, between samples, the grace of a missing verdict.
+
+    `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
+    there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone.
+    """
+
+    step: int
+    sample: int
+    grace: int
+    nodes: tuple[Labels, ...]
+    missing: tuple[Labels, ...]
+    exporter: str
+    unwatched: Labels
+
+    def seen(self, sample: int) -> int:
+        """The first evaluation that sees a sample, counted from 0."""
+        return up_to(self.step, sample * self.sample)
+
+    def last(self, sample: int) -> int:
+        """The last evaluation before a sample."""
+        return (sample * self.sample - 1) // self.step * self.step
+
+    def waited(self, since: int) -> int:
+        """The evaluation at which the grace is over that began at evaluation `since`."""
+        return since + up_to(self.step, self.grace)
+
+    def until(self, time: int) -> int:
+        """So many samples last past a time."""
+        return time // self.sample + 2
+
+    def case(self, promise: str, exporter: str, nodes: Mapping[int, str], expects: tuple[Expect, ...]) -> Case:
+        """A case from the samples of the exporter's `up` (none: it was never there) and of nodes' verdicts."""
+        verdicts = {selector(metrics.NODE_UP.name, **self.nodes[index]): text for index, text in nodes.items()}
+        up = {self.exporter: exporter} if exporter else {}
+        return Case(f"{SPEC.name}: {promise}", self.sample, {**up, **verdicts}, expects)
+
+    def every(self, samples: str) -> dict[int, str]:
+        """The same samples for every node."""
+        return dict.fromkeys(range(len(self.nodes)), samples)
+
+    def down(self, index: int) -> Labels:
+        """The alert when a node's verdict is down."""
+        return _alert(NO_ANSWER, self.nodes[index])
+
+
+def cases(policy: Policy) -> Iterator[Case]:
+    """All cases of CacheNodeDown."""
+    scene = _scene(policy)
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, _vanished, _exporter, _restart, _both)
+    for part in found:
+        yield from part(scene)
+
+
+def _verdict(scene: Scene) -> Iterator[Case]:
+    bad = scene.seen(_WELL)
+    count = scene.until(bad + 2 * scene.step)
+    fine = scene.every(gauge(1, count))
+    dies = {**fine, 0: f"{gauge(1, _WELL)} {gauge(0, count)}"}
+    expects = _WATCH.first(bad, scene.step, scene.down(0))
+    yield scene.case("one node down, one page at the next evaluation", gauge(1, count), dies, expects)
+    heals = {**fine, 0: f"{gauge(0, _WELL)} {gauge(1, count)}"}
+    expects = (_WATCH.firing(scene.last(_WELL), scene.down(0)), _WATCH.firing(bad))
+    yield scene.case("resolves with the next good verdict", gauge(1, count), heals, expects)
+    yield scene.case("silent while all is well", gauge(1, count), fine, (_WATCH.silent_until(bad + scene.step),))
+
+
+def _vanished(scene: Scene) -> Iterator[Case]:
+    pages = scene.waited(0)
+    count = scene.until(pages)
+    expects = _WATCH.first(pages, scene.step, *scene.missing)
+    yield scene.case("every node without a verdict, after the grace", gauge(1, count), {}, expects)
+    if len(scene.nodes) > 1:
+        others = {index: text for index, text in scene.every(gauge(1, count)).items() if index}
+        expects = _WATCH.first(pages, scene.step, scene.missing[0])
+        yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects)
+
+
+def _exporter(scene: Scene) -> Iterator[Case]:
+    pages = scene.waited(scene.seen(_WELL))
+    count = scene.until(pages)
+    up, nodes = f"{gauge(1, _WELL)} {gauge(0, count)}", f"{gauge(1, _WELL)} {gone(count)}"
+    expects = _WATCH.first(pages, scene.step, scene.unwatched)
+    yield scene.case("the exporter is gone, one page and not one per node", up, scene.every(nodes), expects)
+    expects = _WATCH.first(scene.waited(0), scene.step, scene.unwatched)
+    yield scene.case("the exporter was never there", "", {}, expects)
+
+
+def _restart(scene: Scene) -> Iterator[Case]:
+    """One scrape without the exporter, one more without verdicts. A grace shorter than that forgives no restart."""
+    if scene.grace < scene.sample:
+        return
+    end = scene.waited(scene.seen(_WELL + 2)) + scene.step
+    count = scene.until(end)
+    up = f"{gauge(1, _WELL)} {gauge(0, 1)} {gauge(1, count)}"
+    nodes = scene.every(f"{gauge(1, _WELL)} {gone(2)} {gauge(1, count)}")
+    yield scene.case("silent when the exporter restarts", up, nodes, (_WATCH.silent_until(end),))
+
+
+def _both(scene: Scene) -> Iterator[Case]:
+    """A page must not end because the exporter died under it."""
+    pages = scene.waited(scene.seen(_WELL))
+    count = scene.until(pages)
+    up = f"{gauge(1, _WELL)} {gauge(0, count)}"
+    nodes = {
+        **scene.every(f"{gauge(1, _WELL)} {gone(count)}"),
+        0: f"{gauge(0, _WELL)} {gone(count)}",
+    }
+    expects = (
+        _WATCH.firing(pages - scene.step, scene.down(0)),
+        _WATCH.firing(pages, scene.down(0), scene.unwatched),
+    )
+    yield scene.case("a node stays down until the exporter's own page", up, nodes, expects)
+
+
+def _scene(policy: Policy) -> Scene:
+    rules, exporter = policy.rules, policy.stack.exporter
+    subjects = tuple(_subjects(policy))
+    return Scene(
+        milliseconds(rules.liveness_evaluation),
+        milliseconds(rules.liveness_interval),
+        milliseconds(rules.exporter_grace),
+        tuple(node for node, _ in subjects),
+        tuple(missing for _, missing in subjects),
+        node_down.exporter_up(policy),
+        _alert(UNWATCHED, {"fleet": policy.fleet.name, "instance": exporter}),
+    )
+
+
+def _subjects(policy: Policy) -> Iterator[tuple[Labels, Labels]]:
+    """What the policy expects: labels of a node, and of the alert when it is missing."""
+    fleet = policy.fleet
+    for node in fleet.nodes:
+        labels = {"fleet": fleet.name, "shard": node.shard, "instance": node.instance}
+        yield labels, _alert(VANISHED, labels)
+    if fleet.sentinel is None or (fleet.nodes and fleet.sentinel.masters is None):
+        return
+    for index, shard in enumerate(fleet.sentinel.masters or ("",), start=1):
+        shared = {"fleet": fleet.name, "shard": shard}
+        missing = _alert(VANISHED, {**shared, "instance": policy.stack.exporter})
+        yield {**shared, "instance": _SOME_NODE.format(index)}, missing
+
+
+def _alert(cause: str, labels: Labels) -> Labels:
+    return {"severity": SPEC.severity, "action": SPEC.action, "cause": cause, **labels}

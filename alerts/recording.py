@@ -1,0 +1,72 @@
+"""Recording rules: good and total events summed, divided once. Names are `level:metric:operation`.
+
+A ratio's divisor is guarded with `> 0`: without events there is no ratio, where 0/0 would be NaN. Every expression
+names the fleet, so that the rules of two fleets can be loaded by one Prometheus.
+"""
+
+from __future__ import annotations
+
+from alerts.model import Record
+from alerts.promql import duration, one_of, selector
+from policy import metrics
+from policy.metrics import le
+from policy.model import Policy
+from policy.units import seconds
+
+LEVELS = {"fleet": "fleet", "shard": "fleet, shard", "instance": "fleet, shard, instance"}
+FLEET_HIT_RATIO = "fleet:cache_hit_ratio:rate"
+INSTANCE_HIT_RATIO = "instance:cache_hit_ratio:rate"
+PROBES = "instance:cache_probes:rate"
+PROBES_WITHIN = "instance:cache_probes_within:rate"
+PROBES_WITHIN_RATIO = "instance:cache_probes_within_ratio:rate"
+MEMORY_RATIO = "instance:cache_memory_used:ratio"
+PROBE_OP = "ping"
+
+
+def hit_rate(policy: Policy) -> tuple[Record, ...]:
+    """Hits and requests per second and their ratio, 0..1, of the fleet, each shard and each node."""
+    return tuple(record for level in LEVELS for record in _hit_rate_of(policy, level))
+
+
+def _hit_rate_of(policy: Policy, level: str) -> tuple[Record, ...]:
+    name, by = policy.fleet.name, LEVELS[level]
+    hits, misses = (
+        f"sum by ({by}) (rate({selector(metric.name, fleet=name)}[{duration(policy.rules.rate_window)}]))"
+        for metric in (metrics.HITS, metrics.MISSES)
+    )
+    good, total = (selector(f"{level}:cache_{what}:rate", fleet=name) for what in ("hits", "requests"))
+    return (
+        Record(f"{level}:cache_hits:rate", hits),
+        Record(f"{level}:cache_requests:rate", f"{good} + {misses}"),
+        Record(f"{level}:cache_hit_ratio:rate", f"{good} / ({total} > 0)"),
+    )
+
+
+def latency(policy: Policy) -> tuple[Record, ...]:
+    """Probes per second of each node, and the share, 0..1, answered within each latency bound of the policy (`le`).
+
+    The bounds are exact bucket bounds: `histogram_quantile` would guess between two of them.
+    """
+    window, fleet = duration(policy.rules.rate_window), policy.fleet.name
+    rows = policy.thresholds.latency_rows().values()
+    bounds = [le(bound) for bound in sorted({seconds(bound) for row in rows for bound in row.bounds})]
+    all_probes = selector(f"{metrics.PROBE_DURATION.name}_count", fleet=fleet, op=PROBE_OP)
+    buckets = selector(f"{metrics.PROBE_DURATION.name}_bucket", fleet=fleet, op=PROBE_OP)
+    some_buckets = f"{buckets.removesuffix('}')},le=~{one_of(bounds)}}}"
+    by = LEVELS["instance"]
+    within, probes = selector(PROBES_WITHIN, fleet=fleet), selector(PROBES, fleet=fleet)
+    return (
+        Record(PROBES, f"sum by ({by}) (rate({all_probes}[{window}]))"),
+        Record(PROBES_WITHIN, f"sum by ({by}, le) (rate({some_buckets}[{window}]))"),
+        Record(PROBES_WITHIN_RATIO, f"{within} / ignoring (le) group_left () ({probes} > 0)"),
+    )
+
+
+def memory(policy: Policy) -> tuple[Record, ...]:
+    """Share of its limit, 0..1, that each node uses; where the limit comes from (`source`) does not matter here."""
+    by, fleet = LEVELS["instance"], policy.fleet.name
+    used, limit = (
+        f"max by ({by}) ({selector(metric.name, fleet=fleet)})"
+        for metric in (metrics.MEMORY_USED, metrics.MEMORY_LIMIT)
+    )
+    return (Record(MEMORY_RATIO, f"{used} / ({limit} > 0)"),)

@@ -1,0 +1,105 @@
+"""Unit tests of rules as `promtool test rules` reads them: made-up series, and what must be so at which time. Pure.
+
+Times are milliseconds from the start of a test. What fires is read from the series `ALERTS`, with exactly its labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.promql import selector, span
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """At `at` the expression gives exactly these series, each with the value 1; none: it gives nothing."""
+
+    at: int
+    expr: str
+    series: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """As the test file has it."""
+        samples = [{"labels": series, "value": 1} for series in self.series]
+        return {"expr": self.expr, "eval_time": span(self.at), "exp_samples": samples}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One promise about the rules. `series` are written as promtool writes them, a value each `sample`."""
+
+    name: str
+    sample: int
+    series: Mapping[str, str]
+    expects: tuple[Expect, ...]
+
+    def data(self) -> dict[str, Any]:
+        """As the test file has it."""
+        return {
+            "name": self.name,
+            "interval": span(self.sample),
+            "input_series": [{"series": series, "values": values} for series, values in self.series.items()],
+            "promql_expr_test": [expect.data() for expect in self.expects],
+        }
+
+
+def suite(stem: str, evaluation: int, cases: Iterable[Case]) -> dict[str, Any]:
+    """A test file for `rules/STEM.yml`; `evaluation` is the time between two evaluations."""
+    return {
+        "rule_files": [f"../rules/{stem}.yml"],
+        "evaluation_interval": span(evaluation),
+        "tests": [case.data() for case in cases],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a case sees of an alert: everything that fires under its name."""
+
+    name: str
+
+    @property
+    def expr(self) -> str:
+        """The series of all that fires, whatever its other labels."""
+        return selector("ALERTS", alertname=self.name, alertstate="firing")
+
+    def firing(self, at: int, *alerts: Labels) -> Expect:
+        """Now exactly these alerts fire, given by their labels; none given: silence now."""
+        return Expect(at, self.expr, tuple(selector("ALERTS", **{**alert, **self._own}) for alert in alerts))
+
+    def silent_until(self, at: int) -> Expect:
+        """Nothing has fired from the start until now."""
+        return Expect(at, f"count_over_time({self.expr}[{span(at + 1)}])")
+
+    def first(self, at: int, step: int, *alerts: Labels) -> tuple[Expect, ...]:
+        """They fire now and not one evaluation before (there is none before the start)."""
+        before = (self.silent_until(at - step),) if at >= step else ()
+        return (*before, self.firing(at, *alerts))
+
+    @property
+    def _own(self) -> dict[str, str]:
+        return {"alertname": self.name, "alertstate": "firing"}
+
+
+def up_to(step: int, value: int) -> int:
+    """The first multiple of `step` that is not below `value`."""
+    return -(-value // step) * step
+
+
+def gauge(value: int, count: int) -> str:
+    """`count` samples of the same value."""
+    return f"{value}+0x{count - 1}"
+
+
+def counter(step: int, count: int, start: int = 0) -> str:
+    """`count` samples that grow by `step` from `start`."""
+    return f"{start}+{step}x{count - 1}"
+
+
+def gone(count: int) -> str:
+    """The series ends, as when its target is no longer scraped, and stays away for `count` samples."""
+    return "stale" if count == 1 else f"stale _x{count - 1}"

@@ -1,0 +1,148 @@
+"""Rule tests that follow from the policy: with them `promtool test rules` proves each threshold and duration. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from alerts import node_down_cases, ratio_cases, recording
+from alerts.promql import milliseconds, selector
+from alerts.ratio_cases import Ratio
+from alerts.rule_cases import Case, Watch, gauge, suite, up_to
+from policy import metrics
+from policy.alerts import BY_NAME, AlertSpec
+from policy.metrics import latency_bounds, le
+from policy.model import Policy
+from policy.thresholds import Thresholds
+from policy.units import plain, seconds
+
+# promtool walks through a test evaluation by evaluation; a `for` of a month is walked in this many steps.
+_MAX_EVALUATIONS = 400
+# A node that stands for all of them where none is known before Sentinel has been asked.
+SOME_NODE = "192.0.2.1:6379"
+
+
+def suites(policy: Policy) -> dict[str, dict[str, Any]]:
+    """Test files by the stem of the rule file that they test."""
+    ratios = {"hit_rate": _hit_rate(policy), "latency": _latency(policy), "memory": _memory(policy)}
+    evaluation = milliseconds(policy.rules.liveness_evaluation)
+    return {
+        "node_down": suite("node_down", evaluation, node_down_cases.cases(policy)),
+        **{stem: _ratio_suite(policy, stem, found) for stem, found in ratios.items()},
+    }
+
+
+def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[str, Any]:
+    interval = milliseconds(policy.rules.interval)
+    longest = max(milliseconds(ratio.hold) for ratio in ratios)
+    step = interval * max(1, -(-longest // (interval * _MAX_EVALUATIONS)))
+    cases = [case for ratio in ratios for case in ratio_cases.cases(policy, ratio, step)]
+    if stem == "latency":
+        cases += [_down_is_not_slow(policy, ratio, step) for ratio in ratios]
+    return suite(stem, step, cases)
+
+
+def _hit_rate(policy: Policy) -> tuple[Ratio, ...]:
+    row = policy.thresholds.hit_rate
+    rows = (("CacheLowHitRate", row.warning), ("CacheVeryLowHitRate", row.critical))
+    return tuple(_hit_rate_of(policy, BY_NAME[name], level.below, level.for_) for name, level in rows)
+
+
+def _hit_rate_of(policy: Policy, spec: AlertSpec, below: Decimal, hold: timedelta) -> Ratio:
+    total = _total(below)
+    over, under = _below(below, total)
+    record = selector(recording.FLEET_HIT_RATIO, fleet=policy.fleet.name)
+
+    def series(hits: int) -> dict[str, int]:
+        node = _node(policy)
+        names = (selector(metric.name, **node) for metric in (metrics.HITS, metrics.MISSES))
+        return dict(zip(names, (hits, total - hits), strict=True))
+
+    labels = _labels(spec, {"fleet": policy.fleet.name})
+    return Ratio(spec.name, labels, hold, over, under, record, f"{record} < {plain(below)}", series)
+
+
+def _latency(policy: Policy) -> tuple[Ratio, ...]:
+    row = policy.thresholds.latency_p95
+    rows = (("CacheHighLatency", row.warning), ("CacheVeryHighLatency", row.critical))
+    return tuple(_latency_of(policy, BY_NAME[name], level.above, level.for_) for name, level in rows)
+
+
+def _latency_of(policy: Policy, spec: AlertSpec, above: timedelta, hold: timedelta) -> Ratio:
+    share, limit = Thresholds.PERCENTILES["latency_p95"], seconds(above)
+    total = _total(share)
+    over, under = _below(share, total)
+    record = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=le(limit))
+
+    def series(within: int) -> dict[str, int]:
+        name = metrics.PROBE_DURATION.name
+        labels = {**_node(policy), "op": recording.PROBE_OP}
+        counts = {le(b): 0 if b < limit else within if b == limit else total for b in latency_bounds(policy)}
+        buckets = {selector(f"{name}_bucket", **labels, le=bound): n for bound, n in {**counts, "+Inf": total}.items()}
+        return {**buckets, selector(f"{name}_count", **labels): total}
+
+    return Ratio(
+        spec.name, _labels(spec, _node(policy)), hold, over, under, record, f"{record} < {plain(share)}", series
+    )
+
+
+def _down_is_not_slow(policy: Policy, ratio: Ratio, step: int) -> Case:
+    """All probes of a dead node are slow, and the window remembers it when the node is back; CacheNodeDown spoke."""
+    when = ratio_cases.times(policy, ratio, step)
+    bad = (when.fires + when.step) // when.sample + 1
+    end = up_to(step, bad * when.sample + when.fires + when.window)
+    good = end // when.sample + 2 - bad
+    verdict = selector(metrics.NODE_UP.name, **_node(policy))
+    series = {
+        **ratio_cases.turning(ratio, ratio.over or 0, bad, good),
+        verdict: f"{gauge(0, bad)} {gauge(1, good)}",
+    }
+    expects = (Watch(ratio.name).silent_until(end),)
+    return Case(f"{ratio.name}: silent about a node that is or was down", when.sample, series, expects)
+
+
+def _memory(policy: Policy) -> tuple[Ratio, ...]:
+    spec, level = BY_NAME["CacheMemoryHigh"], policy.thresholds.memory.warning
+    total = _total(level.above)
+    record = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
+    node = _node(policy)
+
+    def series(used: int) -> dict[str, int]:
+        limit = selector(metrics.MEMORY_LIMIT.name, **node, source="maxmemory")
+        return {selector(metrics.MEMORY_USED.name, **node): used, limit: total}
+
+    over = _whole(level.above * total, ROUND_FLOOR) + 1
+    under = max(0, _whole(level.above * total, ROUND_CEILING) - 1)
+    broken = f"{record} > {plain(level.above)}"
+    return (Ratio(spec.name, _labels(spec, node), level.for_, over, under, record, broken, series, counters=False),)
+
+
+def _total(ratio: Decimal) -> int:
+    """So many events that one more or less is a tenth of the threshold's last digit; floats tell them apart."""
+    decimals = -int(ratio.normalize().as_tuple().exponent)
+    return int(10 ** min(max(decimals + 1, 3), 9))
+
+
+def _below(threshold: Decimal, total: int) -> tuple[int | None, int]:
+    """Nearest counts below the threshold (None below zero) and not below it."""
+    over = _whole(threshold * total, ROUND_CEILING) - 1
+    return (over if over >= 0 else None), min(total, _whole(threshold * total, ROUND_FLOOR) + 1)
+
+
+def _whole(number: Decimal, rounding: str) -> int:
+    return int(number.to_integral_value(rounding))
+
+
+def _node(policy: Policy) -> dict[str, str]:
+    """The labels of one node of the fleet."""
+    fleet = policy.fleet
+    if fleet.nodes:
+        node = fleet.nodes[0]
+        return {"fleet": fleet.name, "shard": node.shard, "instance": node.instance}
+    masters = fleet.sentinel.masters if fleet.sentinel else None
+    return {"fleet": fleet.name, "shard": masters[0] if masters else "", "instance": SOME_NODE}
+
+
+def _labels(spec: AlertSpec, of: dict[str, str]) -> dict[str, str]:
+    return {"severity": spec.severity, "action": spec.action, **of}

@@ -1,0 +1,194 @@
+"""One page per alert for the person who was woken: `alerts/pages/*.md` with the policy's numbers filled in.
+
+The pages are data of this package, read when asked for; nothing else is read.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from importlib import resources
+from string import Template
+
+from alerts import recording
+from alerts.promql import duration, markdown_code, quote, selector
+from policy import metrics
+from policy.alerts import BY_NAME, AlertSpec
+from policy.fleet import Auth
+from policy.metrics import le
+from policy.model import Policy
+from policy.thresholds import Thresholds
+from policy.units import duration_text, latency_text, percent_text, seconds
+
+LATENCY_ROW = "latency_p95"
+
+
+def page(policy: Policy, name: str) -> str:
+    """The runbook of an alert as Markdown. KeyError for a name that is not in `policy.alerts.BY_NAME`."""
+    spec = BY_NAME[name]
+    stem, values = _PAGES[spec.row]
+    text = resources.files("alerts.pages").joinpath(f"{stem}.md").read_text(encoding="utf-8")
+    return Template(text).substitute({**_common(policy, spec), **values(policy, spec)})
+
+
+Values = dict[str, str]
+
+
+def _common(policy: Policy, spec: AlertSpec) -> Values:
+    timing = policy.notify.page if spec.severity == "critical" else policy.notify.ticket
+    return {
+        "alert": spec.name,
+        "fleet": markdown_code(policy.fleet.name),
+        "severity": spec.severity,
+        "told": _told(policy, spec),
+        "window": duration(policy.rules.rate_window),
+        "interval": duration(policy.rules.interval),
+        "resolved": f"The news of it follows within {duration(timing.group_interval)}.",
+        "redis_cli": _redis_cli(policy),
+        "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
+    }
+
+
+def _told(policy: Policy, spec: AlertSpec) -> str:
+    critical = spec.severity == "critical"
+    told = [
+        *(["PagerDuty"] if policy.notify.pagerduty is not None and critical else []),
+        *([f"Slack ({markdown_code(policy.notify.slack.channel)})"] if policy.notify.slack is not None else []),
+    ]
+    return f"Told: {' and '.join(told)}." if told else "The policy names nobody who is told: see `notify` in it."
+
+
+def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
+    row, fleet = policy.thresholds.hit_rate, policy.fleet.name
+    level = getattr(row, str(spec.level))
+    return {
+        "threshold": percent_text(level.below),
+        "hold": duration(level.for_),
+        "target": percent_text(row.target),
+        "misses": percent_text(1 - level.below),
+        "target_misses": percent_text(1 - row.target),
+        "memory_alert": "CacheMemoryHigh",
+        "query_worst": _query(policy, f"bottomk(5, {selector(recording.INSTANCE_HIT_RATIO, fleet=fleet)})"),
+        "query_expired": _query(policy, _rate_by_node(policy, "redis_expired_keys_total")),
+        "silence_fleet": _silence(policy, spec, ()),
+    }
+
+
+def _latency(policy: Policy, spec: AlertSpec) -> Values:
+    row, fleet = policy.thresholds.latency_p95, policy.fleet.name
+    level = getattr(row, str(spec.level))
+    within = selector(recording.PROBES_WITHIN_RATIO, fleet=fleet, le=le(seconds(level.above)))
+    return {
+        "threshold": latency_text(level.above),
+        "hold": duration(level.for_),
+        "target": latency_text(row.target),
+        "share": percent_text(Thresholds.PERCENTILES[LATENCY_ROW]),
+        "probe_interval": duration_text(policy.probe.interval),
+        "get_timeout": duration_text(policy.timeouts.get.timeout),
+        "query_within": _query(policy, f"sort({within})"),
+        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
+        "failover_command": _failover_command(policy),
+        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+    }
+
+
+def _memory(policy: Policy, spec: AlertSpec) -> Values:
+    row = policy.thresholds.memory
+    ratio = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
+    return {
+        "threshold": percent_text(row.warning.above),
+        "hold": duration(row.warning.for_),
+        "target": percent_text(row.target),
+        "critical": percent_text(row.critical.above),
+        "query_memory": _query(policy, f"sort_desc({ratio})"),
+        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+    }
+
+
+def _node_down(policy: Policy, spec: AlertSpec) -> Values:
+    bound, health, fleet = policy.page_bound_seconds(), policy.health, policy.fleet.name
+    checks = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, instance="HOST:PORT")
+    return {
+        "failures": _in_a_row(health.failures, "health check"),
+        "recoveries": _in_a_row(health.recoveries, "good health check"),
+        "probe_interval": duration_text(policy.probe.interval),
+        "probe_timeout": duration_text(policy.probe.timeout),
+        "grace": duration(policy.rules.exporter_grace),
+        "killed": f"{bound['killed']:g}",
+        "hung": f"{bound['hung']:g}",
+        "exporter": policy.stack.exporter,
+        "query_up": _query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
+        "query_checks": _query(policy, f"increase({checks}[1m])"),
+        "failover": _failover(policy),
+        "failover_check": _failover_check(policy),
+        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+    }
+
+
+def _in_a_row(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s in a row"
+
+
+def _failover(policy: Policy) -> str:
+    if policy.fleet.sentinel is None:
+        return (
+            "The policy names no Sentinel, so nothing is failed over by itself: if the node was a primary with a replica,\n"
+            "   promote it with `REPLICAOF NO ONE` and point the callers at it."
+        )
+    return (
+        "Sentinel promotes a replica of a dead primary by itself. Verify it with the commands above: the primary's\n"
+        "   address is another one now. If it is not after 60 seconds, read Sentinel's log and order it:\n"
+        f"   {_failover_command(policy)}"
+    )
+
+
+def _failover_command(policy: Policy) -> str:
+    if policy.fleet.sentinel is None:
+        return "promote its replica with `REPLICAOF NO ONE` and point the callers at it."
+    return "`SENTINEL FAILOVER SHARD` on one Sentinel, SHARD being the alert's label `shard`."
+
+
+def _failover_check(policy: Policy) -> str:
+    """Shell lines that ask Sentinel for each shard's primary, or the replicas where there is no Sentinel."""
+    sentinel = policy.fleet.sentinel
+    if sentinel is None:
+        return f"# Its replicas, if it has any (on each of the other nodes):\n{_redis_cli(policy)} ROLE"
+    host, _, port = sentinel.addresses[0].rpartition(":")
+    ask = f"redis-cli -h {host.strip('[]')} -p {port}{_login(sentinel.auth)}"
+    asks = [f"{ask} SENTINEL GET-MASTER-ADDR-BY-NAME {shlex.quote(master)}" for master in sentinel.masters or ()]
+    return "\n".join(["# Who is primary now, says Sentinel?", *(asks or [f"{ask} SENTINEL MASTERS"])])
+
+
+def _redis_cli(policy: Policy) -> str:
+    return f"redis-cli -h HOST -p PORT{_login(policy.fleet.auth)}"
+
+
+def _login(auth: Auth | None) -> str:
+    if auth is None:
+        return ""
+    return f" --user {shlex.quote(auth.username)} --askpass" if auth.username else " --askpass"
+
+
+def _rate_by_node(policy: Policy, counter: str) -> str:
+    return f"sum by (instance) (rate({selector(counter, fleet=policy.fleet.name)}[5m]))"
+
+
+def _query(policy: Policy, expr: str) -> str:
+    return f"promtool query instant {shlex.quote(policy.stack.prometheus)} {shlex.quote(expr)}"
+
+
+def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
+    matchers = (f"alertname={spec.name}", f"fleet={quote(policy.fleet.name)}", *more)
+    command = (
+        f"amtool silence add --alertmanager.url=http://{policy.stack.alertmanager} --duration=1h --comment='who and why' "
+        + " ".join(map(shlex.quote, matchers))
+    )
+    return f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```"
+
+
+_PAGES: dict[str | None, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
+    "hit_rate": ("hit_rate", _hit_rate),
+    LATENCY_ROW: ("latency", _latency),
+    "memory": ("memory", _memory),
+    None: ("node_down", _node_down),
+}

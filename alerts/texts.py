@@ -1,0 +1,85 @@
+"""What the alerts on measured rows say: summary and description, as Go templates that Prometheus expands.
+
+Each description gives the value now, the policy's threshold and what to do first. Policy text goes through
+`template_text`; what comes from a series is printed by the template and not expanded a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from alerts.promql import duration
+from policy import metrics
+from policy.model import Policy
+from policy.units import latency_text, percent_text
+
+VALUE = "{{ $value | humanizePercentage }}"
+FLEET = "{{ $labels.fleet }}"
+NODE = "{{ $labels.instance }}"
+OF_SHARD = "{{ with $labels.shard }} of shard {{ . }}{{ end }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Summary (a line for the phone's lock screen) and description of an alert."""
+
+    summary: str
+    description: str
+
+
+def lookup(query: str, then: str, *labels: str) -> str:
+    """A template that asks Prometheus and prints `then` of the first answer (`.`), nothing without one.
+
+    `%q` in the query is replaced by the alert's labels named, quoted for PromQL.
+    """
+    arguments = "".join(f" $labels.{label}" for label in labels)
+    return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ with first . }}}}{then}{{{{ end }}}}{{{{ end }}}}"
+
+
+def hit_rate(policy: Policy, below: Decimal, hold: timedelta) -> Text:
+    """Text of the two hit rate alerts."""
+    worst = lookup(
+        "bottomk(1, instance:cache_hit_ratio:rate{fleet=%q})",
+        " Lowest: {{ .Labels.instance }} at {{ .Value | humanizePercentage }}.",
+        "fleet",
+    )
+    return Text(
+        f"Hit rate of {FLEET} is {VALUE}, below {percent_text(below)}",
+        f"{VALUE} of the reads of the last {duration(policy.rules.rate_window)} were hits, less than the "
+        f"{percent_text(below)} of the policy{_lasting(hold)}.{worst} The database takes the misses: look at its load "
+        "first. Then see whether the keys are gone (restart, flush, evictions, expiry) or other keys are asked for.",
+    )
+
+
+def latency(policy: Policy, above: timedelta, share: Decimal, hold: timedelta) -> Text:
+    """Text of the two latency alerts. `share` of the probes should be answered within `above`."""
+    percentile = f"p{percent_text(share).removesuffix('%')}"
+    return Text(
+        f"{percentile} latency of {NODE}{OF_SHARD} is above {latency_text(above)}",
+        f"Only {VALUE} of the PINGs to {NODE}{OF_SHARD} in the last {duration(policy.rules.rate_window)} were answered "
+        f"within {latency_text(above)}; {percent_text(share)} should be{_lasting(hold)}. First: SLOWLOG GET 10 and "
+        "LATENCY DOCTOR on the node, then the CPU of its machine. When all nodes are slow at once, it is the network or "
+        f"the machine of the exporter ({metrics.PROBE_LAG.name}).",
+    )
+
+
+def memory(above: Decimal, hold: timedelta) -> Text:
+    """Text of the memory alert."""
+    limit = lookup(
+        metrics.MEMORY_LIMIT.name + "{fleet=%q,instance=%q}",
+        " of {{ .Value | humanize1024 }}B ({{ .Labels.source }})",
+        "fleet",
+        "instance",
+    )
+    return Text(
+        f"Memory of {NODE}{OF_SHARD} is {VALUE} full, above {percent_text(above)}",
+        f"{NODE}{OF_SHARD} uses {VALUE} of its memory limit{limit}, more than the {percent_text(above)} of the "
+        f"policy{_lasting(hold)}. First: INFO memory and the eviction rate. With maxmemory-policy noeviction writes fail "
+        "when it is full, with another policy keys are evicted and the hit rate falls.",
+    )
+
+
+def _lasting(hold: timedelta) -> str:
+    return f", for {duration(hold)} and more" if hold else ""

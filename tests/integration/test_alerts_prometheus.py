@@ -1,0 +1,261 @@
+"""The generated rules in a real Prometheus: labels and texts come out as the policy has them, whatever they hold."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import monotonic
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from alerts.build import files
+from policy.metrics import latency_bounds, le
+from policy.model import Policy
+from sandbox.ports import free_port
+from sandbox.process import wait_until
+from sandbox.prometheus import Prometheus, start_prometheus
+from tests.unit.alerts.policies import HOSTILE, write
+
+DEAD, SLOW, UNSEEN = "127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"
+Pairs = dict[str, str]
+
+
+def sample(name: str, labels: Pairs, value: float) -> str:
+    escaped = (
+        f'{key}="' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
+        for key, text in labels.items()
+    )
+    return f"{name}{{{','.join(escaped)}}} {value}\n"
+
+
+def page(policy: Policy, age: float) -> str:
+    """What an exporter would show after `age` seconds: a dead primary, a slow replica, and nothing of the third node."""
+    slow = {"fleet": policy.fleet.name, "shard": HOSTILE, "instance": SLOW}
+    dead = {**slow, "instance": DEAD}
+    ping = {**slow, "op": "ping"}
+    lines = [
+        sample("cache_node_up", dead, 0),
+        sample("cache_node_role", {**dead, "role": "primary"}, 1),
+        sample("cache_health_checks_total", {**dead, "result": "timeout"}, age * 10),
+        sample("cache_node_up", slow, 1),
+        sample("cache_hits_total", slow, age * 100),
+        sample("cache_misses_total", slow, age * 300),
+        sample("cache_memory_used_bytes", slow, 61 * 2**20),
+        sample("cache_memory_limit_bytes", {**slow, "source": "maxmemory"}, 64 * 2**20),
+        *(
+            sample("cache_probe_duration_seconds_bucket", {**ping, "le": le(b)}, age * 5)
+            for b in latency_bounds(policy)
+        ),
+        sample("cache_probe_duration_seconds_bucket", {**ping, "le": "+Inf"}, age * 10),
+        sample("cache_probe_duration_seconds_count", ping, age * 10),
+    ]
+    return "".join(lines)
+
+
+@dataclass
+class Exporter:
+    """A page for Prometheus to scrape, made up: no Redis has names such as these."""
+
+    policy: Policy
+    port: int
+    server: ThreadingHTTPServer = field(init=False)
+
+    def start(self) -> None:
+        began, policy = monotonic(), self.policy
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = page(policy, monotonic() - began).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class calls it so
+                """Prometheus looks often."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+
+@dataclass
+class Stage:
+    policy: Policy
+    prometheus: Prometheus
+    exporter: Exporter
+    built: dict[str, str]
+
+    def firing(self) -> list[dict[str, Any]]:
+        return [alert for alert in self.prometheus.alerts() if alert["state"] == "firing"]
+
+    def one(self, **labels: str) -> dict[str, Any]:
+        (found,) = [alert for alert in self.firing() if labels.items() <= alert["labels"].items()]
+        return found
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def hostile(exporter: int, prometheus: int) -> Policy:
+    at_once = {"for": "0s"}
+    return Policy.model_validate(
+        {
+            "fleet": {
+                "name": HOSTILE,
+                "nodes": [{"url": f"redis://{name}", "shard": HOSTILE} for name in (DEAD, SLOW, UNSEEN)],
+            },
+            "collect": {"interval": "500ms", "timeout": "100ms"},
+            "thresholds": {
+                "hit_rate": {"warning": at_once, "critical": at_once},
+                "latency_p95": {"warning": at_once, "critical": at_once},
+                "memory": {"warning": at_once},
+            },
+            "rules": {
+                "interval": "500ms",
+                "liveness_interval": "500ms",
+                "liveness_timeout": "500ms",
+                "liveness_evaluation": "250ms",
+                "rate_window": "4s",
+                "exporter_grace": "2s",
+            },
+            "stack": {
+                "exporter": f"127.0.0.1:{exporter}",
+                "prometheus": f"http://127.0.0.1:{prometheus}",
+                "alertmanager": "127.0.0.1:1",
+                "grafana": "http://127.0.0.1:3000",
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Prometheus on the rules of a policy with hostile names, and all six alerts firing."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    policy = hostile(free_port(), free_port())
+    exporter = Exporter(policy, port_of(policy.stack.exporter))
+    built = files(policy)
+    write(built, folder)
+    with exporter, start_prometheus(folder / "prometheus.yml", folder, port_of(policy.stack.prometheus)) as server:
+        found = Stage(policy, server, exporter, built)
+        wait_until(lambda: len(found.firing()) == 7, 60, "the alerts to fire")
+        # The rates need their window full to say what the texts below say.
+        wait_until(lambda: "(timeout)" in down(found)["annotations"]["description"], 30, "the result in the text")
+        yield found
+
+
+def down(stage: Stage) -> dict[str, Any]:
+    return stage.one(alertname="CacheNodeDown", instance=DEAD)
+
+
+def test_names_come_out_of_prometheus_as_they_stand_in_the_policy(stage: Stage) -> None:
+    labels = [alert["labels"] for alert in stage.firing()]
+    assert {label["fleet"] for label in labels} == {HOSTILE}
+    assert {label["shard"] for label in labels if "shard" in label} == {HOSTILE}
+    found = sorted((label["alertname"], label.get("instance", "")) for label in labels)
+    assert found == [
+        ("CacheHighLatency", SLOW),
+        ("CacheLowHitRate", ""),
+        ("CacheMemoryHigh", SLOW),
+        ("CacheNodeDown", DEAD),
+        ("CacheNodeDown", UNSEEN),
+        ("CacheVeryHighLatency", SLOW),
+        ("CacheVeryLowHitRate", ""),
+    ]
+
+
+def test_an_alert_has_only_the_labels_that_say_something(stage: Stage) -> None:
+    """No `job` and no `le`: they would be part of the alert's identity."""
+    names = {alert["labels"]["alertname"]: set(alert["labels"]) for alert in stage.firing()}
+    common = {"alertname", "severity", "action", "fleet"}
+    assert names["CacheLowHitRate"] == common
+    assert names["CacheHighLatency"] == common | {"shard", "instance"}
+    assert names["CacheNodeDown"] == common | {"shard", "instance", "cause"}
+
+
+def test_a_name_with_a_template_in_it_is_printed_and_not_run(stage: Stage) -> None:
+    texts = [text for alert in stage.firing() for text in alert["annotations"].values()]
+    assert not [text for text in texts if "error expanding" in text or "<no value>" in text]
+    low = stage.one(alertname="CacheLowHitRate")["annotations"]
+    assert low["summary"] == f"Hit rate of {HOSTILE} is 25%, below 75%"
+    unseen = stage.one(alertname="CacheNodeDown", instance=UNSEEN)["annotations"]
+    assert unseen["summary"] == f"Cache node {UNSEEN} of shard {HOSTILE} is not watched"
+
+
+def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
+    text = down(stage)["annotations"]["description"]
+    start = f"3 health checks in a row of {DEAD} failed (timeout). It belongs to shard {HOSTILE}"
+    assert text.startswith(f"{start}. It was last seen as primary. No Sentinel")
+    assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
+    memory = stage.one(alertname="CacheMemoryHigh")["annotations"]["description"]
+    assert "uses 95.31% of its memory limit of 64MiB (maxmemory), more than the 85%" in memory
+    slow = stage.one(alertname="CacheHighLatency")["annotations"]["description"]
+    assert slow.startswith(f"Only 50% of the PINGs to {SLOW} of shard {HOSTILE} in the last 4s")
+
+
+def test_the_dashboard_link_carries_fleet_and_node(stage: Stage) -> None:
+    link = urlsplit(down(stage)["annotations"]["dashboard_url"])
+    assert link.path == "/d/cachewatch-fleet"
+    assert parse_qs(link.query) == {"var-fleet": [HOSTILE], "var-instance": [DEAD]}
+    unseen = stage.one(alertname="CacheNodeDown", instance=UNSEEN)["annotations"]["dashboard_url"]
+    assert parse_qs(urlsplit(unseen).query) == {"var-fleet": [HOSTILE], "var-instance": [UNSEEN]}
+
+
+def test_nothing_is_counted_twice_though_two_jobs_scrape_the_exporter(stage: Stage) -> None:
+    jobs = {series["metric"]["job"] for series in stage.prometheus.query('{__name__=~"cache_.*"}')}
+    assert jobs == {"cachewatch-sli"}
+    assert len(stage.prometheus.query('up{job=~"cachewatch.*"} == 1')) == 2
+
+
+def test_every_promtool_command_of_the_runbooks_runs_as_it_stands(stage: Stage) -> None:
+    pages = [text for path, text in stage.built.items() if path.startswith("runbooks/")]
+    commands = {line for text in pages for line in text.splitlines() if line.startswith("promtool ")}
+    assert len(commands) == 9
+    for command in commands:
+        result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+    (worst,) = (command for command in commands if "bottomk(5, instance" in command)
+    result = subprocess.run(shlex.split(worst), capture_output=True, text=True, timeout=30, check=True)
+    assert re.search(rf"{SLOW}.* => 0\.25 ", result.stdout)
+
+
+def test_the_exporters_death_is_one_page_and_ends_no_other(stage: Stage) -> None:
+    """The page for the dead node lasts until the exporter's own."""
+    stage.exporter.stop()
+
+    def causes() -> set[tuple[str, str]]:
+        return {
+            (alert["labels"]["cause"], alert["labels"]["instance"])
+            for alert in stage.firing()
+            if alert["labels"]["alertname"] == "CacheNodeDown"
+        }
+
+    seen: list[set[tuple[str, str]]] = []
+
+    def unwatched() -> bool:
+        seen.append(causes())
+        return ("unwatched", stage.policy.stack.exporter) in seen[-1]
+
+    wait_until(unwatched, 30, "the exporter's page")
+    assert all(("no_answer", DEAD) in moment for moment in seen)
+    wait_until(lambda: causes() == {("unwatched", stage.policy.stack.exporter)}, 30, "one page for all nodes")
+    stage.exporter.start()
+    wait_until(lambda: "unwatched" not in {cause for cause, _ in causes()}, 30, "the exporter's page to end")

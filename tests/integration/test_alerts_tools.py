@@ -1,0 +1,128 @@
+"""What is generated is held against promtool and amtool themselves."""
+
+import subprocess
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.build import files
+from policy.model import Policy
+from sandbox.binaries import find
+from tests.unit.alerts.policies import DATA, policy, write
+
+
+def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = [str(find(tool)), *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+
+def accepted(tool: str, *arguments: str | Path) -> None:
+    result = run(tool, *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_prometheus_and_alertmanager_accept_what_is_built(name: str, tmp_path: Path) -> None:
+    write(files(policy(name)), tmp_path)
+    accepted("promtool", "check", "config", tmp_path / "prometheus.yml")
+    accepted("promtool", "check", "rules", *sorted(tmp_path.glob("rules/*.yml")))
+    accepted("amtool", "check-config", tmp_path / "alertmanager.yml")
+
+
+# The rules of these two differ in names only from those of "sentinel and static".
+@pytest.mark.parametrize("name", sorted(DATA.keys() - {"static", "sentinel"}))
+def test_the_rules_keep_what_their_tests_promise(name: str, tmp_path: Path) -> None:
+    write(files(policy(name)), tmp_path)
+    accepted("promtool", "test", "rules", *sorted(tmp_path.glob("rule-tests/*.yml")))
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "receiver"),
+    [
+        ("static", "critical", "page"),
+        ("static", "warning", "ticket"),
+        ("sentinel", "critical", "page"),
+        ("sentinel", "warning", "nobody"),
+        ("default", "critical", "nobody"),
+    ],
+)
+def test_amtool_routes_by_severity(name: str, severity: str, receiver: str, tmp_path: Path) -> None:
+    config = write(files(policy(name)), tmp_path) / "alertmanager.yml"
+    result = run("amtool", "config", "routes", "test", f"--config.file={config}", f"severity={severity}", "fleet=x")
+    assert result.stdout.strip() == receiver
+
+
+# A key of the policy, and values beside the one in force: a little lower or shorter, a little higher or longer.
+CHANGES: dict[str, tuple[str, ...]] = {
+    "thresholds.hit_rate.warning.below": ("74%", "76%"),
+    "thresholds.hit_rate.warning.for": ("18s", "22s"),
+    "thresholds.hit_rate.critical.below": ("69%", "71%"),
+    "thresholds.hit_rate.critical.for": ("8s", "12s"),
+    "thresholds.latency_p95.warning.above": ("1ms", "4ms"),
+    "thresholds.latency_p95.warning.for": ("18s", "22s"),
+    "thresholds.latency_p95.critical.above": ("4ms", "10ms"),
+    "thresholds.latency_p95.critical.for": ("8s", "12s"),
+    "thresholds.memory.warning.above": ("84%", "86%"),
+    "thresholds.memory.warning.for": ("8s", "12s"),
+    "rules.exporter_grace": ("10s", "20s"),
+}
+
+
+def changed(data: dict[str, Any], key: str, value: str) -> Policy:
+    data = deepcopy(data)
+    at = data
+    *path, last = key.split(".")
+    for part in path:
+        at = at.setdefault(part, {})
+    at[last] = value
+    return Policy.model_validate(data)
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in CHANGES.items() for value in values])
+def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, value: str, tmp_path: Path) -> None:
+    """The tests of one policy against the rules of another that differs in one number."""
+    other = changed(DATA["demo"], key, value)
+    rules = {path: text for path, text in files(other).items() if path.startswith("rules/")}
+    before = files(policy("demo"))
+    (stem,) = [path for path, text in rules.items() if text != before[path]]
+    write({**before, **rules}, tmp_path)
+    result = run("promtool", "test", "rules", tmp_path / stem.replace("rules/", "rule-tests/"))
+    assert result.returncode == 1, result.stdout
+    assert "FAILED" in result.stderr
+
+
+ONLY_WITH_EXPORTER = ' and on () (up{job="cachewatch-sli",instance="127.0.0.1:9121"} == 1)'
+
+
+def without(piece: str) -> Callable[[str], str]:
+    return lambda text: text.replace(piece, "")
+
+
+# The policy, the rule file, and what is done to it.
+BROKEN: dict[str, tuple[str, str, Callable[[str], str]]] = {
+    "no guard against no traffic": ("demo", "hit_rate", without(" > 0")),
+    "counters that may not begin anew": ("demo", "hit_rate", lambda text: text.replace("rate(", "delta(")),
+    "the median instead of p95": ("demo", "latency", lambda text: text.replace("< 0.95", "< 0.5")),
+    "slow while down": ("demo", "latency", lambda text: text.replace("unless on", "and on")),
+    "slow because it was down": ("at once", "latency", lambda text: text.replace("[1m]) == 0", "[1s]) == 0")),
+    "no page for the exporter": ("demo", "node_down", lambda text: text.replace("absent(up", "present(up")),
+    "nodes missed one by one under a dead exporter": ("demo", "node_down", without(ONLY_WITH_EXPORTER)),
+    "the verdict dies with the exporter": ("demo", "node_down", lambda text: text.replace("[29s]", "[1s]")),
+    "a page that waits": ("demo", "node_down", lambda text: text.replace("== 0\n", "== 0\n    for: 5s\n", 1)),
+    "another severity": ("demo", "memory", lambda text: text.replace("severity: warning", "severity: critical")),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_rule_fails_its_test(name: str, tmp_path: Path) -> None:
+    chosen, stem, damage = BROKEN[name]
+    built = files(policy(chosen))
+    whole = built[f"rules/{stem}.yml"]
+    write({**built, f"rules/{stem}.yml": damage(whole)}, tmp_path)
+    assert damage(whole) != whole
+    result = run("promtool", "test", "rules", tmp_path / f"rule-tests/{stem}.yml")
+    assert result.returncode == 1, result.stdout
+    assert "FAILED" in result.stderr

@@ -1,0 +1,114 @@
+"""Policies that the alerts' tests are held against: usual ones, and the corners of what is valid."""
+
+from pathlib import Path
+from typing import Any
+
+from policy.model import Policy
+
+# What would break out of PromQL, YAML, a Go template, Markdown or a URL if it could.
+HOSTILE = 'a"b{{ query "up" }}c\\d\ne{%f%}é☂ `{g}` \'$x\' <!h>&#{'
+
+_SENTINEL = {"addresses": ["10.0.0.9:26379", "10.0.0.10"], "masters": ["shard-a", "shard-b"]}
+_PAGERDUTY = {"routing_key_file": "/run/secrets/pagerduty"}
+_SLACK = {"channel": "#cache-alerts", "token_file": "/run/secrets/slack"}
+_AUTH = {"username": "cachewatch", "password_env": "CACHE_PASSWORD"}
+
+DATA: dict[str, dict[str, Any]] = {
+    "default": {},
+    "static": {
+        "fleet": {
+            "name": "prod-cache",
+            "nodes": ["redis://10.0.0.1:6379", {"url": "redis://10.0.0.2", "shard": "b"}, "redis://[::1]:7000"],
+            "auth": _AUTH,
+        },
+        "notify": {"pagerduty": _PAGERDUTY, "slack": _SLACK},
+        "stack": {"exporter": "exporter.example.com", "grafana": "https://grafana.example.com/x"},
+    },
+    "sentinel": {
+        "fleet": {"name": "prod", "sentinel": {**_SENTINEL, "auth": {"password_env": "S"}}},
+        "notify": {"pagerduty": _PAGERDUTY},
+        "stack": {"runbooks": "https://wiki.example.com/r"},
+    },
+    "sentinel, every master": {
+        "fleet": {"sentinel": {"addresses": ["[::1]:26379"]}},
+        "notify": {"slack": _SLACK},
+    },
+    "sentinel and static": {"fleet": {"nodes": ["redis://10.0.0.1"], "sentinel": _SENTINEL}},
+    "hostile": {
+        "fleet": {
+            "name": HOSTILE,
+            "nodes": [{"url": "redis://127.0.0.1:7001", "shard": HOSTILE}],
+            "sentinel": {**_SENTINEL, "masters": [HOSTILE, "{{", "}}"]},
+            "auth": {**_AUTH, "username": HOSTILE},
+        },
+        "notify": {"pagerduty": _PAGERDUTY, "slack": {**_SLACK, "channel": HOSTILE}},
+        "stack": {"grafana": "http://127.0.0.1:3000/a%20b"},
+    },
+    "at once": {
+        "thresholds": {
+            "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
+            "latency_p95": {"warning": {"for": "0s"}, "critical": {"for": "1s"}},
+            "memory": {"warning": {"for": "0s"}},
+        },
+        "health": {"failures": 1, "recoveries": 1},
+        "rules": {"exporter_grace": "0s"},
+    },
+    "fast and uneven": {
+        "collect": {"interval": "100ms", "timeout": "50ms"},
+        "thresholds": {
+            "hit_rate": {"warning": {"for": "10s"}, "critical": {"for": "7s"}},
+            "latency_p95": {"warning": {"for": "3333ms"}, "critical": {"for": "5s"}},
+            "memory": {"warning": {"for": "4999999us"}},
+        },
+        "rules": {
+            "interval": "700ms",
+            "liveness_interval": "100ms",
+            "liveness_timeout": "100ms",
+            "liveness_evaluation": "330ms",
+            "rate_window": "401ms",
+            "exporter_grace": "950ms",
+        },
+    },
+    "demo": {
+        "collect": {"interval": "2s"},
+        "thresholds": {
+            "hit_rate": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
+            "latency_p95": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
+            "memory": {"warning": {"for": "10s"}},
+        },
+        "rules": {"interval": "2s", "rate_window": "10s", "liveness_evaluation": "5s"},
+    },
+    "long": {"thresholds": {"hit_rate": {"warning": {"for": "2h"}}}},
+    "edges": {
+        "thresholds": {
+            "hit_rate": {"target": "100%", "warning": {"below": "100%"}, "critical": {"below": "0%"}},
+            "memory": {"target": "0%", "warning": {"above": "0%"}, "critical": {"above": "100%"}},
+            "latency_p95": {"target": "1us", "warning": {"above": "30us"}, "critical": {"above": "1m"}},
+        },
+    },
+    "fine, seldom evaluated": {
+        "rules": {"interval": "5m", "rate_window": "40s"},
+        "thresholds": {
+            "hit_rate": {
+                "target": "100%",
+                "warning": {"below": "99.99999999999%"},
+                "critical": {"below": "33.333%"},
+            },
+            "memory": {"warning": {"above": "87.125%"}},
+        },
+    },
+}
+
+
+def policy(name: str) -> Policy:
+    """One of the policies above."""
+    return Policy.model_validate(DATA[name])
+
+
+def write(files: dict[str, str], root: Path) -> Path:
+    """Write generated files below a folder and return it."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root

@@ -1,0 +1,45 @@
+"""The generated files as a whole."""
+
+import pytest
+import yaml
+
+from alerts import alertmanager, prometheus, rule_tests, rules
+from alerts.build import HEADER, files
+from tests.unit.alerts.policies import DATA, policy
+
+STEMS = ("node_down", "hit_rate", "latency", "memory")
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_same_policy_gives_the_same_files(name: str) -> None:
+    assert files(policy(name)) == files(policy(name))
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_what_stands_in_the_files_is_what_was_meant(name: str) -> None:
+    """Whatever the names hold, YAML gives them back as they were, in one document a file."""
+    found, meant = files(policy(name)), policy(name)
+    assert yaml.safe_load(found["prometheus.yml"]) == prometheus.config(meant)
+    assert yaml.safe_load(found["alertmanager.yml"]) == alertmanager.config(meant)
+    for stem in STEMS:
+        assert yaml.safe_load(found[f"rules/{stem}.yml"]) == {"groups": [rules.groups(meant)[stem].data()]}
+        assert yaml.safe_load(found[f"rule-tests/{stem}.yml"]) == rule_tests.suites(meant)[stem]
+
+
+def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
+    assert set(files(policy("default"))) == {
+        "prometheus.yml",
+        "alertmanager.yml",
+        *(f"rules/{stem}.yml" for stem in STEMS),
+        *(f"rule-tests/{stem}.yml" for stem in STEMS),
+        "runbooks/CacheHighLatency.md",
+        "runbooks/CacheLowHitRate.md",
+        "runbooks/CacheMemoryHigh.md",
+        "runbooks/CacheNodeDown.md",
+        "runbooks/CacheVeryHighLatency.md",
+        "runbooks/CacheVeryLowHitRate.md",
+    }
+
+
+def test_whoever_opens_a_file_learns_where_to_change_it() -> None:
+    assert all(text.startswith(HEADER) for path, text in files(policy("default")).items() if path.endswith(".yml"))

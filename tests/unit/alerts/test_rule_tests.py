@@ -1,0 +1,32 @@
+"""What the generated rule tests cover; that they can fail is shown with promtool itself."""
+
+from alerts import rule_tests
+from policy.alerts import ALERTS
+from tests.unit.alerts.policies import policy
+
+
+def promises(name: str, alert: str) -> list[str]:
+    suites = rule_tests.suites(policy(name)).values()
+    names = [test["name"] for suite in suites for test in suite["tests"]]
+    return [promise.removeprefix(f"{alert}: ") for promise in names if promise.startswith(f"{alert}: ")]
+
+
+def test_every_alert_is_tested_for_firing_silence_and_recovery() -> None:
+    for spec in ALERTS:
+        text = " ".join(promises("default", spec.name))
+        for word in ("resolves", "silent", "fires" if spec.row else "one page"):
+            assert word in text, f"{spec.name}: {word}"
+
+
+def test_an_alert_that_no_count_can_fire_is_only_tested_for_silence() -> None:
+    assert {promise.split()[0] for promise in promises("edges", "CacheVeryLowHitRate")} == {"silent"}
+
+
+def test_one_node_that_vanishes_is_tested_beside_the_others() -> None:
+    assert any("beside healthy ones" in promise for promise in promises("static", "CacheNodeDown"))
+    assert not any("beside healthy ones" in promise for promise in promises("default", "CacheNodeDown"))
+
+
+def test_a_grace_too_short_for_a_restart_is_not_promised_to_forgive_one() -> None:
+    assert any("restarts" in promise for promise in promises("default", "CacheNodeDown"))
+    assert not any("restarts" in promise for promise in promises("at once", "CacheNodeDown"))

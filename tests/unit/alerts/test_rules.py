@@ -1,0 +1,125 @@
+"""The rules say what the policy says."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts import recording, rules
+from alerts.model import Alert, Record
+from policy.alerts import ALERTS, BY_NAME
+from policy.model import Policy
+from policy.units import parse_duration
+from tests.unit.alerts.policies import DATA, policy
+
+
+def alerts_of(policy_: Policy) -> list[Alert]:
+    return [rule for group in rules.groups(policy_).values() for rule in group.rules if isinstance(rule, Alert)]
+
+
+def one(policy_: Policy, name: str) -> Alert:
+    (found,) = [alert for alert in alerts_of(policy_) if alert.name == name]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "hold"),
+    [
+        ("CacheLowHitRate", "< 0.75", "10m"),
+        ("CacheVeryLowHitRate", "< 0.7", "5m"),
+        ("CacheHighLatency", 'le="0.002"}) < 0.95', "5m"),
+        ("CacheVeryHighLatency", 'le="0.005"}) < 0.95', "2m"),
+        ("CacheMemoryHigh", "> 0.85", "10m"),
+    ],
+)
+def test_without_a_policy_file_the_alerts_have_the_numbers_of_the_seed(name: str, condition: str, hold: str) -> None:
+    alert = one(Policy(), name)
+    assert condition in alert.expr
+    assert alert.hold == parse_duration(hold)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_every_alert_of_the_policy_is_there_with_severity_action_and_four_annotations(name: str) -> None:
+    found = alerts_of(policy(name))
+    assert {alert.name for alert in found} == {spec.name for spec in ALERTS}
+    for alert in found:
+        spec = BY_NAME[alert.name]
+        assert (alert.labels["severity"], alert.labels["action"]) == (spec.severity, spec.action)
+        assert list(alert.annotations) == ["summary", "description", "runbook_url", "dashboard_url"]
+        assert all(alert.annotations.values())
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_rule_reads_only_what_is_recorded_above_it_in_its_group(name: str) -> None:
+    for group in rules.groups(policy(name)).values():
+        recorded: set[str] = set()
+        every = {rule.name for rule in group.rules if isinstance(rule, Record)}
+        for rule in group.rules:
+            read = {record for record in every if f"{record}{{" in rule.expr}
+            assert read <= recorded, f"{rule.name} reads {read - recorded} before it is recorded"
+            recorded |= {rule.name} if isinstance(rule, Record) else set()
+
+
+def test_two_fleets_in_one_prometheus_do_not_meet() -> None:
+    """Each expression names the fleet, or its exporter."""
+    for group in rules.groups(policy("static")).values():
+        for rule in group.rules:
+            assert 'fleet="prod-cache"' in rule.expr or 'instance="exporter.example.com:9121"' in rule.expr
+
+
+def test_a_dead_node_pages_without_waiting_in_a_group_that_is_evaluated_fast() -> None:
+    group = rules.groups(Policy())["node_down"]
+    verdict, vanished, unwatched = group.rules
+    assert group.interval == timedelta(seconds=1)
+    assert isinstance(verdict, Alert)
+    assert verdict.hold is None
+    assert [rule.hold for rule in (vanished, unwatched) if isinstance(rule, Alert)] == [timedelta(seconds=15)] * 2
+
+
+def test_every_expected_node_has_an_alert_of_its_own_for_when_it_vanishes() -> None:
+    vanished = [alert for alert in alerts_of(policy("static")) if alert.labels.get("cause") == "vanished"]
+    assert [alert.labels["instance"] for alert in vanished] == ["10.0.0.1:6379", "10.0.0.2:6379", "[::1]:7000"]
+    assert [alert.labels.get("shard") for alert in vanished] == [None, "b", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "shards"),
+    [
+        ("sentinel", ["shard-a", "shard-b"]),
+        ("sentinel, every master", [None]),
+        ("sentinel and static", [None, "shard-a", "shard-b"]),
+    ],
+)
+def test_with_sentinel_each_named_shard_or_the_whole_fleet_is_missed(name: str, shards: list[str | None]) -> None:
+    vanished = [alert for alert in alerts_of(policy(name)) if alert.labels.get("cause") == "vanished"]
+    assert [alert.labels.get("shard") for alert in vanished] == shards
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_no_two_alerts_can_have_the_same_labels(name: str) -> None:
+    """Alertmanager would take them for one, and the end of one would end the other."""
+    down = [alert.labels for alert in alerts_of(policy(name)) if alert.name == "CacheNodeDown"]
+    identities = [tuple(labels.get(label) for label in ("cause", "fleet", "shard", "instance")) for labels in down]
+    assert len(set(identities)) == len(identities)
+
+
+def test_latency_is_judged_at_exact_bounds_of_the_probes_histogram() -> None:
+    within = recording.latency(Policy())[1]
+    assert 'le=~"0\\\\.0005|0\\\\.001|0\\\\.002|0\\\\.005|0\\\\.01"' in within.expr
+    assert "histogram_quantile" not in "".join(rule.expr for rule in alerts_of(Policy()))
+
+
+def test_links_lead_to_grafana_and_the_wiki_when_the_policy_names_them() -> None:
+    down = alerts_of(policy("static"))[0]
+    base = "https://grafana.example.com/x/d/cachewatch-fleet"
+    assert down.annotations["dashboard_url"] == (
+        f"{base}?var-fleet=prod-cache&var-instance={{{{ $labels.instance | urlquery }}}}"
+    )
+    assert one(policy("static"), "CacheLowHitRate").annotations["dashboard_url"] == f"{base}?var-fleet=prod-cache"
+    link = one(policy("sentinel"), "CacheMemoryHigh").annotations["runbook_url"]
+    assert link == "https://wiki.example.com/r/CacheMemoryHigh"
+
+
+def test_links_lead_to_prometheus_and_the_notifier_otherwise() -> None:
+    alert = one(Policy(), "CacheMemoryHigh")
+    assert alert.annotations["runbook_url"] == "http://127.0.0.1:9122/runbooks/CacheMemoryHigh"
+    assert alert.annotations["dashboard_url"].startswith("http://127.0.0.1:9090/graph?g0.expr=instance%3Acache_memory")

@@ -1,0 +1,70 @@
+"""The runbooks say what the policy says, to a person who was woken."""
+
+import pytest
+
+from alerts import runbooks
+from policy.alerts import ALERTS
+from policy.model import Policy
+from tests.unit.alerts.policies import DATA, policy
+
+SECTIONS = [
+    "What it means",
+    "Who is hit",
+    "First commands",
+    "Tell the causes apart",
+    "Steps",
+    "Silence",
+    "When it ends",
+]
+
+
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("name", DATA)
+def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object) -> None:
+    alert = spec.name  # type: ignore[attr-defined]
+    lines = runbooks.page(policy(name), alert).splitlines()
+    assert lines[0] == f"# {alert}"
+    assert [line.removeprefix("## ") for line in lines if line.startswith("## ")] == SECTIONS
+    assert sum(line.startswith("```") for line in lines) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("CacheLowHitRate", ["**75%**", "**10m**", "80%"]),
+        ("CacheVeryLowHitRate", ["**70%**", "**5m**", "30%"]),
+        ("CacheHighLatency", ["**2ms**", "**5m**", "**95%**"]),
+        ("CacheVeryHighLatency", ["**5ms**", "**2m**"]),
+        ("CacheMemoryHigh", ["**85%**", "**10m**", "90%"]),
+        ("CacheNodeDown", ["3 health checks in a row", "each 500ms", "given up after 1s", "for 15s"]),
+    ],
+)
+def test_a_page_has_the_numbers_of_the_policy(name: str, numbers: list[str]) -> None:
+    text = runbooks.page(Policy(), name)
+    assert [number for number in numbers if number not in text] == []
+
+
+def test_the_page_for_a_dead_node_has_the_time_to_page_of_the_policy() -> None:
+    bound = Policy().page_bound_seconds()
+    text = runbooks.page(Policy(), "CacheNodeDown")
+    assert f"within {bound['killed']:g} seconds, a hung one within {bound['hung']:g}:" in text
+
+
+def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
+    text = runbooks.page(policy("sentinel"), "CacheNodeDown")
+    assert "redis-cli -h 10.0.0.9 -p 26379 --askpass SENTINEL GET-MASTER-ADDR-BY-NAME shard-b" in text
+    assert "`SENTINEL FAILOVER SHARD`" in text
+    assert "redis-cli -h HOST -p PORT --user cachewatch --askpass PING" in runbooks.page(
+        policy("static"), "CacheNodeDown"
+    )
+
+
+def test_a_page_says_who_else_was_told() -> None:
+    assert "Told: PagerDuty and Slack (`#cache-alerts`)." in runbooks.page(policy("static"), "CacheNodeDown")
+    assert "Told: Slack (`#cache-alerts`)." in runbooks.page(policy("static"), "CacheMemoryHigh")
+    assert "names nobody" in runbooks.page(policy("sentinel"), "CacheMemoryHigh")
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyError):
+        runbooks.page(Policy(), "../policy")
