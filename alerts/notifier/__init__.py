@@ -1,0 +1,1 @@
+"""The notifier: Alertmanager's webhook in, one Slack message per news out."""

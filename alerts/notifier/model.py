@@ -1,0 +1,73 @@
+"""What Alertmanager's webhook (payload version 4) says, typed. Pure.
+
+Source: Prometheus' "Notification template reference" and webhook_config pages. Unknown fields are tolerated, because
+newer Alertmanagers add some; what a message is made from is required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+_SHOWN_PROBLEMS = 5
+
+
+class InvalidNotification(Exception):
+    """A body that is no notification; the text says what is wrong with it, field by field."""
+
+
+class _Incoming(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Alert(_Incoming):
+    """One alert of the group. `ends_at` is the year 1 while it fires."""
+
+    status: Literal["firing", "resolved"]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    starts_at: AwareDatetime = Field(alias="startsAt")
+    ends_at: AwareDatetime = Field(alias="endsAt")
+    generator_url: str = Field(default="", alias="generatorURL")
+    fingerprint: str = Field(min_length=1)
+
+
+class Notification(_Incoming):
+    """One group of alerts, as it stands now. `truncated` is how many alerts Alertmanager itself left out."""
+
+    group_key: str = Field(alias="groupKey", min_length=1)
+    group_labels: Mapping[str, str] = Field(default_factory=dict, alias="groupLabels")
+    external_url: str = Field(default="", alias="externalURL")
+    truncated: int = Field(default=0, ge=0, alias="truncatedAlerts")
+    alerts: tuple[Alert, ...] = Field(min_length=1)
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """The alerts that fire."""
+        return tuple(alert for alert in self.alerts if alert.status == "firing")
+
+    @property
+    def resolved(self) -> tuple[Alert, ...]:
+        """The alerts that ended."""
+        return tuple(alert for alert in self.alerts if alert.status == "resolved")
+
+    def values(self, label: str) -> tuple[str, ...]:
+        """The distinct values of a label over all alerts, in their order; alerts without it count for nothing."""
+        return tuple(dict.fromkeys(alert.labels[label] for alert in self.alerts if alert.labels.get(label)))
+
+
+def parse(body: bytes) -> Notification:
+    """Read a webhook body (JSON in UTF-8). InvalidNotification when it is none."""
+    try:
+        return Notification.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidNotification(_told(error)) from error
+
+
+def _told(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    lines = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found[:_SHOWN_PROBLEMS]]
+    more = len(found) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more else "")

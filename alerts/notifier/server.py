@@ -1,0 +1,178 @@
+"""The notifier's HTTP side: Alertmanager's webhook, the runbooks, and what is asked about the notifier itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import html
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from alerts import runbooks
+from alerts.notifier import dedup
+from alerts.notifier.counters import Counters
+from alerts.notifier.delivery import Answer, Deliveries
+from alerts.notifier.failures import SlackFailure
+from alerts.notifier.model import InvalidNotification, parse
+from alerts.notifier.slack import SlackChannel
+from policy.alerts import BY_NAME
+from policy.fleet import join_address
+from policy.model import Policy
+from policy.stack import Slack
+
+log = logging.getLogger(__name__)
+
+# A group of a thousand alerts is about 1 MiB; refusing a body loses a page, so there is room to spare.
+_LARGEST_BODY = 8 * 2**20
+_SLOWEST_BODY = 5.0
+_GRACE = 1.0
+_CLOSE = 0.4
+
+
+class CannotListen(Exception):
+    """The address to serve on cannot be had; the text says why and what to do."""
+
+
+class Notifier:
+    """The handlers. `policy` is what the runbooks speak of."""
+
+    def __init__(self, policy: Policy, deliveries: Deliveries, counters: Counters) -> None:
+        self._policy = policy
+        self._deliveries = deliveries
+        self._counters = counters
+
+    def application(self) -> web.Application:
+        """Return the web application."""
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.add_routes(
+            [
+                web.post("/alertmanager", self.alertmanager),
+                web.get("/runbooks", self.runbook_list),
+                web.get("/runbooks/{name}", self.runbook),
+                web.get("/metrics", self.metrics),
+                web.get("/-/healthy", self.healthy),
+                web.get("/-/ready", self.ready),
+            ]
+        )
+        return app
+
+    async def alertmanager(self, request: web.Request) -> web.Response:
+        """Alertmanager's webhook: 200 once Slack has the news, 503 while it has not, 400 for what is no notification."""
+        try:
+            notification = parse(await _body(request))
+        except InvalidNotification as error:
+            self._counters.answered("invalid")
+            log.error("no notification from %s: %s", request.remote, error)
+            return web.Response(status=400, text=f"{error}\n")
+        answer = await self._deliveries.deliver(notification)
+        self._counters.answered(answer.result)
+        return web.Response(status=_status(answer), text=f"{answer.text}\n")
+
+    async def runbook_list(self, _request: web.Request) -> web.Response:
+        """The runbooks, as links."""
+        items = "".join(f'<li><a href="/runbooks/{name}">{name}</a></li>' for name in map(html.escape, BY_NAME))
+        page = f'<!doctype html><html lang="en"><title>Runbooks</title><h1>Runbooks</h1><ul>{items}</ul></html>'
+        return web.Response(text=page, content_type="text/html")
+
+    async def runbook(self, request: web.Request) -> web.Response:
+        """One runbook. As plain text, which every browser shows; text/markdown some of them only download."""
+        name = request.match_info["name"].removesuffix(".md")
+        if name not in BY_NAME:
+            known = "\n".join(f"/runbooks/{known}" for known in BY_NAME)
+            return web.Response(status=404, text=f"no such runbook; there are:\n{known}\n")
+        return web.Response(text=runbooks.page(self._policy, name), content_type="text/plain")
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """What the notifier counts about itself."""
+        text = self._counters.exposition(self._deliveries.in_flight)
+        return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """The process answers."""
+        return web.Response(text="healthy\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Notifications are taken. Says nothing of Slack: a Slack that is down must not get the notifier restarted."""
+        ready = self._deliveries.open
+        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "shutting down\n")
+
+
+def _status(answer: Answer) -> int:
+    # Alertmanager drops a notification on the first 4xx, and on a 5xx tries again, first after half a second, until
+    # max(group_interval, 10 s) is over, and afresh at each group_interval while the alert fires. So everything that
+    # is not Alertmanager's own fault is 503, an invalid token or a missing channel too: the page arrives within a
+    # minute of somebody mending it, and alertmanager_notifications_failed_total shows it meanwhile.
+    return 200 if answer.delivered else 503
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body of a webhook request. InvalidNotification when it is no JSON or does not come to its end."""
+    if request.content_type != "application/json":
+        # Also what keeps a web page in somebody's browser from posting here: browsers ask first for this type.
+        raise InvalidNotification(f"Content-Type is {request.content_type}, not application/json")
+    try:
+        async with asyncio.timeout(_SLOWEST_BODY):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        cure = "set max_alerts in Alertmanager's webhook_config"
+        raise InvalidNotification(f"the body is larger than {_LARGEST_BODY} bytes; {cure}") from None
+    except TimeoutError:
+        raise InvalidNotification(f"the body did not arrive within {_SLOWEST_BODY:g} s") from None
+
+
+async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int]) -> None:
+    """Serve until SIGTERM or SIGINT, and end within two seconds then. CannotListen when the address is taken."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(policy, slack, listen):
+        log.info("listening on http://%s, posting to %s", join_address(*listen), slack.channel)
+        await stop.wait()
+        log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def serving(policy: Policy, slack: Slack, listen: tuple[str, int]) -> AsyncIterator[None]:
+    """Serve for the length of the block. CannotListen when the address is taken."""
+    counters = Counters()
+    async with SlackChannel(slack) as channel:
+        deliveries = Deliveries(channel.post, dedup.Seen(dedup.lifetime(policy.notify)), counters)
+        application = Notifier(policy, deliveries, counters).application()
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE)
+        await runner.setup()
+        introduction = asyncio.create_task(_introduce(channel), name="introduction")
+        try:
+            await _listen(runner, listen)
+            yield
+        finally:
+            introduction.cancel()
+            await asyncio.gather(introduction, return_exceptions=True)
+            await deliveries.close(_GRACE)
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, listen: tuple[str, int]) -> None:
+    try:
+        await web.TCPSite(runner, *listen).start()
+    except OSError as error:
+        # asyncio's own text repeats the address in a form of its own; names that do not resolve have no errno text.
+        known = error.errno in errno.errorcode
+        why = os.strerror(error.errno).lower() if known and error.errno else error.strerror or str(error)
+        cure = "end the program that listens there, or name another address with --listen"
+        raise CannotListen(f"cannot listen on {join_address(*listen)}: {why}; {cure}") from error
+
+
+async def _introduce(channel: SlackChannel) -> None:
+    """Ask Slack once who we are, so that a wrong token shows in the log by day, and not with the first page."""
+    try:
+        log.info("Slack knows us as %s", await channel.whoami())
+    except SlackFailure as failure:
+        log.log(
+            logging.WARNING if failure.passing else logging.ERROR, "Slack does not answer as it should: %s", failure
+        )

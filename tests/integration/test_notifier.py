@@ -1,0 +1,312 @@
+"""`cachewatch notify` as it runs: a real Alertmanager before it, the stand-in for Slack behind it."""
+
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+from policy.alerts import BY_NAME
+from sandbox import web
+from sandbox.module_child import module_argv, module_env
+from sandbox.ports import free_port
+from sandbox.process import wait_until
+from sandbox.prometheus import Alertmanager, WebChild, start_alertmanager
+from sandbox.sink import Sink, start_sink
+from tests.unit.alerts_notifier.samples import ENDED, alert, body
+
+_PATIENCE = 60.0
+
+
+def _write_policy(directory: Path, slack_url: str | None) -> Path:
+    (directory / "slack.token").write_text("xoxb-test\n")
+    slack = {"channel": "#cache-alerts", "token_file": "slack.token", "url": slack_url}
+    file = directory / "cachewatch.yaml"
+    file.write_text(yaml.safe_dump({"notify": {"slack": slack}} if slack_url else {"fleet": {"name": "quiet"}}))
+    return file
+
+
+def _command(policy: Path, port: int) -> tuple[str, ...]:
+    return module_argv("cli", "-c", policy, "notify", "--listen", f"127.0.0.1:{port}")
+
+
+def _start(directory: Path, slack_url: str) -> WebChild:
+    port = free_port()
+    child = WebChild("notifier", _command(_write_policy(directory, slack_url), port), directory, port, env=module_env())
+    child.start()
+    return child
+
+
+@pytest.fixture
+def notifier(tmp_path: Path, sink: Sink) -> Iterator[WebChild]:
+    with _start(tmp_path, f"{sink.url}/api") as running:
+        # Its introduction to Slack is over, so that a failure ordered by a test meets a message.
+        wait_until(lambda: "Slack knows us as" in running.log.read_text(), _PATIENCE, "the introduction")
+        yield running
+
+
+def _tell(notifier: WebChild, notification: dict[str, Any]) -> int:
+    """Give the status with which a webhook request is answered."""
+    sent = json.dumps(notification).encode()
+    try:
+        web.request("POST", f"{notifier.url}/alertmanager", sent, {"Content-Type": "application/json"}, timeout=30)
+    except web.WebError as error:
+        return error.status
+    return 200
+
+
+def _messages(sink: Sink) -> list[str]:
+    return [entry["body"]["text"] for entry in sink.received("slack")]
+
+
+def _counted(notifier: WebChild, series: str) -> int:
+    lines = web.request("GET", f"{notifier.url}/metrics").decode().splitlines()
+    return int(next(line.split()[-1] for line in lines if line.startswith(series)))
+
+
+# --- with a real Alertmanager -------------------------------------------------------------------------------------
+
+
+def _start_alertmanager(directory: Path, notifier: WebChild, name: str = "am") -> Alertmanager:
+    folder = directory / name
+    folder.mkdir()
+    webhook = {"url": f"{notifier.url}/alertmanager", "send_resolved": True}
+    waits = {"group_wait": "0s", "group_interval": "2s", "repeat_interval": "4h"}
+    config = {
+        "route": {"receiver": "slack", "group_by": ["alertname", "fleet", "instance"], **waits},
+        "receivers": [{"name": "slack", "webhook_configs": [webhook]}],
+    }
+    file = folder / "alertmanager.yml"
+    file.write_text(yaml.safe_dump(config))
+    return start_alertmanager(file, folder, free_port())
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, notifier: WebChild) -> Iterator[Alertmanager]:
+    with _start_alertmanager(tmp_path, notifier) as running:
+        yield running
+
+
+def _report(alertmanager: Alertmanager, began: datetime, *, over: bool = False) -> None:
+    """Say, as Prometheus does, that a node is down, or that this is over."""
+    one = alert()
+    told = {"labels": one["labels"], "annotations": one["annotations"], "startsAt": began.isoformat()}
+    told["endsAt"] = (datetime.now(UTC) if over else began + timedelta(hours=1)).isoformat()
+    sent = json.dumps([told]).encode()
+    web.request("POST", f"{alertmanager.url}/api/v2/alerts", sent, {"Content-Type": "application/json"})
+
+
+def test_a_dead_node_and_its_recovery_arrive_in_slack(alertmanager: Alertmanager, sink: Sink) -> None:
+    began = datetime.now(UTC)
+    _report(alertmanager, began)
+    wait_until(lambda: len(_messages(sink)) == 1, _PATIENCE, "the firing message")
+    _report(alertmanager, began, over=True)
+    wait_until(lambda: len(_messages(sink)) == 2, _PATIENCE, "the resolved message")
+    firing, resolved = sink.received("slack")
+    assert firing["body"]["channel"] == "#cache-alerts"
+    assert firing["body"]["text"].startswith("FIRING (critical): Cache node 10.0.0.1:6379 is down")
+    assert re.match(r"RESOLVED after \d+s: ", resolved["body"]["text"])
+    silence = f"{alertmanager.url}/#/silences/new?filter=%7Balertname%3D%22CacheNodeDown%22"
+    assert silence in json.dumps(firing["body"]["blocks"])
+
+
+def test_a_pair_of_alertmanagers_makes_one_message(tmp_path: Path, notifier: WebChild, sink: Sink) -> None:
+    began = datetime.now(UTC)
+    with _start_alertmanager(tmp_path, notifier, "am1") as one, _start_alertmanager(tmp_path, notifier, "am2") as other:
+        _report(one, began)
+        _report(other, began)
+        both = 'cachewatch_notifier_notifications_total{result="duplicate"}'
+        wait_until(lambda: _counted(notifier, both) == 1, _PATIENCE, "the second notification")
+    assert len(_messages(sink)) == 1
+
+
+def test_a_page_told_while_slack_is_down_arrives_when_slack_is_back(
+    tmp_path: Path, alertmanager: Alertmanager, notifier: WebChild, sink: Sink
+) -> None:
+    sink.stop()
+    _report(alertmanager, datetime.now(UTC))
+    failed = 'cachewatch_notifier_slack_failures_total{reason="unreachable"}'
+    wait_until(lambda: _counted(notifier, failed) >= 1, _PATIENCE, "a failed attempt")
+    with start_sink(tmp_path, sink.port) as back:
+        wait_until(lambda: len(_messages(back)) == 1, _PATIENCE, "the page")
+
+
+def test_a_page_told_while_the_token_is_gone_arrives_when_it_is_back(
+    tmp_path: Path, alertmanager: Alertmanager, notifier: WebChild, sink: Sink
+) -> None:
+    token = tmp_path / "slack.token"
+    token.unlink()
+    _report(alertmanager, datetime.now(UTC))
+    wait_until(lambda: "not sent: FIRING" in notifier.log.read_text(), _PATIENCE, "a failed attempt")
+    assert f"{token} cannot be read: No such file or directory (token): put the app's bot token" in notifier.log_tail(
+        99
+    )
+    token.write_text("xoxb-new\n")
+    wait_until(lambda: len(_messages(sink)) == 1, _PATIENCE, "the page")
+
+
+# --- Slack's moods ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "times"), [(429, 1), (500, 1), (503, 2)])
+def test_a_passing_refusal_of_slack_is_survived_within_one_request(
+    notifier: WebChild, sink: Sink, status: int, times: int
+) -> None:
+    sink.fail("slack", status, times=times, retry_after=1)
+    assert _tell(notifier, body()) == 200
+    assert len(_messages(sink)) == 1
+
+
+def test_a_refusal_that_lasts_is_told_to_alertmanager_and_the_next_attempt_counts(
+    notifier: WebChild, sink: Sink
+) -> None:
+    sink.fail("slack", 429, times=1, retry_after=3600)
+    assert _tell(notifier, body()) == 503
+    assert _tell(notifier, body()) == 200
+    assert len(_messages(sink)) == 1
+    assert _counted(notifier, 'cachewatch_notifier_slack_failures_total{reason="rate_limited"}') == 1
+
+
+def test_the_same_notification_at_the_same_time_and_again_later_is_one_message(notifier: WebChild, sink: Sink) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: _tell(notifier, body()), range(4))) == {200}
+    assert _tell(notifier, body()) == 200
+    assert len(_messages(sink)) == 1
+    assert _tell(notifier, body(alert(ended=ENDED))) == 200
+    assert [text.split()[0] for text in _messages(sink)] == ["FIRING", "RESOLVED"]
+    assert _counted(notifier, "cachewatch_notifier_messages_total") == 2
+
+
+def test_a_flood_of_two_hundred_alerts_is_one_message_that_slack_takes(notifier: WebChild, sink: Sink) -> None:
+    assert _tell(notifier, body(*(alert(f"10.0.0.{number}:6379") for number in range(200)))) == 200
+    [message] = sink.received("slack")
+    assert "185 firing and 0 resolved alerts are not shown here" in json.dumps(message["body"]["blocks"])
+
+
+# --- the HTTP side ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChild]:
+    """Share a notifier among the tests that never come to Slack."""
+    with _start(tmp_path_factory.mktemp("quiet"), f"http://127.0.0.1:{free_port()}/api") as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "told"),
+    [
+        (b'{"alerts": [', "application/json", "Invalid JSON"),
+        (json.dumps(body(alert(startsAt="now"))).encode(), "application/json", "alerts.0.startsAt: Input should be"),
+        (json.dumps(body()).encode(), "text/plain", "Content-Type is text/plain, not application/json"),
+        (b" " * (9 * 2**20), "application/json", "the body is larger than 8388608 bytes; set max_alerts"),
+    ],
+)
+def test_what_is_no_notification_is_refused_with_what_is_wrong_and_logged(
+    quiet: WebChild, sent: bytes, kind: str, told: str
+) -> None:
+    invalid = 'cachewatch_notifier_notifications_total{result="invalid"}'
+    before = _counted(quiet, invalid)
+    with pytest.raises(web.WebError, match=told) as refused:
+        web.request("POST", f"{quiet.url}/alertmanager", sent, {"Content-Type": kind})
+    assert refused.value.status == 400
+    assert _counted(quiet, invalid) == before + 1
+    assert re.search(f"no notification from 127.0.0.1: .*({told})", quiet.log_tail(50))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_alert_has_a_runbook_that_a_browser_shows(quiet: WebChild, name: str) -> None:
+    assert f'<a href="/runbooks/{name}">' in web.request("GET", f"{quiet.url}/runbooks").decode()
+    with urlopen(f"{quiet.url}/runbooks/{name}") as page:  # noqa: S310  # our own address
+        assert page.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert name in page.read().decode()
+
+
+def test_an_unknown_runbook_names_the_known_ones(quiet: WebChild) -> None:
+    with pytest.raises(web.WebError, match="/runbooks/CacheNodeDown") as refused:
+        web.request("GET", f"{quiet.url}/runbooks/Nonsense")
+    assert refused.value.status == 404
+
+
+def test_it_says_that_it_is_healthy_and_ready(quiet: WebChild) -> None:
+    assert web.request("GET", f"{quiet.url}/-/healthy") == b"healthy\n"
+    assert web.request("GET", f"{quiet.url}/-/ready") == b"ready\n"
+
+
+# --- start and end ------------------------------------------------------------------------------------------------
+
+
+def _refused(policy: Path, port: int) -> str:
+    """Run the command, which must end with status 2; give what it says."""
+    ended = subprocess.run(
+        _command(policy, port), check=False, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_without_slack_in_the_policy_it_says_what_to_add(tmp_path: Path) -> None:
+    told = _refused(_write_policy(tmp_path, None), free_port())
+    assert "notify.slack: is missing" in told
+    assert "token_file" in told
+
+
+def test_a_token_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> None:
+    policy = _write_policy(tmp_path, "http://127.0.0.1:1/api")
+    (tmp_path / "slack.token").unlink()
+    told = _refused(policy, free_port())
+    assert re.search(r"cachewatch.yaml:\d+: notify.slack.token_file: .*slack.token cannot be read: No such file", told)
+
+
+def test_a_port_in_use_is_told_with_the_cure(notifier: WebChild, tmp_path: Path) -> None:
+    told = _refused(tmp_path / "cachewatch.yaml", notifier.port)
+    assert f"cannot listen on 127.0.0.1:{notifier.port}: address already in use; " in told
+    assert "--listen" in told
+
+
+def test_the_help_shows_an_example() -> None:
+    argv = module_argv("cli", "notify", "--help")
+    told = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True)
+    assert "Example: cachewatch -c cachewatch.yaml notify --listen" in told.stdout
+
+
+def _ends_within_two_seconds(notifier: WebChild) -> bool:
+    asked = time.monotonic()
+    notifier.ask_to_stop()
+    wait_until(lambda: not notifier.alive, _PATIENCE, "the end", every=0.01)
+    return time.monotonic() - asked < 2
+
+
+def test_asked_to_end_it_is_gone_within_two_seconds(notifier: WebChild) -> None:
+    assert _ends_within_two_seconds(notifier)
+    assert "Traceback" not in notifier.log_tail(99)
+
+
+def test_asked_to_end_it_refuses_what_slack_has_not_taken_so_that_alertmanager_asks_again(
+    notifier: WebChild, sink: Sink
+) -> None:
+    sink.pause()
+    try:
+        answers: list[int] = []
+        request = threading.Thread(target=lambda: answers.append(_tell(notifier, body())))
+        request.start()
+        wait_until(_is_in_flight(notifier), _PATIENCE, "the message to be on its way")
+        assert _ends_within_two_seconds(notifier)
+        request.join(_PATIENCE)
+    finally:
+        sink.resume()
+    assert answers == [503]
+
+
+def _is_in_flight(notifier: WebChild) -> Callable[[], bool]:
+    return lambda: _counted(notifier, "cachewatch_notifier_in_flight") == 1

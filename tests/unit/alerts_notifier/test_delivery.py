@@ -1,0 +1,197 @@
+"""Once, in order, not too fast, and an answer in time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from alerts.notifier.counters import Counters
+from alerts.notifier.dedup import Seen
+from alerts.notifier.delivery import Answer, Deliveries, Pace
+from alerts.notifier.failures import SlackFailure
+from alerts.notifier.message import Message
+from alerts.notifier.model import Notification
+from tests.unit.alerts_notifier.samples import ENDED, alert, notification
+
+_FAST = Pace(patience=20, lifetime=30, spacing=0)
+
+
+class Channel:
+    """A channel in memory: it takes a message when `gate` is open, or fails with the next of `failures`."""
+
+    def __init__(self, *failures: SlackFailure) -> None:
+        self.texts: list[str] = []
+        self.at: list[float] = []
+        self.failures = list(failures)
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def post(self, message: Message) -> None:
+        """Take a message."""
+        await self.gate.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.texts.append(message.text)
+        self.at.append(time.monotonic())
+
+
+def _deliveries(channel: Channel, pace: Pace = _FAST, lifetime: float = 60) -> Deliveries:
+    return Deliveries(channel.post, Seen(lifetime), Counters(), pace)
+
+
+def _node(name: str) -> Notification:
+    return notification(alert(name), groupKey=name)
+
+
+async def _until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not check():  # noqa: ASYNC110  # what is awaited is a property, and has no event
+            await asyncio.sleep(0.005)
+
+
+async def test_the_same_news_twice_is_one_message_and_both_are_told_it_is_there() -> None:
+    channel = Channel()
+    deliveries = _deliveries(channel)
+    answers = [await deliveries.deliver(notification()) for _ in range(2)]
+    assert [answer.result for answer in answers] == ["sent", "duplicate"]
+    assert all(answer.delivered for answer in answers)
+    assert len(channel.texts) == 1
+
+
+async def test_the_same_news_from_a_pair_at_the_same_moment_is_one_message() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    both = asyncio.gather(*(deliveries.deliver(notification()) for _ in range(2)))
+    await _until(lambda: deliveries.in_flight == 1)
+    channel.gate.set()
+    assert sorted(answer.result for answer in await both) == ["duplicate", "sent"]
+    assert len(channel.texts) == 1
+
+
+async def test_a_reminder_after_the_memory_has_ended_gets_through() -> None:
+    channel = Channel()
+    deliveries = _deliveries(channel, lifetime=0)
+    assert [(await deliveries.deliver(notification())).result for _ in range(2)] == ["sent", "sent"]
+
+
+async def test_a_failed_attempt_is_not_remembered_as_done() -> None:
+    channel = Channel(SlackFailure("server_error", "HTTP 500"))
+    deliveries = _deliveries(channel)
+    first, second = [await deliveries.deliver(notification()) for _ in range(2)]
+    assert (first.result, first.delivered) == ("failed", False)
+    assert "HTTP 500" in first.text
+    assert second.result == "sent"
+
+
+async def test_both_of_a_pair_hear_of_the_failure_of_the_one_attempt_they_share() -> None:
+    channel = Channel(SlackFailure("token", "invalid_auth"))
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    both = asyncio.gather(*(deliveries.deliver(notification()) for _ in range(2)))
+    await _until(lambda: deliveries.in_flight == 1)
+    channel.gate.set()
+    assert [answer.result for answer in await both] == ["failed", "failed"]
+
+
+async def test_messages_leave_in_the_order_in_which_they_came() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    tasks = []
+    for number in range(20):
+        tasks.append(asyncio.create_task(deliveries.deliver(_node(f"n{number}:1"))))
+        await _until(lambda number=number: deliveries.in_flight == number + 1)  # type: ignore[misc]
+    channel.gate.set()
+    await asyncio.gather(*tasks)
+    assert [text.split()[4] for text in channel.texts] == [f"n{number}:1" for number in range(20)]
+
+
+async def test_resolved_never_overtakes_firing() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    firing = asyncio.create_task(deliveries.deliver(notification()))
+    await _until(lambda: deliveries.in_flight == 1)
+    resolved = asyncio.create_task(deliveries.deliver(notification(alert(ended=ENDED))))
+    await _until(lambda: deliveries.in_flight == 2)
+    channel.gate.set()
+    await asyncio.gather(firing, resolved)
+    assert [text.split()[0] for text in channel.texts] == ["FIRING", "RESOLVED"]
+
+
+async def test_posts_keep_slacks_distance() -> None:
+    channel = Channel()
+    deliveries = _deliveries(channel, Pace(spacing=0.2))
+    await asyncio.gather(*(deliveries.deliver(_node(f"n{number}:1")) for number in range(3)))
+    gaps = [later - earlier for earlier, later in zip(channel.at, channel.at[1:], strict=False)]
+    assert all(gap >= 0.19 for gap in gaps)
+
+
+async def test_a_slow_slack_gets_a_late_answer_and_the_message_still_arrives_once() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0))
+    late = await deliveries.deliver(notification())
+    assert (late.result, late.delivered) == ("late", False)
+    channel.gate.set()
+    await _until(lambda: deliveries.in_flight == 0)
+    assert (await deliveries.deliver(notification())).result == "duplicate"
+    assert len(channel.texts) == 1
+
+
+async def test_a_message_that_cannot_leave_is_given_up_after_its_lifetime() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    answer = await _deliveries(channel, Pace(patience=20, lifetime=0.05)).deliver(notification())
+    assert answer.result == "failed"
+    assert "not sent within 0.05 s" in answer.text
+
+
+async def test_one_message_that_hangs_does_not_hold_the_next_for_ever() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel, Pace(patience=20, lifetime=0.2, spacing=0))
+    assert (await deliveries.deliver(_node("a:1"))).result == "failed"
+    channel.gate.set()
+    assert (await deliveries.deliver(_node("b:2"))).result == "sent"
+
+
+async def test_a_queue_that_is_full_refuses_at_once() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel, Pace(patience=20, spacing=0, most=2))
+    waiting = [asyncio.create_task(deliveries.deliver(_node(f"n{number}:1"))) for number in range(2)]
+    await _until(lambda: deliveries.in_flight == 2)
+    answer = await deliveries.deliver(_node("n2:1"))
+    assert (answer.result, answer.delivered) == ("refused", False)
+    channel.gate.set()
+    assert all(answer.delivered for answer in await asyncio.gather(*waiting))
+
+
+async def _closed(channel: Channel, grace: float, *, opens: bool) -> tuple[Deliveries, Answer]:
+    deliveries = _deliveries(channel)
+    channel.gate.clear()
+    waiting = asyncio.create_task(deliveries.deliver(notification()))
+    await _until(lambda: deliveries.in_flight == 1)
+    closing = asyncio.create_task(deliveries.close(grace))
+    await _until(lambda: not deliveries.open)
+    if opens:
+        channel.gate.set()
+    await closing
+    return deliveries, await waiting
+
+
+async def test_the_end_waits_for_what_is_on_its_way() -> None:
+    channel = Channel()
+    _, answer = await _closed(channel, 20, opens=True)
+    assert answer.result == "sent"
+    assert len(channel.texts) == 1
+
+
+async def test_the_end_refuses_what_does_not_come_to_its_end_and_everything_new() -> None:
+    channel = Channel()
+    deliveries, answer = await _closed(channel, 0.05, opens=False)
+    assert answer == Answer("refused", "shutting down before Slack took it")
+    assert (await deliveries.deliver(_node("b:2"))).result == "refused"
+    assert deliveries.in_flight == 0
+    assert channel.texts == []

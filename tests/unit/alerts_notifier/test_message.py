@@ -1,0 +1,152 @@
+"""What the person on call reads in Slack."""
+
+from typing import Any, get_args
+
+import pytest
+
+from alerts.notifier.message import ACTIONS, MAX_ALERTS, Message, render
+from policy.alerts import Action
+from sandbox.sink_rules import blocks_are_valid
+from tests.unit.alerts_notifier.samples import ENDED, alert, notification
+
+_BEGAN = "<!date^1795316645^{date_short_pretty}, {time_secs}|2026-11-22 03:04:05 UTC>"
+_ENDED = "<!date^1795316778^{date_short_pretty}, {time_secs}|2026-11-22 03:06:18 UTC>"
+_FILTER = "%7Balertname%3D%22CacheNodeDown%22%2Cfleet%3D%22prod-cache%22%2Cinstance%3D%2210.0.0.1%3A6379%22%7D"
+
+
+def _texts(message: Message) -> list[str]:
+    """Every text of the message in reading order."""
+    return [
+        text["text"]
+        for block in message.blocks
+        for text in ([block["text"]] if "text" in block else []) + block.get("fields", [])
+    ]
+
+
+def _table(message: Message) -> dict[str, str]:
+    fields = next(block["fields"] for block in message.blocks if "fields" in block)
+    pairs = (field["text"].split("\n", 1) for field in fields)
+    return {name.strip("*"): value for name, value in pairs}
+
+
+def test_a_firing_alert_says_what_where_since_when_and_what_to_do() -> None:
+    message = render(notification())
+    assert message.text.startswith("FIRING (critical): Cache node 10.0.0.1:6379 is down")
+    texts = _texts(message)
+    assert texts[0] == "🔴 FIRING (critical): CacheNodeDown on 10.0.0.1:6379 (fleet prod-cache)"
+    assert texts[1] == (
+        "*Cache node 10.0.0.1:6379 is down*\n"
+        "10.0.0.1:6379 (primary of shard-a) failed 3 health checks in a row.\nFirst: redis-cli -p 6379 ping"
+    )
+    assert _table(message) == {
+        "Severity": "critical",
+        "Fleet": "prod-cache",
+        "Shard": "shard-a",
+        "Instance": "10.0.0.1:6379",
+        "Firing since": _BEGAN,
+    }
+    assert texts[-2].startswith("*What to do:* Automatic failover is due: verify that a replica was promoted")
+
+
+def test_a_firing_alert_links_runbook_dashboard_and_the_silence_for_just_this_group() -> None:
+    assert render(notification()).links.split("  |  ") == [
+        "<http://127.0.0.1:9122/runbooks/CacheNodeDown|Runbook>",
+        "<http://127.0.0.1:3000/d/cachewatch-fleet?var-fleet=prod-cache&amp;var-instance=10.0.0.1%3A6379|Dashboard>",
+        f"<http://127.0.0.1:9093/#/silences/new?filter={_FILTER}|Silence it>",
+        f"<http://127.0.0.1:9093/#/alerts?filter={_FILTER}|Alertmanager>",
+    ]
+
+
+def test_without_a_dashboard_the_graph_of_the_alert_is_linked() -> None:
+    links = render(notification(alert(annotations={"dashboard_url": ""}))).links
+    assert "<http://127.0.0.1:9090/graph?g0.expr=cache_node_up+%3D%3D+0&amp;g0.tab=1|Graph>" in links
+
+
+def test_a_resolved_alert_says_so_first_and_how_long_it_lasted() -> None:
+    message = render(notification(alert(ended=ENDED)))
+    assert message.text.startswith("RESOLVED after 2m13s: ")
+    texts = _texts(message)
+    assert texts[0] == "✅ RESOLVED after 2m13s: CacheNodeDown on 10.0.0.1:6379 (fleet prod-cache)"
+    assert texts[1] == "*Over:* Cache node 10.0.0.1:6379 is down"
+    table = _table(message)
+    assert (table["Fired at"], table["Resolved at"], table["Lasted"]) == (_BEGAN, _ENDED, "2m13s")
+    assert not any("What to do" in text or "silences" in text for text in texts)
+
+
+@pytest.mark.parametrize(("severity", "mark"), [("critical", "🔴"), ("warning", "🟡"), ("info", "🔵")])
+def test_the_severity_stands_there_in_words_beside_its_colour(severity: str, mark: str) -> None:
+    message = render(notification(alert(labels={"severity": severity})))
+    assert _texts(message)[0].startswith(f"{mark} FIRING ({severity}): ")
+
+
+def test_every_action_of_the_policy_is_put_into_words() -> None:
+    assert set(ACTIONS) == set(get_args(Action))
+
+
+def test_an_action_of_another_rule_is_shown_as_it_is() -> None:
+    texts = _texts(render(notification(alert(labels={"action": "call <bob>"}))))
+    assert "*What to do:* call &lt;bob&gt;" in texts
+
+
+def test_a_group_is_listed_firing_first_with_the_worst_severity_on_top() -> None:
+    several = (alert("b:2", ended=ENDED), alert("a:1", labels={"severity": "warning"}), alert("c:3"))
+    texts = _texts(render(notification(*several)))
+    assert texts[0] == "🔴 FIRING (critical, 1 of 3 resolved): CacheNodeDown on 3 instances"
+    lines = [text for text in texts if "is down" in text]
+    assert lines == [
+        f"*a:1*: FIRING since {_BEGAN}\nCache node a:1 is down",
+        f"*c:3*: FIRING since {_BEGAN}\nCache node c:3 is down",
+        "*b:2*: RESOLVED after 2m13s\nCache node b:2 is down",
+    ]
+
+
+def test_two_hundred_alerts_make_one_valid_message_that_says_how_many_are_left_out() -> None:
+    flood = [alert(f"10.0.0.{number}:6379", annotations={"summary": "<&>" * 2000}) for number in range(200)]
+    message = render(notification(*flood, truncatedAlerts=40))
+    assert blocks_are_valid(list(message.blocks))
+    left_out = f"{200 - MAX_ALERTS} firing and 0 resolved alerts are not shown here, nor 40 that Alertmanager left out"
+    assert any(left_out in text for text in _texts(message))
+
+
+@pytest.mark.parametrize("filling", ["x", "&", "<", "é", "\n", "😀", "`", "*", '"', "\\"])
+def test_no_text_of_an_alert_can_make_a_message_that_slack_refuses(filling: str) -> None:
+    long = filling * 5000
+    hostile: dict[str, Any] = dict.fromkeys(("alertname", "severity", "action", "fleet", "shard", "instance"), long)
+    texts = {"summary": long, "description": long, "runbook_url": f"http://x/{long}", "dashboard_url": long}
+    one = alert(labels=hostile, annotations=texts)
+    for told in (notification(one), notification(one, one), notification(one, groupLabels=hostile)):
+        assert blocks_are_valid(list(render(told).blocks))
+
+
+def test_an_alert_without_our_labels_and_annotations_still_makes_a_message() -> None:
+    bare = {**alert(), "labels": {}, "annotations": {}, "generatorURL": ""}
+    message = render(notification(bare, groupLabels={}, externalURL=""))
+    assert blocks_are_valid(list(message.blocks))
+    assert message.text == "FIRING (no severity): no summary, alert without a name on an unnamed fleet"
+
+
+def test_a_label_cannot_call_the_channel() -> None:
+    hostile = alert(
+        "<!channel>", labels={"fleet": "<!here>", "alertname": "<@U1>"}, annotations={"summary": "<!everyone>"}
+    )
+    message = render(notification(hostile))
+    shown = "\n".join([*_texts(message), message.plain])
+    assert not any(call in shown for call in ("<!channel", "<!here", "<!everyone", "<@"))
+    assert "&lt;!channel&gt;" in shown
+
+
+def test_slack_makes_nothing_live_out_of_our_text_by_itself() -> None:
+    message = render(notification(alert("@here"), alert("#general")))
+    marked = [text for block in message.blocks for text in [block.get("text"), *block.get("fields", [])] if text]
+    assert all(text["verbatim"] for text in marked if text["type"] == "mrkdwn")
+    assert message.blocks[0]["text"]["type"] == "plain_text"
+
+
+def test_the_silence_link_survives_quotes_and_backslashes_in_a_label() -> None:
+    message = render(notification(groupLabels={"fleet": 'a"b\\c\nd'}))
+    assert "filter=%7Bfleet%3D%22a%5C%22b%5C%5Cc%5Cnd%22%7D" in message.links
+
+
+def test_the_text_for_a_slack_that_refuses_blocks_has_the_links_too() -> None:
+    message = render(notification())
+    assert message.plain == f"{message.text}\n{message.links}"

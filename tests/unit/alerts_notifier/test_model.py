@@ -1,0 +1,57 @@
+"""What the webhook accepts, and what it says about the rest."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from alerts.notifier.model import InvalidNotification, parse
+from tests.unit.alerts_notifier.samples import ENDED, alert, body, notification
+
+
+def test_a_webhook_body_is_read_whole() -> None:
+    read = notification(alert("a:1"), alert("b:2", ended=ENDED), truncatedAlerts=3)
+    assert [one.labels["instance"] for one in read.firing] == ["a:1"]
+    assert [one.labels["instance"] for one in read.resolved] == ["b:2"]
+    assert read.firing[0].starts_at == datetime(2026, 11, 22, 3, 4, 5, 123456, tzinfo=UTC)
+    assert (read.truncated, read.external_url) == (3, "http://127.0.0.1:9093")
+
+
+def test_fields_that_a_newer_alertmanager_adds_are_tolerated() -> None:
+    assert notification(alert(novelty=[1, 2]), notificationReason="first").alerts
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (b"", "body: Invalid JSON"),
+        (b'{"alerts": [', "body: Invalid JSON"),
+        (b"[]", "body: Input should be an object"),
+        (b'{"alerts": [], "groupKey": "g"}', "alerts: Tuple should have at least 1 item"),
+    ],
+)
+def test_a_body_that_is_no_notification_is_refused_with_what_is_wrong(broken: bytes, told: str) -> None:
+    with pytest.raises(InvalidNotification, match=told):
+        parse(broken)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"startsAt": "yesterday"}, "alerts.0.startsAt: Input should be a valid datetime"),
+        ({"startsAt": "2026-11-22T03:04:05"}, "alerts.0.startsAt: Input should have timezone info"),
+        ({"status": "pending"}, "alerts.0.status: Input should be 'firing' or 'resolved'"),
+        ({"fingerprint": ""}, "alerts.0.fingerprint: String should have at least 1 character"),
+        ({"labels": {"instance": 7}}, "alerts.0.labels.instance: Input should be a valid string"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_place(other: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidNotification) as refused:
+        parse(json.dumps(body(alert(**other))).encode())
+    assert told in str(refused.value)
+
+
+def test_a_body_with_many_problems_gives_a_short_answer() -> None:
+    with pytest.raises(InvalidNotification, match=r"and \d+ more$"):
+        parse(json.dumps({"groupKey": "g", "alerts": [{}] * 8}).encode())
