@@ -1,0 +1,1 @@
+"""Policy -> Grafana dashboards and provisioning; the only home of grafanalib. Pure: values in, text out."""

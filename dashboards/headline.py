@@ -1,0 +1,102 @@
+"""The first screen: what the person on call wants to know in five seconds, most urgent at the top left."""
+
+from __future__ import annotations
+
+from dashboards import colours, objectives, queries
+from dashboards.colours import GREY, ORANGE, RED, YELLOW
+from dashboards.grafana import About, Meaning, Panel, Query, Section, bar_gauge, stat, state_timeline
+from policy.model import Policy
+from policy.slos import Slo
+from policy.units import duration_text, percent_text
+
+NOT_WATCHED = Meaning(0, "NOT WATCHED", RED)
+NO_READS = Meaning(0, "no reads seen", GREY)
+FULLEST = 20
+
+
+def sections(policy: Policy) -> tuple[Section, ...]:
+    """The panels that stay on the first screen, without a heading."""
+    width = max(3, 24 // (2 + 2 * len(policy.slos)))
+    promises = [panel(slo, width) for slo in policy.slos for panel in (_objective, _budget)]
+    alerts = [_alert_count("critical", RED, width), _alert_count("warning", ORANGE, width)]
+    return (
+        Section("", (*_nodes(), _hit_rate(policy), *_latencies(policy))),
+        Section("", (*alerts, *promises)),
+        Section("", (_memory(policy), _firing())),
+    )
+
+
+def _nodes() -> tuple[Panel, ...]:
+    down = "Nodes whose last health checks all failed. NOT WATCHED: the exporter does not answer, nobody knows."
+    up = "Nodes whose last health checks succeeded. NOT WATCHED: the exporter does not answer, nobody knows."
+    return (
+        stat(
+            About("Nodes down", down, "short"),
+            [Query(queries.nodes_down())],
+            colours.UP_IS_ZERO,
+            4,
+            nothing=NOT_WATCHED,
+        ),
+        stat(About("Nodes up", up, "short"), [Query(queries.nodes_up())], colours.UP_IS_ONE, 4, nothing=NOT_WATCHED),
+    )
+
+
+def _hit_rate(policy: Policy) -> Panel:
+    row, window = policy.thresholds.hit_rate, duration_text(policy.rules.rate_window)
+    text = f"Share of reads that the cache answered in the last {window}, as the alert counts it: {colours.words(row)}."
+    query = Query(queries.hit_ratio("fleet", window), "{{fleet}}")
+    return stat(About("Hit rate", text, "percentunit"), [query], colours.steps(row), 4, nothing=NO_READS)
+
+
+def _latencies(policy: Policy) -> list[Panel]:
+    window = duration_text(policy.rules.rate_window)
+    panels = []
+    for name, row in policy.thresholds.latency_rows().items():
+        short = name.removeprefix("latency_")
+        text = f"Slowest node: {short} of a PING, seen by the prober in the last {window}: {colours.words(row)}."
+        query = Query(f"max by (fleet) ({queries.percentile(name, queries.NODE, window)})", "{{fleet}}")
+        about = About(f"Latency {short}, slowest node", text, "s")
+        panels.append(stat(about, [query], colours.steps(row), 4, nothing=NOT_WATCHED))
+    return panels
+
+
+def _alert_count(severity: str, color: str, width: int) -> Panel:
+    about = About(f"Firing: {severity}", f"Cachewatch's {severity} alerts that fire now, silenced ones too.", "short")
+    steps = colours.UP_IS_ZERO if color == RED else colours.WARN_IS_ZERO
+    return stat(about, [Query(queries.alert_count(severity))], steps, width)
+
+
+def _promise(slo: Slo) -> str:
+    return f"{slo.name.replace('_', ' ').capitalize()} {percent_text(slo.ratio)} over {duration_text(slo.window)}"
+
+
+def _objective(slo: Slo, width: int) -> Panel:
+    what = "health checks that succeeded" if slo.name == "availability" else "reads that the cache answered"
+    text = f"Share of {what} in the last {duration_text(slo.window)}, or since Prometheus has data; red below the objective."
+    query = Query(objectives.ratio(slo), "{{fleet}}")
+    return stat(About(_promise(slo), text, "percentunit"), [query], colours.objective_steps(slo), width)
+
+
+def _budget(slo: Slo, width: int) -> Panel:
+    text = f"{_promise(slo)}: what is left of the errors that it allows. 100%: none made, 0%: spent, below: broken."
+    query = Query(objectives.budget_left(slo), "{{fleet}}")
+    about = About(f"Budget left: {_promise(slo)}", text, "percentunit")
+    return stat(about, [query], colours.NOT_SPENT, width)
+
+
+def _memory(policy: Policy) -> Panel:
+    row = policy.thresholds.memory
+    text = f"Used memory / limit (maxmemory, else the policy's, else the machine's), the fullest {FULLEST}: {colours.words(row)}."
+    query = Query(f"sort_desc(topk({FULLEST}, {queries.memory_share()}))", "{{instance}}")
+    return bar_gauge(About("Memory by node", text, "percentunit"), query, colours.steps(row), 8)
+
+
+def _firing() -> Panel:
+    text = "Each alert while it fires, or waits for its time (pending). No bands: all was well."
+    legend = "{{alertname}} {{instance}}"
+    by = "max by (alertname, fleet, instance)"
+    critical = f"{by} ({queries.alerts('firing', queries.is_('severity', 'critical'))}) * 3"
+    warning = f"{by} ({queries.alerts('firing', queries.is_('severity', 'warning'))}) * 2"
+    expr = f"{critical} or {warning} or {by} ({queries.alerts('pending')})"
+    meanings = (Meaning(3, "critical", RED), Meaning(2, "warning", ORANGE), Meaning(1, "pending", YELLOW))
+    return state_timeline(About("Alerts", text, "none"), [Query(expr, legend)], meanings, 16)
