@@ -1,0 +1,103 @@
+"""The directory of a demo: taken by one demo at a time, and emptied of what a demo put there, and of nothing else."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+
+LOCK = "demo.lock"
+ENTRIES = ("endpoints.json", "control.json", "cachewatch.yaml", "build", "run", "secrets")
+"""What a demo makes in its directory, beside the lock."""
+
+
+@contextmanager
+def taken(directory: Path) -> Iterator[None]:
+    """Hold the directory for one demo; remove at the end what was made in it, and itself when it was not there before.
+
+    `SandboxError` when a demo runs in it, when it holds files of somebody else under a demo's names, or when it cannot
+    be written. What a dead demo has left is removed first: the kernel has released its lock.
+    """
+    try:
+        made = _make(directory)
+        lock = _lock(directory)
+    except OSError as error:
+        raise SandboxError(f"{directory} cannot be used: {error.strerror}. Choose another with --dir.") from error
+    try:
+        made = _take_over(directory, lock, made)
+        try:
+            yield
+        finally:
+            _clean(directory)
+    finally:
+        (directory / LOCK).unlink(missing_ok=True)
+        os.close(lock)
+        if made:
+            with suppress(OSError):  # somebody else has put a file into it: then it stays
+                directory.rmdir()
+
+
+def _make(directory: Path) -> bool:
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        if not directory.is_dir():
+            raise
+        return False
+    return True
+
+
+def _lock(directory: Path) -> int:
+    path = directory / LOCK
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = _owner(lock)
+            os.close(lock)
+            raise SandboxError(
+                f"a demo runs in {directory} already (pid {owner.get('pid', 'unknown')}): "
+                "end it, or choose another directory with --dir"
+            ) from None
+        with suppress(FileNotFoundError):
+            if os.fstat(lock).st_ino == path.stat().st_ino:
+                return lock
+        os.close(lock)  # its owner removed the file between our open and our lock
+
+
+def _take_over(directory: Path, lock: int, made: bool) -> bool:
+    """Note us as the owner and return whether the directory is a demo's own."""
+    before = _owner(lock)
+    foreign = [name for name in ENTRIES if (directory / name).exists()]
+    if foreign and not before:
+        raise SandboxError(f"{directory} holds {', '.join(foreign)}, not made by a demo. Choose another with --dir.")
+    _clean(directory)
+    made = made or bool(before.get("made"))
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "made": made}).encode(), 0)
+    return made
+
+
+def _owner(lock: int) -> dict[str, object]:
+    """Return what the lock's owner wrote; nothing from a demo that was killed before it wrote."""
+    try:
+        owner = json.loads(os.pread(lock, 1000, 0))
+    except ValueError:
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _clean(directory: Path) -> None:
+    for name in ENTRIES:
+        path = directory / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        for half in directory.glob(f".{name}.*"):  # a write that was cut off
+            half.unlink()

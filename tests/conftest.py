@@ -1,0 +1,35 @@
+"""Real servers for every test that wants one. All on loopback, all gone afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.fleet import SentinelFleet
+from sandbox.ports import free_port
+from sandbox.redis_node import RedisNode
+from sandbox.sink import Sink, start_sink
+
+
+@pytest.fixture
+def redis_node(tmp_path: Path) -> Iterator[RedisNode]:
+    """Give a fresh, empty Redis server without a memory limit."""
+    with RedisNode(free_port(), tmp_path) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def sentinel_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelFleet]:
+    """Share one fleet for the whole run: two shards of primary and replica under three sentinels.
+
+    It is shared: a test that breaks it makes one of its own, or leaves it whole (`in_sync`).
+    """
+    with SentinelFleet(tmp_path_factory.mktemp("fleet"), shards=2) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[Sink]:
+    """Give the stand-in for Slack and PagerDuty, nothing received yet."""
+    with start_sink(tmp_path, free_port()) as running:
+        yield running

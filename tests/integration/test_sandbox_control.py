@@ -1,0 +1,91 @@
+"""The way from another terminal into the running demo: only for its owner, and nobody can hold the demo up."""
+
+import json
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import web
+from sandbox.control import FILE, Control, send
+from sandbox.errors import SandboxError
+
+
+def obey(verb: str, name: str | None) -> str:
+    if name == "fire":
+        raise SandboxError("there is no fault 'fire'")
+    return f"{verb} {name}"
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[Control]:
+    """A control that is served as the demo does it, in short turns of one thread."""
+    control = Control(directory, obey)
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.is_set():
+            control.serve_for(0.1)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield control
+    finally:
+        ended.set()
+        thread.join()
+        control.close()
+
+
+def test_a_command_is_done_and_answered(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        assert send(tmp_path, "break", "node-down") == "break node-down"
+        assert send(tmp_path, "heal", None) == "heal None"
+
+
+def test_a_refusal_comes_back_in_its_own_words(tmp_path: Path) -> None:
+    with serving(tmp_path), pytest.raises(SandboxError, match="there is no fault 'fire'"):
+        send(tmp_path, "break", "fire")
+
+
+def test_only_who_can_read_the_file_may_command(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+        url = json.loads((tmp_path / FILE).read_text())["url"]
+        for token in ("", "wrong", "\u00e9"):
+            with pytest.raises(web.WebError) as refused:
+                web.request("POST", f"{url}/break", b'{"name": "node-down"}', {"X-Token": token})
+            assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"{}"])
+def test_an_unreadable_request_is_refused(tmp_path: Path, body: bytes) -> None:
+    with serving(tmp_path):
+        where = json.loads((tmp_path / FILE).read_text())
+        with pytest.raises(web.WebError) as refused:
+            web.request("POST", f"{where['url']}/break", body, {"X-Token": where["token"]})
+        assert refused.value.status == 400
+
+
+def test_a_client_that_sends_nothing_or_drips_holds_the_demo_two_seconds_at_most(tmp_path: Path) -> None:
+    with serving(tmp_path) as control, socket.create_connection(("127.0.0.1", control.server_port)) as silent:
+        silent.sendall(b"POST /break HT")
+        begun = time.monotonic()
+        assert send(tmp_path, "heal", None) == "heal None"
+        assert time.monotonic() - begun < 4
+
+
+def test_without_a_demo_the_cure_is_named_and_with_a_dead_one_that_it_ended(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"no demo runs in .*: start one with `cachewatch demo"):
+        send(tmp_path, "break", "node-down")
+    with serving(tmp_path):
+        left = (tmp_path / FILE).read_text()
+    assert not (tmp_path / FILE).exists()
+    (tmp_path / FILE).write_text(left)
+    with pytest.raises(SandboxError, match="may have ended"):
+        send(tmp_path, "break", "node-down")

@@ -1,0 +1,139 @@
+"""Each fault does to real nodes what it says, and healing undoes it."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import ports
+from sandbox.faults import Faults, UnknownFault
+from sandbox.fleet import SentinelFleet
+from sandbox.process import wait_until
+from sandbox.redis_node import RedisNode
+from sandbox.traffic import Traffic, start_traffic
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelFleet]:
+    with SentinelFleet(tmp_path_factory.mktemp("faults"), shards=2, down_after_ms=1000) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def traffic(fleet: SentinelFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traffic]:
+    with start_traffic(fleet, tmp_path_factory.mktemp("counts")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def faults(fleet: SentinelFleet, traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
+    made = Faults(fleet, traffic, tmp_path_factory.mktemp("made"))
+    yield made
+    made.heal()
+
+
+def hit_rate(fleet: SentinelFleet, requests: int) -> float:
+    """Hits over all of at least that many requests from now on, as the servers count them."""
+
+    def counted() -> tuple[int, int]:
+        stats = [fleet.primary(shard).info("stats") for shard in fleet.shards]
+        return sum(int(str(s["keyspace_hits"])) for s in stats), sum(int(str(s["keyspace_misses"])) for s in stats)
+
+    hits, misses = counted()
+    wait_until(lambda: sum(counted()) >= hits + misses + requests, 60, f"{requests} requests")
+    new_hits, new_misses = counted()
+    return (new_hits - hits) / (new_hits + new_misses - hits - misses)
+
+
+def ping_times(node: RedisNode, count: int = 150, every: float = 0.02) -> list[float]:
+    """Seconds from the moment a PING was due, each `every` seconds, on a blocking socket: waiting in line counts."""
+    times = []
+    with socket.create_connection((ports.LOOPBACK, node.port), timeout=5) as connection:
+        begun = time.perf_counter()
+        for number in range(count):
+            due = begun + number * every
+            time.sleep(max(0.0, due - time.perf_counter()))
+            connection.sendall(b"PING\r\n")
+            connection.recv(64)
+            times.append(time.perf_counter() - max(due, begun))
+    return times
+
+
+def slow_share(node: RedisNode) -> float:
+    times = ping_times(node)
+    return sum(each > 0.005 for each in times) / len(times)
+
+
+def memory_share(node: RedisNode) -> float:
+    memory = node.info("memory")
+    return int(str(memory["used_memory"])) / int(str(memory["maxmemory"]))
+
+
+def test_hit_rate_falls_well_below_70_percent_and_recovers(fleet: SentinelFleet, faults: Faults) -> None:
+    hit_rate(fleet, 1200)  # warm
+    faults.break_it("hit-rate")
+    hit_rate(fleet, 300)  # takes effect within a second
+    assert hit_rate(fleet, 500) < 0.5
+    faults.heal("hit-rate")
+    hit_rate(fleet, 300)
+    assert hit_rate(fleet, 800) > 0.75
+
+
+def test_latency_slows_well_over_5_percent_of_pings_and_none_fails(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-a")
+    faults.break_it("latency")
+    wait_until(lambda: slow_share(primary) > 0.1, 20, "more than 10 % of PINGs to take over 5 ms")
+    assert max(ping_times(primary)) < 1.0
+    assert fleet.replica("shard-a").answers()
+    faults.heal("latency")
+    wait_until(lambda: slow_share(primary) < 0.05, 20, "PINGs to be quick again")
+
+
+def test_memory_is_over_90_percent_without_evictions_and_is_given_back(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    before = memory_share(primary)
+    faults.break_it("memory")
+    assert 0.90 < memory_share(primary) < 1.0
+    assert primary.info("stats")["evicted_keys"] == 0
+    faults.heal("memory")
+    wait_until(lambda: memory_share(primary) < before + 0.1, 20, "the memory to be given back")
+
+
+@pytest.mark.parametrize(("name", "shard"), [("node-down", "shard-a"), ("node-hang", "shard-b")])
+def test_a_broken_primary_is_replaced_and_comes_back_as_replica(
+    fleet: SentinelFleet, faults: Faults, name: str, shard: str
+) -> None:
+    old = fleet.primary(shard)
+    faults.break_it(name)
+    assert old.role(timeout=0.3) is None
+    wait_until(lambda: fleet.primary(shard) is not old, 30, "the failover")
+    faults.heal(name)
+    wait_until(fleet.in_sync, 30, "the old primary to follow the new one")
+    assert old.role() == "replica"
+    assert faults.active == ()
+
+
+def test_a_node_healed_before_the_failover_is_whole_again(fleet: SentinelFleet, faults: Faults) -> None:
+    faults.break_it("node-down")
+    faults.heal("node-down")
+    wait_until(fleet.in_sync, 40, "the shard to be whole")
+
+
+def test_breaking_twice_and_healing_what_is_not_broken_say_so_and_change_nothing(
+    fleet: SentinelFleet, faults: Faults
+) -> None:
+    assert faults.heal() == "nothing is broken"
+    assert "not broken, nothing changed" in faults.heal("memory")
+    faults.break_it("hit-rate")
+    assert "broken already, nothing changed" in faults.break_it("hit-rate")
+    assert faults.active == ("hit-rate",)
+    assert "hit-rate" in faults.heal()
+    assert not faults.active
+
+
+def test_an_unknown_fault_is_refused_with_the_names_there_are(faults: Faults) -> None:
+    with pytest.raises(
+        UnknownFault, match="no fault 'fire'; there are node-down, node-hang, hit-rate, latency, memory"
+    ):
+        faults.break_it("fire")

@@ -1,0 +1,68 @@
+"""What `sandbox/install-debian.sh` says on a machine that lacks something; it is never let loose on a real apt-get here."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "sandbox" / "install-debian.sh"
+SERVERS = ("redis-server", "redis-sentinel", "prometheus", "promtool", "prometheus-alertmanager", "amtool")
+TOOLS = ("sh", "id", "sort", "tr", "sed")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give a PATH with a shell and every program that the sandbox needs."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    for name in TOOLS:
+        (directory / name).symlink_to(str(shutil.which(name)))
+    for name in (*SERVERS, "python3"):
+        program(directory, name, "exit 0")
+    return directory
+
+
+def program(directory: Path, name: str, what: str) -> None:
+    file = directory / name
+    file.write_text(f"#!/bin/sh\n{what}\n")
+    file.chmod(0o755)
+
+
+def install(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SCRIPT], capture_output=True, text=True, check=False, env={"PATH": str(path)}, timeout=30)
+
+
+def test_where_everything_is_it_is_silent_and_touches_nothing(path: Path) -> None:
+    program(path, "apt-get", "echo called")
+    done = install(path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_alertmanager_under_its_upstream_name_is_enough(path: Path) -> None:
+    (path / "prometheus-alertmanager").rename(path / "alertmanager")
+    assert install(path).returncode == 0
+
+
+def test_a_system_without_apt_get_is_told_what_to_install(path: Path) -> None:
+    (path / "redis-sentinel").unlink()
+    (path / "promtool").unlink()
+    done = install(path)
+    assert done.returncode == 1
+    assert "no apt-get: the programs of the Debian packages prometheus redis-sentinel." in done.stderr
+
+
+def test_a_python_that_cannot_make_a_virtual_environment_is_noticed(path: Path) -> None:
+    program(path, "python3", "exit 1")
+    assert "python3-venv" in install(path).stderr
+
+
+def test_without_root_and_sudo_the_command_to_run_is_given_and_nothing_is_done(path: Path) -> None:
+    (path / "redis-server").unlink()
+    (path / "id").unlink()
+    program(path, "id", "echo 1000")
+    program(path, "apt-get", "echo called")
+    done = install(path)
+    assert done.returncode == 1
+    assert "sudo apt-get update && sudo apt-get install --no-install-recommends redis-server" in done.stderr
+    assert "called" not in done.stdout

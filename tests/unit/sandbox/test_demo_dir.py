@@ -1,0 +1,73 @@
+"""A demo's directory belongs to one demo, and a demo never removes what it did not make."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo_dir import ENTRIES, LOCK, taken
+from sandbox.errors import SandboxError
+
+
+def fill(directory: Path) -> None:
+    for name in ("build", "run", "secrets"):
+        (directory / name / "deep").mkdir(parents=True)
+        (directory / name / "deep" / "file").write_text("x")
+    for name in ("endpoints.json", "control.json", "cachewatch.yaml"):
+        (directory / name).write_text("x")
+
+
+def test_nothing_is_left_of_a_directory_that_the_demo_made(tmp_path: Path) -> None:
+    with taken(tmp_path / "demo"):
+        fill(tmp_path / "demo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_was_there_stays_with_what_others_put_into_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with taken(tmp_path):
+        fill(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_error_inside_leaves_nothing_either(tmp_path: Path) -> None:
+    def fail() -> None:
+        with taken(tmp_path / "demo"):
+            fill(tmp_path / "demo")
+            raise RuntimeError("the start failed")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_demo_is_refused_and_the_first_keeps_its_files(tmp_path: Path) -> None:
+    with taken(tmp_path):
+        fill(tmp_path)
+        with pytest.raises(SandboxError, match=r"a demo runs in .* already \(pid \d+\).*--dir"), taken(tmp_path):
+            pass
+        assert {path.name for path in tmp_path.iterdir()} == {*ENTRIES, LOCK}
+
+
+def test_what_a_dead_demo_left_is_cleaned_up_with_the_directory_it_made(tmp_path: Path) -> None:
+    directory = tmp_path / "demo"
+    directory.mkdir()
+    fill(directory)
+    (directory / ".endpoints.json.4711").write_text("half")
+    (directory / LOCK).write_text(json.dumps({"pid": 4711, "made": True}))
+    with taken(directory):
+        assert [path.name for path in directory.iterdir()] == [LOCK]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_under_the_same_names_that_no_demo_made_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "cachewatch.yaml").write_text("fleet: {name: prod}")
+    with pytest.raises(SandboxError, match=r"holds cachewatch.yaml, not made by a demo"), taken(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["cachewatch.yaml"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("mine")
+    with pytest.raises(SandboxError, match=r"demo cannot be used: .*--dir"), taken(tmp_path / "demo"):
+        pass
