@@ -1,0 +1,5 @@
+"""`python -m cli` is `cachewatch`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,64 @@
+"""`cachewatch check`: is the policy sound, and with --connect, does every node answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.context import Context
+from exporter.survey import Answer, survey
+from policy.loader import Loaded
+
+
+@click.command(epilog="Example: cachewatch -c cachewatch.yaml check --connect")
+@click.option("--connect", is_flag=True, help="Also ask every node once; status 1 when one does not answer.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object on standard output.")
+@click.pass_obj
+def check(context: Context, connect: bool, as_json: bool) -> None:
+    """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
+    loaded = context.loaded()
+    context.require_secrets(loaded, "fleet", "slack", "pagerduty")
+    answers, sentinel = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
+    if as_json:
+        click.echo(json.dumps(_report(loaded, answers, sentinel), indent=2))
+    else:
+        _show(loaded, answers, sentinel)
+    if sentinel or any(answer.error for answer in answers):
+        raise SystemExit(1)
+
+
+def _report(loaded: Loaded, answers: list[Answer], sentinel: str) -> dict[str, object]:
+    return {
+        "policy": loaded.file,
+        "page_bound_seconds": loaded.policy.page_bound_seconds(),
+        "sentinel_error": sentinel,
+        "nodes": [asdict(answer) for answer in answers],
+    }
+
+
+def _show(loaded: Loaded, answers: list[Answer], sentinel: str) -> None:
+    bound = loaded.policy.page_bound_seconds()
+    click.echo(
+        f"{loaded.file}: fine. A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
+    )
+    if sentinel:
+        click.secho(f"no Sentinel answers: {sentinel}", fg="red")
+    if answers:
+        Console().print(_table(answers))
+
+
+def _table(answers: list[Answer]) -> Table:
+    table = Table()
+    for title in ("node", "shard", "answers", "role", "version"):
+        table.add_column(title, overflow="fold")  # in a narrow terminal or a pipe a name is folded, never cut
+    for a in answers:
+        said = Text("no", "red").append(f"  {a.error}", "default") if a.error else Text("yes", "green")
+        table.add_row(Text(a.instance), Text(a.shard), said, Text(a.role), Text(a.version))
+    return table

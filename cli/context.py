@@ -1,0 +1,76 @@
+"""What every command shares: the policy, read once, and problems told in one way with status 2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from policy import secret_files
+from policy.fleet import split_address
+from policy.loader import Loaded, PolicyError, Problem, load
+
+DEFAULT_FILE = Path("cachewatch.yaml")
+
+
+class Refused(click.ClickException):
+    """Wrong usage or an unusable policy: one line a problem on standard error, exit status 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the problems as they are, so that `file:line` begins the line and an editor can jump there."""
+        click.echo(self.format_message(), file=file, err=file is None)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise when there is any problem, with all of them."""
+    lines = [str(problem) for problem in problems]
+    if lines:
+        raise Refused("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Context:
+    """The global options."""
+
+    file: Path | None
+
+    def loaded(self) -> Loaded:
+        """The policy: the file named, else ./cachewatch.yaml, else the built-in defaults."""
+        file = self.file
+        if file is None and os.path.lexists(DEFAULT_FILE):  # a link to nowhere is a mistake, not "no file"
+            file = DEFAULT_FILE
+        try:
+            return load(file)
+        except PolicyError as error:
+            raise Refused(str(error)) from error
+
+    def require_secrets(self, loaded: Loaded, *parts: str) -> None:
+        """Refuse when a secret of the named parts ("fleet", "slack", "pagerduty") cannot be read."""
+        refuse(secret_files.problems(loaded, os.environ, parts))
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`HOST:PORT` of --listen as a pair; click.BadParameter otherwise."""
+    try:
+        host, port = split_address(text, 0)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not HOST:PORT, as in 127.0.0.1:9121") from error
+    if not port:
+        raise click.BadParameter(f"{text!r} has no port, as in 127.0.0.1:9121")
+    return host, port
+
+
+class Listen(click.ParamType[tuple[str, int]]):
+    """The type of --listen."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Turn the option's text into host and port."""
+        return value if isinstance(value, tuple) else parse_listen(str(value))

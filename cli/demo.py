@@ -1,0 +1,65 @@
+"""`cachewatch demo`: the whole stack on loopback, and the faults to break it with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli.context import Refused
+from sandbox import control
+from sandbox import demo as sandbox_demo
+from sandbox.errors import SandboxError
+
+DEFAULT_DIRECTORY = Path(".demo")
+
+_directory = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    help=f"Where the demo keeps its files while it runs.  [default: {DEFAULT_DIRECTORY}]",
+)
+
+
+@click.group(invoke_without_command=True, epilog="Example: cachewatch demo --for 120")
+@click.option("--for", "seconds", type=click.FloatRange(min=0), help="End by itself that many seconds after all is up.")
+@_directory
+@click.pass_context
+def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> None:
+    """Run a Redis fleet with traffic, the whole stack on it, and a live table.
+
+    All on 127.0.0.1, all gone when it ends. Exit status 0, or 2 when it cannot start.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    try:
+        sandbox_demo.run(directory or DEFAULT_DIRECTORY, seconds, Console())
+    except SandboxError as error:
+        raise Refused(str(error)) from error
+
+
+@demo.command("break", epilog="Example: cachewatch demo break node-down")
+@click.argument("name")
+@_directory
+@click.pass_context
+def break_(ctx: click.Context, name: str, directory: Path | None) -> None:
+    """Make a fault in the running demo: node-down, node-hang, hit-rate, latency or memory."""
+    _send(ctx, directory, "break", name)
+
+
+@demo.command(epilog="Example: cachewatch demo heal node-down")
+@click.argument("name", required=False)
+@_directory
+@click.pass_context
+def heal(ctx: click.Context, name: str | None, directory: Path | None) -> None:
+    """Undo a fault of the running demo, or all of them when no name is given."""
+    _send(ctx, directory, "heal", name)
+
+
+def _send(ctx: click.Context, directory: Path | None, verb: str, name: str | None) -> None:
+    above = ctx.parent.params["directory"] if ctx.parent else None  # `demo --dir D heal` is `demo heal --dir D`
+    try:
+        click.echo(control.send(directory or above or DEFAULT_DIRECTORY, verb, name))
+    except SandboxError as error:
+        raise Refused(str(error)) from error

@@ -1,0 +1,31 @@
+"""`cachewatch notify`: the notifier."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import click
+
+from alerts.notifier.server import CannotListen, serve_until_stopped
+from cli.context import Context, Listen, Refused
+
+
+@click.command(epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122")
+@click.option("--listen", type=Listen(), default="127.0.0.1:9122", show_default=True, help="Address to serve on.")
+@click.pass_obj
+def notify(context: Context, listen: tuple[str, int]) -> None:
+    """Take Alertmanager's webhook at /alertmanager, tell Slack, and serve the runbooks at /runbooks."""
+    loaded = context.loaded()
+    slack = loaded.policy.notify.slack
+    if slack is None:
+        cure = (
+            'is missing, so there is nobody to tell; add it, as in {channel: "#cache-alerts", token_file: slack.token}'
+        )
+        raise Refused(str(loaded.problem("notify.slack", cure)))
+    context.require_secrets(loaded, "slack")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(serve_until_stopped(loaded.policy, slack, listen))
+    except CannotListen as error:
+        raise Refused(str(error)) from error

@@ -1,0 +1,42 @@
+"""`cachewatch alerts build` and `cachewatch dashboards build`: the parts of `build` on their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.build import out_option, warn_unrouted, write
+from cli.context import Context
+
+
+@click.group(epilog="Example: cachewatch alerts build -o out")
+def alerts() -> None:
+    """Rules, routes, rule tests and runbooks."""
+
+
+@alerts.command("build", epilog="Example: cachewatch -c prod.yaml alerts build -o out")
+@out_option
+@click.pass_obj
+def build_alerts(context: Context, out: Path) -> None:
+    """Write prometheus.yml, rules, Alertmanager configuration, rule tests and runbooks."""
+    from alerts.build import files
+
+    policy = context.loaded().policy
+    write(out, {"alerts": files(policy)})
+    warn_unrouted(policy)
+
+
+@click.group(epilog="Example: cachewatch dashboards build -o out")
+def dashboards() -> None:
+    """Grafana dashboards."""
+
+
+@dashboards.command("build", epilog="Example: cachewatch -c prod.yaml dashboards build -o out")
+@out_option
+@click.pass_obj
+def build_dashboards(context: Context, out: Path) -> None:
+    """Write the dashboards and Grafana's provisioning files."""
+    from dashboards.build import files
+
+    write(out, {"dashboards": files(context.loaded().policy)})

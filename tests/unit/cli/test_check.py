@@ -1,0 +1,110 @@
+"""`cachewatch check`: 0 fine, 1 a node does not answer, 2 the policy cannot be used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.ports import free_port
+from sandbox.redis_node import RedisNode
+from tests.unit.cli.command import cachewatch
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "cachewatch.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_sound_policy_is_fine_and_the_time_to_page_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "fleet: {nodes: [redis://10.0.0.1:6379]}\n")
+    ended = cachewatch(tmp_path, "check")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "cachewatch.yaml: fine. A killed node pages within 5.5 s, a hung one within 6.5 s.\n"
+
+
+def test_without_a_file_the_defaults_are_checked(tmp_path: Path) -> None:
+    ended = cachewatch(tmp_path, "check")
+    assert ended.status == 0
+    assert ended.out.startswith("built-in defaults: fine.")
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    ended = cachewatch(tmp_path, "-c", "prod.yaml", "check")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("prod.yaml: cannot be read: No such file or directory")
+
+
+def test_a_default_file_that_is_a_link_to_nowhere_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "cachewatch.yaml").symlink_to("gone.yaml")
+    ended = cachewatch(tmp_path, "check")
+    assert ended.status == 2
+    assert ended.err.startswith("cachewatch.yaml: cannot be read: No such file or directory")
+
+
+def test_every_problem_is_told_on_its_own_line_with_its_place(tmp_path: Path) -> None:
+    write(tmp_path, "fleet:\n  nodes: []\ncolect: {}\nslos: [{name: hit_rate, objective: 100}]\n")
+    ended = cachewatch(tmp_path, "check")
+    assert (ended.status, ended.out) == (2, "")
+    places = [line.split(": ")[:2] for line in ended.err.splitlines()]
+    assert places == [
+        ["cachewatch.yaml:2", "fleet.nodes"],
+        ["cachewatch.yaml:3", "colect"],
+        ["cachewatch.yaml:4", "slos.0.objective"],
+    ]
+
+
+def test_secrets_must_be_readable(tmp_path: Path) -> None:
+    write(tmp_path, "fleet:\n  auth: {password_env: NO_SUCH_PASSWORD}\n")
+    ended = cachewatch(tmp_path, "check")
+    assert ended.status == 2
+    assert ended.err == (
+        "cachewatch.yaml:2: fleet.auth.password_env: environment variable NO_SUCH_PASSWORD is not set\n"
+    )
+    assert cachewatch(tmp_path, "check", environ={"NO_SUCH_PASSWORD": "x"}).status == 0
+
+
+def test_a_node_that_answers_is_shown_with_role_and_version(tmp_path: Path, redis_node: RedisNode) -> None:
+    write(tmp_path, f"fleet: {{nodes: [{{url: 'redis://{redis_node.instance}', shard: '[red]a'}}]}}\n")
+    ended = cachewatch(tmp_path, "check", "--connect")
+    assert (ended.status, ended.err) == (0, "")
+    (row,) = [line for line in ended.out.splitlines() if redis_node.instance in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == [redis_node.instance, "[red]a", "yes", "primary", str(redis_node.info("server")["redis_version"])]
+
+
+def test_a_node_that_does_not_answer_is_status_1_and_the_others_are_shown_all_the_same(
+    tmp_path: Path, redis_node: RedisNode
+) -> None:
+    dead = f"127.0.0.1:{free_port()}"
+    write(tmp_path, f"fleet: {{nodes: ['redis://{redis_node.instance}', 'redis://{dead}']}}\n")
+    ended = cachewatch(tmp_path, "check", "--connect", "--json")
+    assert (ended.status, ended.err) == (1, "")
+    nodes = {node["instance"]: node for node in json.loads(ended.out)["nodes"]}
+    assert nodes[redis_node.instance]["error"] == ""
+    assert nodes[dead]["error"].startswith("refused: ")
+
+
+def test_a_wrong_password_is_status_1_and_is_not_shown(tmp_path: Path) -> None:
+    write(tmp_path, "")
+    with RedisNode(free_port(), tmp_path, password="right") as node:
+        write(tmp_path, f"fleet: {{nodes: ['redis://{node.instance}'], auth: {{password_env: PW}}}}\n")
+        wrong = cachewatch(tmp_path, "check", "--connect", environ={"PW": "hunter2"})
+        right = cachewatch(tmp_path, "check", "--connect", environ={"PW": "right"})
+    assert (wrong.status, right.status) == (1, 0)
+    assert "auth: " in wrong.out
+    assert "hunter2" not in wrong.out + wrong.err
+
+
+def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_path: Path) -> None:
+    name = "a-rather-long-name-of-a-cache-node-in-some-cloud.invalid"
+    write(tmp_path, f"fleet: {{nodes: ['redis://{name}']}}\n")
+    ended = cachewatch(tmp_path, "check", "--connect", environ={"COLUMNS": "60"})
+    assert ended.status == 1
+    first = "".join(line.strip("│").split("│")[0].strip() for line in ended.out.splitlines() if line.startswith("│"))
+    assert first == f"{name}:6379"
+
+
+@pytest.mark.parametrize("args", [("--conect",), ("extra",)])
+def test_wrong_usage_is_status_2(tmp_path: Path, args: tuple[str, ...]) -> None:
+    assert cachewatch(tmp_path, "check", *args).status == 2
