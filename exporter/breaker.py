@@ -1,0 +1,61 @@
+"""A circuit breaker over commands: opens on a failure rate over a time window, lets one trial call through. Pure.
+
+Libraries count consecutive failures; 50 % over 10 seconds needs a window. The clock is handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from policy.operations import Breaker as BreakerPolicy
+from policy.units import seconds
+
+STATES = ("closed", "open", "half_open")
+
+
+class Breaker:
+    """One node's breaker. `now` is monotonic seconds throughout."""
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self._window = float(seconds(policy.window))
+        self._half_open_after = float(seconds(policy.half_open_after))
+        self._calls: deque[tuple[float, bool]] = deque(maxlen=1000)
+        self._opened_at: float | None = None
+        self._trial = False
+
+    def state(self, now: float) -> str:
+        """closed, open or half_open."""
+        if self._opened_at is None:
+            return "closed"
+        return "half_open" if self._trial or now - self._opened_at >= self._half_open_after else "open"
+
+    def allows(self, now: float) -> bool:
+        """Whether a call may be made now; in half open the first asker gets the trial."""
+        if self._opened_at is None:
+            return True
+        if self._trial or now - self._opened_at < self._half_open_after:
+            return False
+        self._trial = True
+        return True
+
+    def record(self, now: float, ok: bool) -> None:
+        """Count a call that was made."""
+        if self._opened_at is not None:
+            self._opened_at = None if ok else now
+            self._trial = False
+            self._calls.clear()
+            return
+        self._calls.append((now, ok))
+        while self._calls and now - self._calls[0][0] > self._window:
+            self._calls.popleft()
+        if len(self._calls) >= self._policy.min_calls and self._failure_rate() >= self._policy.failure_rate:
+            self._opened_at = now
+
+    def retry_now(self, now: float) -> None:
+        """Let a trial through at the next call: the node was seen to answer again."""
+        if self._opened_at is not None and not self._trial:
+            self._opened_at = now - self._half_open_after
+
+    def _failure_rate(self) -> float:
+        return sum(not ok for _, ok in self._calls) / len(self._calls)

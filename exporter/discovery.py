@@ -1,0 +1,89 @@
+"""Sentinel -> the nodes of its masters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.failures import NodeError, from_exception
+from exporter.names import Names
+from exporter.targets import Target
+from exporter.wire import Connection, Credentials
+from policy.fleet import SENTINEL_PORT, Sentinel, split_address
+
+
+class SentinelUnreachable(Exception):
+    """No Sentinel gave an answer; the text has what each said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a Sentinel knows: nodes by instance, and which masters of the policy it does not know."""
+
+    targets: Mapping[str, Target]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the answer; empty when nothing is."""
+        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else ""
+
+
+async def discover(sentinel: Sentinel, credentials: Credentials | None, patience: float, names: Names) -> Found:
+    """Ask the Sentinels in turn until one knows every master of the policy; else the answer that lacks fewest.
+
+    `patience` bounds each in seconds. SentinelUnreachable when none gives an answer of use.
+    """
+    said, found = [], []
+    for address in sentinel.addresses:
+        try:
+            async with asyncio.timeout(patience):
+                found.append(await _ask(address, sentinel.masters, credentials, names))
+        except (OSError, NodeError) as error:
+            said.append(f"{address}: {from_exception(error)}")
+        else:
+            if not found[-1].missing:
+                return found[-1]
+    if not found:
+        raise SentinelUnreachable("; ".join(said))
+    return min(found, key=lambda answer: len(answer.missing))
+
+
+async def _ask(address: str, wanted: tuple[str, ...] | None, credentials: Credentials | None, names: Names) -> Found:
+    host, port = split_address(address, SENTINEL_PORT)
+    connection = await Connection.open(await names.resolve(host), port, credentials)
+    try:
+        (reply,) = await connection.ask([("SENTINEL", "MASTERS")])
+        masters = {entry["name"]: entry for entry in entries(reply)}
+        shards = [name for name in wanted or masters if name in masters]
+        if not shards:  # it was just set up or emptied: its word must not take every node off the pages
+            raise NodeError("protocol", "knows none of the masters")
+        replies = await connection.ask([("SENTINEL", "REPLICAS", name) for name in shards])
+    finally:
+        connection.close()
+    found = (
+        target
+        for name, reply in zip(shards, replies, strict=True)
+        for target in targets(name, masters[name], entries(reply))
+    )
+    missing = tuple(name for name in wanted or () if name not in masters)
+    return Found({target.instance: target for target in found}, missing)
+
+
+def entries(reply: object) -> list[dict[str, str]]:
+    """Turn Sentinel's lists of names and values into mappings; NodeError when they are anything else."""
+    if not isinstance(reply, list) or not all(isinstance(entry, list) for entry in reply):
+        raise NodeError("protocol", "not the answer of a Sentinel")
+    texts = [[item.decode("utf-8", "replace") for item in entry if isinstance(item, bytes)] for entry in reply]
+    found = [dict(zip(items[::2], items[1::2], strict=False)) for items in texts]
+    if not all({"name", "ip", "port"} <= entry.keys() for entry in found):
+        raise NodeError("protocol", "an entry of Sentinel has no name, ip or port")
+    return found
+
+
+def targets(shard: str, master: Mapping[str, str], replicas: list[dict[str, str]]) -> Iterator[Target]:
+    """The primary and the replicas of a shard; a replica that has not told its address yet is left out."""
+    for entry in (master, *replicas):
+        if entry["ip"] not in ("", "?") and entry["port"].isdigit() and entry["port"] != "0":
+            yield Target.at(entry["ip"], int(entry["port"]), shard)

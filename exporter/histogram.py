@@ -1,0 +1,28 @@
+"""Counts per bucket, as Prometheus wants them. Pure but for its own counts."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import accumulate
+
+
+class Histogram:
+    """Observations in seconds, counted below fixed upper bounds."""
+
+    __slots__ = ("_bounds", "_counts", "sum")
+
+    def __init__(self, bounds: Sequence[Decimal]) -> None:
+        self._bounds = [float(bound) for bound in bounds]
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one observation; a value equal to a bound belongs below it, as `le` says."""
+        self._counts[bisect.bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def cumulative(self) -> list[int]:
+        """Counts at or below each bound, then the count of all."""
+        return list(accumulate(self._counts))

@@ -1,0 +1,110 @@
+"""The exporter's end of the prober: starts it, tells it the nodes, takes its events, starts it again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from exporter.names import Names
+from exporter.state import State
+from exporter.targets import Target
+from exporter.wire import Credentials
+from policy.units import seconds
+
+log = logging.getLogger(__name__)
+_LINE_LIMIT = 4 * 1024 * 1024
+_RESTART_AFTER = 1.0
+# It speaks ten times a second; one that is silent for this long is stuck.
+_SILENCE = 10.0
+# Where our packages are. The prober starts here: a folder called "exporter" in the user's must not be taken for ours.
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class ProbeLink:
+    """One prober process for the whole fleet."""
+
+    def __init__(self, state: State, credentials: Credentials | None, names: Names) -> None:
+        self._state, self._credentials, self._names = state, credentials, names
+        self._order = b""
+        self._process: asyncio.subprocess.Process | None = None
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Keep a prober running until cancelled; it ends with us, because its standard input does."""
+        while True:
+            try:
+                await self._run_once()
+            except TimeoutError:
+                log.error("the prober has said nothing for %g s", _SILENCE)
+            except (OSError, ValueError, LookupError, TypeError) as error:  # it cannot start, or it talks nonsense
+                log.error("prober: %s: %s", type(error).__name__, error)
+            self.restarts += 1
+            log.error("the prober ended; starting it again")
+            await asyncio.sleep(_RESTART_AFTER)
+
+    def retarget(self, targets: Iterable[Target]) -> None:
+        """Tell the prober which nodes there are; a name that is being looked up for the first time waits its turn."""
+        probe = self._state.policy.probe
+        order = {
+            "interval": float(seconds(probe.interval)),
+            "timeout": float(seconds(probe.timeout)),
+            "targets": [self._entry(target) for target in targets if not self._names.unanswered(target.host)],
+        }
+        line = json.dumps(order, separators=(",", ":")).encode() + b"\n"
+        if line != self._order:
+            self._order = line
+            self._send()
+
+    def _entry(self, target: Target) -> dict[str, Any]:
+        auth = self._credentials.command() if self._credentials else ()
+        return {
+            "instance": target.instance,
+            "host": self._names.address(target.host),
+            "port": target.port,
+            "auth": auth,
+        }
+
+    def _send(self) -> None:
+        if self._process is not None and self._process.stdin is not None and self._order:
+            with contextlib.suppress(ConnectionError):  # it is dying; the next one gets the order when it starts
+                self._process.stdin.write(self._order)
+
+    async def _run_once(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "exporter.prober",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT,
+            cwd=_ROOT,
+        )
+        self._process = process
+        try:
+            self._send()
+            await self._read(process)
+        finally:
+            self._process = None
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            raise ValueError("the prober has no standard output")
+        async with asyncio.timeout(_SILENCE) as patience:
+            while line := await process.stdout.readline():
+                self._take(json.loads(line), time.monotonic())
+                patience.reschedule(asyncio.get_running_loop().time() + _SILENCE)
+
+    def _take(self, report: dict[str, Any], now: float) -> None:
+        self._state.prober_reported(report["lag"], now)
+        for instance, result, duration in report["events"]:
+            self._state.checked(instance, result, duration, now)

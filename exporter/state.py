@@ -1,0 +1,132 @@
+"""What the exporter knows of each node, newest facts only. The one mutable place; everything it hands out is read at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from exporter import info
+from exporter.breaker import Breaker
+from exporter.histogram import Histogram
+from exporter.targets import Target
+from exporter.verdict import Verdict, after
+from policy.metrics import HEALTH_RESULTS, latency_bounds
+from policy.model import Policy
+from policy.units import seconds
+
+_LAG_WINDOW = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One INFO answer. `at` is monotonic seconds."""
+
+    fields: Mapping[str, str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """How the last collection of a node ended. `error` is empty when it was answered; `took` in seconds."""
+
+    took: float
+    error: str = ""
+
+
+@dataclass
+class NodeState:
+    """One node. Counters live as long as the node is watched."""
+
+    target: Target
+    breaker: Breaker
+    pings: Histogram
+    facts: Facts | None = None
+    collection: Collection | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+    last_error: str = ""
+    checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
+    history: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+
+class State:
+    """All nodes of the fleet. `now` is monotonic seconds throughout."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
+        self.nodes: dict[str, NodeState] = {}
+        self.parts: dict[str, Collection] = {}
+        self._lags: deque[tuple[float, float]] = deque()
+        self.probed_at: float | None = None
+        self._facts_age = 3 * float(seconds(policy.collect.interval))
+        self._window = float(seconds(policy.health.window))
+
+    def retarget(self, targets: Iterable[Target]) -> None:
+        """Watch exactly these nodes; one that left is gone with all its series."""
+        wanted = {target.instance: target for target in targets}
+        for instance in set(self.nodes) - set(wanted):
+            del self.nodes[instance]
+        for instance, target in wanted.items():
+            node = self.nodes.get(instance)
+            if node is None:
+                self.nodes[instance] = NodeState(target, Breaker(self.policy.breaker), Histogram(self.bounds))
+            else:
+                node.target = target
+
+    def collected(self, instance: str, fields: Mapping[str, str], took: float, now: float) -> None:
+        """Take a node's INFO."""
+        node = self.nodes.get(instance)
+        if node is None:
+            return
+        node.facts, node.collection = Facts(fields, now), Collection(took)
+        hits, misses = info.integer(fields, "keyspace_hits"), info.integer(fields, "keyspace_misses")
+        if hits is not None and misses is not None:
+            node.history.append((now, hits, misses))
+        while node.history and now - node.history[0][0] > self._window:
+            node.history.popleft()
+
+    def failed(self, instance: str, error: str, took: float) -> None:
+        """Note a collection that was not answered; older facts stay until they are too old."""
+        node = self.nodes.get(instance)
+        if node is not None:
+            node.collection = Collection(took, error)
+
+    def prober_reported(self, lag: float, now: float) -> None:
+        """Take the prober's sign of life and how late it sent its latest probes, in seconds."""
+        self.probed_at = now
+        self._lags.append((now, lag))
+        while now - self._lags[0][0] > _LAG_WINDOW:
+            self._lags.popleft()
+
+    def probe_lag(self) -> float:
+        """The worst lag in seconds that the prober reported lately."""
+        return max((lag for _, lag in self._lags), default=0.0)
+
+    def checked(self, instance: str, result: str, duration: float | None, now: float) -> None:
+        """Take one event of the prober."""
+        node = self.nodes.get(instance)
+        if node is None:
+            return
+        if duration is not None:
+            node.pings.observe(duration)
+        if result in node.checks:
+            node.checks[result] += 1
+            before, ok = node.verdict, result == "success"
+            node.verdict = after(before, ok, self.policy.health)
+            node.last_error = "" if ok else result
+            if node.verdict.up and before.up is False:
+                node.breaker.retry_now(now)
+
+    def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:
+        """The node's INFO fields, None when there are none or they are older than three intervals."""
+        return node.facts.fields if node.facts and now - node.facts.at <= self._facts_age else None
+
+    def prober_speaks(self, now: float) -> bool:
+        """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""
+        return self.probed_at is not None and now - self.probed_at <= 3.0
+
+    def by_shard(self) -> Iterator[NodeState]:
+        """All nodes, those of a shard together."""
+        return iter(sorted(self.nodes.values(), key=lambda n: (n.target.shard, n.target.host, n.target.port)))

@@ -1,0 +1,47 @@
+"""What is watched: frozen, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from policy.fleet import Fleet, join_address
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One node. `instance` is its label, `shard` empty where nobody named it."""
+
+    instance: str
+    host: str
+    port: int
+    shard: str = ""
+
+    @classmethod
+    def at(cls, host: str, port: int, shard: str) -> Target:
+        """The node at an address."""
+        return cls(join_address(host, port), host, port, shard)
+
+
+def static_targets(fleet: Fleet) -> tuple[Target, ...]:
+    """The nodes that the policy lists."""
+    return tuple(Target.at(*node.address, node.shard) for node in fleet.nodes)
+
+
+def merge(
+    static: tuple[Target, ...], found: Mapping[str, Target], address: Callable[[str], str | None]
+) -> tuple[Target, ...]:
+    """Listed nodes and found ones, each once; what Sentinel says of the shard fills in what the list leaves out.
+
+    A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
+    `address` gives the known address of a host.
+    """
+
+    def place(target: Target) -> tuple[str, int]:
+        return address(target.host) or target.host, target.port
+
+    shards = {place(target): target.shard for target in found.values()}
+    listed = {place(target) for target in static}
+    nodes = [replace(target, shard=target.shard or shards.get(place(target), "")) for target in static]
+    nodes += [target for target in found.values() if place(target) not in listed]
+    return tuple(sorted(nodes, key=lambda t: (t.shard, t.host, t.port)))

@@ -1,0 +1,310 @@
+"""`cachewatch serve` as a process: how soon it tells, how it ends, what it leaves behind, and what its prober's death costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter import probe_link
+from exporter.http import PATHS
+from policy.metrics import CATALOGUE
+from sandbox import binaries, web
+from sandbox.ports import LOOPBACK, free_port
+from sandbox.process import Child, wait_until
+from sandbox.redis_node import RedisNode
+from tests.integration.exporter_support import Peer, Serving, half_an_answer, shown, watching
+from tests.unit.exporter.helpers import until, value
+
+QUICK = {"collect": {"interval": "1s", "timeout": "500ms"}}
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisNode, RedisNode]]:
+    """Two servers; a test that breaks one heals it."""
+    with ExitStack() as stack:
+        directory = tmp_path_factory.mktemp("nodes")
+        first, second = (stack.enter_context(RedisNode(free_port(), directory)) for _ in range(2))
+        yield first, second
+
+
+@pytest.fixture(scope="module")
+def exporter(tmp_path_factory: pytest.TempPathFactory, nodes: tuple[RedisNode, RedisNode]) -> Iterator[Serving]:
+    """The exporter on those servers, with the policy's defaults but for a quicker collection."""
+    with _started(tmp_path_factory.mktemp("exporter"), nodes) as serving:
+        yield serving
+
+
+@pytest.fixture
+def own_exporter(tmp_path: Path, nodes: tuple[RedisNode, RedisNode]) -> Iterator[Serving]:
+    """Another one, for tests that end it."""
+    with _started(tmp_path, nodes) as serving:
+        yield serving
+
+
+def _started(directory: Path, nodes: tuple[RedisNode, RedisNode]) -> Serving:
+    serving = Serving(directory, {"fleet": {"nodes": [f"redis://{n.instance}" for n in nodes]}, **QUICK})
+    serving.start()
+    for node in nodes:
+        _wait_up(serving, node.instance, 1)
+    return serving
+
+
+def _wait_up(serving: Serving, instance: str, up: int, patience: float = 20.0) -> float:
+    """Wait for a verdict; how long it took in seconds."""
+    began = time.monotonic()
+    wait_until(lambda: _up(serving, instance) == up, patience, f"{instance} to be {up}", every=0.02)
+    return time.monotonic() - began
+
+
+def _up(serving: Serving, instance: str) -> float | None:
+    return value(serving.page("/metrics/sli"), "cache_node_up", instance=instance)
+
+
+def _gone(pids: list[int]) -> bool:
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def _status(serving: Serving, path: str) -> tuple[int, str]:
+    try:
+        return 200, serving.text(path)
+    except web.WebError as error:
+        return error.status, error.content.decode()
+
+
+def test_a_killed_node_is_down_within_two_seconds_a_hung_one_within_three_and_both_come_back(
+    exporter: Serving, nodes: tuple[RedisNode, RedisNode]
+) -> None:
+    killed, hung = nodes
+    killed.kill()
+    assert _wait_up(exporter, killed.instance, 0) < 2.0
+    hung.pause()
+    assert _wait_up(exporter, hung.instance, 0) < 3.0
+    killed.start()
+    hung.resume()
+    for node in nodes:
+        _wait_up(exporter, node.instance, 1)
+        wait_until(lambda n=node: _redis_up(exporter, n) == 1, 20.0, "INFO again")  # type: ignore[misc]
+
+
+def _redis_up(serving: Serving, node: RedisNode) -> float | None:
+    return value(serving.page(), "redis_up", instance=node.instance)
+
+
+def test_a_hung_node_loses_redis_up_at_once_and_its_facts_after_three_intervals(
+    exporter: Serving, nodes: tuple[RedisNode, RedisNode]
+) -> None:
+    hung = nodes[0]
+    hung.pause()
+    began = time.monotonic()
+    wait_until(lambda: _redis_up(exporter, hung) == 0, 10.0, "redis_up 0")
+    assert value(exporter.page(), "cache_hits_total", instance=hung.instance) is not None
+    wait_until(lambda: _hits(exporter, hung) is None, 10.0, "the facts to be withdrawn")
+    assert 2.0 <= time.monotonic() - began < 6.0
+    hung.resume()
+    wait_until(lambda: _hits(exporter, hung) is not None, 20.0, "the facts to come back")
+
+
+def _hits(serving: Serving, node: RedisNode) -> float | None:
+    return value(serving.page(), "cache_hits_total", instance=node.instance)
+
+
+def test_a_killed_prober_comes_back_and_its_counts_go_on(exporter: Serving, nodes: tuple[RedisNode, RedisNode]) -> None:
+    def checks() -> float:
+        labels = {"instance": nodes[0].instance, "result": "success"}
+        return value(exporter.page("/metrics/sli"), "cache_health_checks_total", **labels) or 0.0
+
+    wait_until(lambda: checks() >= 5, 20.0, "some checks")
+    (prober,), before = exporter.children(), checks()
+    os.kill(prober, signal.SIGKILL)
+    wait_until(lambda: exporter.children() not in ([], [prober]), 20.0, "another prober")
+    wait_until(lambda: checks() >= before + 3, 20.0, "the counts to go on")
+    assert value(exporter.page(), "cachewatch_prober_restarts_total") == 1
+    assert "the prober ended; starting it again" in exporter.log.read_text()
+
+
+def test_sigterm_ends_it_within_two_seconds_with_status_0_and_no_child(own_exporter: Serving) -> None:
+    children = own_exporter.children()
+    assert len(children) == 1
+    own_exporter.ask_to_stop()
+    assert own_exporter.wait(2.0) == 0
+    assert _gone(children)
+    assert "Traceback" not in own_exporter.log.read_text()
+
+
+def test_ctrl_c_on_the_whole_group_ends_it_as_quietly(own_exporter: Serving) -> None:
+    children = own_exporter.children()
+    os.kill(children[0], signal.SIGINT)  # were it to end before the exporter does, that would be told as an error
+    before = _checks(own_exporter)
+    wait_until(lambda: _checks(own_exporter) >= before + 6, 20.0, "checks to go on")
+    assert own_exporter.children() == children
+    os.killpg(own_exporter.pid, signal.SIGINT)
+    assert own_exporter.wait(2.0) == 0
+    assert _gone(children)
+    log = own_exporter.log.read_text()
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+
+
+def _checks(serving: Serving) -> float:
+    page = serving.page("/metrics/sli")
+    return sum(
+        v for (name, own), v in page.items() if name == "cache_health_checks_total" and ("result", "success") in own
+    )
+
+
+def test_a_prober_whose_exporter_is_killed_ends_too(own_exporter: Serving) -> None:
+    children = own_exporter.children()
+    own_exporter.kill()
+    wait_until(lambda: _gone(children), 5.0, "the prober to end")
+
+
+def test_sigterm_is_heard_while_every_sentinel_and_every_node_hangs(tmp_path: Path) -> None:
+    with Peer(half_an_answer) as first, Peer(half_an_answer) as second:
+        policy = {
+            "fleet": {
+                "nodes": [f"redis://{first.instance}"],
+                "sentinel": {"addresses": [first.instance, second.instance]},
+            },
+            "collect": {"timeout": "5s"},
+        }
+        serving = Serving(tmp_path, policy)
+        Child.start(serving)
+        try:
+            wait_until(lambda: first.accepted >= 2, 20.0, "it to ask")
+            serving.ask_to_stop()
+            assert serving.wait(2.0) == 0
+        finally:
+            serving.stop()
+        assert "Traceback" not in serving.log.read_text()
+
+
+def test_it_is_not_ready_before_the_first_round_and_says_so(tmp_path: Path) -> None:
+    with Peer(half_an_answer) as peer, ExitStack() as stack:
+        fleet = {"nodes": [f"redis://{peer.instance}"]}
+        serving = Serving(tmp_path, {"fleet": fleet, "collect": {"timeout": "2s"}})
+        stack.callback(serving.stop)
+        Child.start(serving)
+        wait_until(lambda: _answers(serving), 20.0, "the page")
+        assert _status(serving, "/-/ready") == (503, "Cachewatch has not asked every node yet.\n")
+        assert _status(serving, "/-/healthy")[0] == 200
+        assert serving.health()["status"] == "UNKNOWN"
+        wait_until(lambda: _status(serving, "/-/ready")[0] == 200, 20.0, "it to be ready")
+
+
+def _answers(serving: Serving) -> bool:
+    return web.answers(f"{serving.url}/-/healthy")
+
+
+def test_a_port_in_use_is_status_2_and_a_message_and_no_child(tmp_path: Path, redis_node: RedisNode) -> None:
+    serving = Serving(tmp_path, {"fleet": {"nodes": [f"redis://{redis_node.instance}"]}})
+    argv = [*serving.argv[:-1], redis_node.instance]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1] == (
+        f"cannot listen on {redis_node.instance}: the port is in use; name another address with --listen"
+    )
+    assert "Traceback" not in ended.stderr
+    assert int(str(redis_node.info("stats")["total_connections_received"])) <= 3, "nothing was asked"
+
+
+def test_every_path_answers_and_an_unknown_one_names_them(exporter: Serving) -> None:
+    assert {path: _status(exporter, path)[0] for path in PATHS} == dict.fromkeys(PATHS, 200)
+    status, text = _status(exporter, "/metric")
+    assert status == 404
+    assert all(path in text for path in PATHS)
+
+
+def test_promtool_finds_nothing_to_say_about_our_own_metrics(exporter: Serving) -> None:
+    text = exporter.text()
+    check = subprocess.run(
+        [binaries.find("promtool"), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "error while linting" not in check.stderr
+    assert [line for line in check.stderr.splitlines() if line.startswith("cache_")] == []
+
+
+def test_the_page_has_nothing_that_the_catalogue_does_not_declare(exporter: Serving) -> None:
+    families = {line.split()[2] for line in exporter.text().splitlines() if line.startswith("# TYPE ")}
+    own = {name for name in families if name.startswith(("process_", "python_", "cachewatch_"))}
+    assert families - own <= set(CATALOGUE)
+    assert own
+    light = {line.split()[2] for line in exporter.text("/metrics/sli").splitlines() if line.startswith("# TYPE ")}
+    assert all(name.startswith("cache_") for name in light)
+    assert {name for name in families if name.startswith("cache_")} == light
+
+
+async def test_a_prober_that_hangs_is_ended_and_started_again(
+    redis_node: RedisNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(probe_link, "_SILENCE", 3.5)
+    async with watching({"fleet": {"nodes": [f"redis://{redis_node.instance}"]}}) as exporter:
+        await until(lambda: value(shown(exporter), "cache_node_up") == 1)
+        process = exporter.link._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        await until(lambda: value(shown(exporter), "cache_node_up") is None)
+        await until(lambda: value(shown(exporter), "cache_node_up") == 1)
+        assert process.returncode == -signal.SIGKILL
+    assert "the prober has said nothing for 3.5 s" in caplog.text
+
+
+async def test_a_part_that_falls_over_says_so(
+    redis_node: RedisNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def falls_over(_: probe_link.ProbeLink) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(probe_link.ProbeLink, "run", falls_over)
+    async with watching({"fleet": {"nodes": [f"redis://{redis_node.instance}"]}}) as exporter:
+        await until(lambda: value(shown(exporter), "redis_up") == 1)
+    assert "prober stopped working; start the exporter again" in caplog.text
+    assert "broken on purpose" in caplog.text
+
+
+async def test_a_folder_of_the_same_name_in_the_users_directory_is_not_taken_for_the_prober(
+    redis_node: RedisNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exporter").mkdir()
+    (tmp_path / "exporter" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    async with watching({"fleet": {"nodes": [f"redis://{redis_node.instance}"]}}) as exporter:
+        await until(lambda: value(shown(exporter), "cache_node_up") == 1)
+
+
+async def test_names_that_hang_do_not_hold_up_the_nodes_that_do_not(
+    redis_node: RedisNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = {"nodes": ["redis://slow.invalid:6379", f"redis://{redis_node.instance}"]}
+    async with watching({"fleet": fleet, **QUICK}) as exporter:
+        monkeypatch.setattr(exporter.names, "_look", _slow_name_server)
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 3.5)
+        assert value(shown(exporter), "redis_up", instance=redis_node.instance) == 1
+        assert value(shown(exporter), "cache_node_up", instance="slow.invalid:6379") is None
+
+
+def _slow_name_server(_: str) -> list[str]:
+    time.sleep(4)
+    return [LOOPBACK]
+
+
+def test_the_address_to_listen_on_may_be_ipv6(tmp_path: Path, redis_node: RedisNode) -> None:
+    serving = Serving(tmp_path, {"fleet": {"nodes": [f"redis://{redis_node.instance}"]}})
+    serving.argv = (*serving.argv[:-1], f"[::1]:{serving.port}")
+    serving.url = serving.url.replace(LOOPBACK, "[::1]")
+    Child.start(serving)
+    try:
+        wait_until(lambda: _answers(serving), 20.0, "the page on ::1")
+    finally:
+        serving.stop()

@@ -1,0 +1,184 @@
+"""A fleet behind a real Sentinel: found, followed through a failover, and not forgotten when Sentinel is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exporter.discovery import SentinelUnreachable, discover
+from exporter.names import Names
+from exporter.survey import survey
+from policy.fleet import Sentinel as SentinelPolicy
+from policy.model import Policy
+from sandbox.ports import free_port
+from sandbox.process import wait_until
+from sandbox.redis_node import RedisNode, connect
+from sandbox.sentinel import Sentinel, Watch
+from tests.integration.exporter_support import Peer, Serving, half_an_answer, says, shown, watching
+from tests.unit.exporter.helpers import Series, labels_of, until, value
+
+FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
+PATIENCE = 40.0
+
+
+@dataclass
+class World:
+    """One shard under one sentinel."""
+
+    directory: Path
+    primary: RedisNode
+    replica: RedisNode
+    sentinel: Sentinel
+
+    def ask(self, *words: str) -> None:
+        """Give the sentinel a command."""
+        with connect(self.sentinel.port) as client:
+            client.execute_command(*words)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A shard of two, with a sentinel that knows both."""
+    with ExitStack() as stack:
+        primary = stack.enter_context(RedisNode(free_port(), tmp_path))
+        replica = stack.enter_context(RedisNode(free_port(), tmp_path, replica_of=primary.port))
+        watch = Watch({"shard-a": primary.port}, quorum=1, down_after_ms=1000, failover_timeout_ms=3000)
+        sentinel = Sentinel(free_port(), tmp_path, watch)
+        stack.callback(sentinel.stop)
+        sentinel.start()
+        wait_until(lambda: sentinel.sees("shard-a", 1, 0), PATIENCE, "the sentinel to see the replica")
+        yield World(tmp_path, primary, replica, sentinel)
+
+
+def _fleet(*addresses: str, **more: object) -> dict[str, object]:
+    return {**FAST, "fleet": {"sentinel": {"addresses": list(addresses), "refresh": "500ms", **more}}}
+
+
+def _instances(page: Series) -> set[str]:
+    return {own["instance"] for own in labels_of(page, "cache_node_up")}
+
+
+def _role(page: Series, node: RedisNode) -> str | None:
+    return next((o["role"] for o in labels_of(page, "cache_node_role") if o["instance"] == node.instance), None)
+
+
+def test_a_failover_is_followed_under_the_same_labels(world: World) -> None:
+    first, second = world.primary, world.replica
+    both = {first.instance, second.instance}
+    with Serving(world.directory / "exporter", _fleet("127.0.0.1:1", world.sentinel.instance)) as exporter:
+        wait_until(lambda: _instances(exporter.page()) == both, PATIENCE, "both nodes")
+        wait_until(lambda: _role(exporter.page(), second) == "replica", PATIENCE, "the roles")
+        assert _role(exporter.page(), first) == "primary"
+        assert {own["shard"] for own in labels_of(exporter.page(), "cache_node_up")} == {"shard-a"}
+        checks = value(exporter.page(), "cache_health_checks_total", instance=second.instance, result="success")
+        first.kill()
+        wait_until(lambda: _role(exporter.page(), second) == "primary", PATIENCE, "the failover")
+        page = exporter.page()
+        assert value(page, "cache_node_up", instance=first.instance) == 0
+        assert _instances(page) == both, "the dead node is still watched"
+        after = value(page, "cache_health_checks_total", instance=second.instance, result="success")
+        assert after is not None
+        assert checks is not None
+        assert after > checks, "the counts of the promoted node go on"
+        first.start(replica_of=second.port)
+        wait_until(lambda: _role(exporter.page(), first) == "replica", PATIENCE, "the old primary to follow")
+        assert _instances(exporter.page()) == both
+
+
+async def test_a_node_that_joins_appears_and_one_that_is_removed_disappears_from_the_pages(world: World) -> None:
+    async with watching(_fleet(world.sentinel.instance)) as exporter:
+        await until(lambda: len(_instances(shown(exporter))) == 2, PATIENCE)
+        with RedisNode(free_port(), world.directory, replica_of=world.primary.port) as third:
+            await until(lambda: world.sentinel.sees("shard-a", 2, 0), PATIENCE)
+            await until(lambda: third.instance in _instances(shown(exporter)), 10.0)
+            await until(lambda: _role(shown(exporter), third) == "replica", 10.0)
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=third.instance) == 0, PATIENCE)
+        world.ask("SENTINEL", "RESET", "shard-a")
+        await until(lambda: third.instance not in str(shown(exporter)), PATIENCE)
+        await until(lambda: len(_instances(shown(exporter))) == 2, PATIENCE)
+        assert set(exporter.collector.connections) <= set(exporter.state.nodes)
+
+
+async def test_a_silent_sentinel_takes_no_node_off_the_pages_and_an_emptied_one_neither(world: World) -> None:
+    def sentinel_fine() -> float | None:
+        return value(shown(exporter), "cache_collect_success", part="sentinel")
+
+    async with watching(_fleet(world.sentinel.instance)) as exporter:
+        await until(lambda: len(_instances(shown(exporter))) == 2 and sentinel_fine() == 1, PATIENCE)
+        world.sentinel.kill()
+        await until(lambda: sentinel_fine() == 0, PATIENCE)
+        assert len(_instances(shown(exporter))) == 2
+        world.sentinel.start()
+        await until(lambda: sentinel_fine() == 1, PATIENCE)
+        world.ask("SENTINEL", "REMOVE", "shard-a")
+        await until(lambda: sentinel_fine() == 0, PATIENCE)
+        assert len(_instances(shown(exporter))) == 2
+        assert "knows none of the masters" in exporter.state.parts["sentinel"].error
+
+
+async def test_of_a_master_that_is_gone_from_sentinel_the_last_answer_stays_and_the_rest_is_followed(
+    world: World, redis_node: RedisNode
+) -> None:
+    world.ask("SENTINEL", "MONITOR", "shard-b", "127.0.0.1", str(redis_node.port), "1")
+    async with watching(_fleet(world.sentinel.instance, masters=["shard-a", "shard-b"])) as exporter:
+        await until(lambda: len(_instances(shown(exporter))) == 3, PATIENCE)
+        world.ask("SENTINEL", "REMOVE", "shard-b")
+        await until(lambda: exporter.state.parts["sentinel"].error == "no Sentinel knows shard-b", PATIENCE)
+        assert redis_node.instance in _instances(shown(exporter))
+        assert value(shown(exporter), "cache_node_up", instance=redis_node.instance, shard="shard-b") == 1
+
+
+async def test_only_the_masters_that_the_policy_names_are_watched(world: World, redis_node: RedisNode) -> None:
+    world.ask("SENTINEL", "MONITOR", "other", "127.0.0.1", str(redis_node.port), "1")
+    sentinel = SentinelPolicy.model_validate({"addresses": [world.sentinel.instance], "masters": ["other"]})
+    found = await discover(sentinel, None, 5.0, Names())
+    assert {(t.instance, t.shard) for t in found.targets.values()} == {(redis_node.instance, "other")}
+
+
+async def test_the_next_sentinel_is_asked_when_one_hangs_talks_nonsense_or_knows_too_little(world: World) -> None:
+    with Peer(half_an_answer) as hung, Peer(says(b"*0\r\n")) as empty, Peer(says(b"$5\r\nhello\r\n")) as nonsense:
+        bad = ["127.0.0.1:1", hung.instance, empty.instance, nonsense.instance]
+        names = {"masters": ["shard-a"]}
+        good = SentinelPolicy.model_validate({"addresses": [*bad, world.sentinel.instance], **names})
+        found = await discover(good, None, 0.5, Names())
+        assert set(found.targets) == {world.primary.instance, world.replica.instance}
+        with pytest.raises(SentinelUnreachable) as said:
+            await discover(SentinelPolicy.model_validate({"addresses": bad, **names}), None, 0.5, Names())
+    for address, why in zip(
+        bad,
+        ("Connection refused", "no answer in time", "knows none of the masters", "not the answer of a Sentinel"),
+        strict=True,
+    ):
+        assert f"{address}: " in str(said.value)
+        assert why in str(said.value)
+
+
+async def test_a_listed_node_that_sentinel_names_too_is_one_node_with_its_own_limit_and_label(world: World) -> None:
+    nodes = [{"url": f"redis://localhost:{world.primary.port}", "memory_limit": "1GiB"}]
+    policy = _fleet(world.sentinel.instance)
+    policy["fleet"] = {**policy["fleet"], "nodes": nodes}  # type: ignore[dict-item]
+    named = f"localhost:{world.primary.port}"
+    async with watching(policy) as exporter:
+        await until(lambda: _instances(shown(exporter)) == {named, world.replica.instance}, PATIENCE)
+        await until(lambda: value(shown(exporter), "cache_memory_limit_bytes", instance=named) == 1024**3, PATIENCE)
+        assert value(shown(exporter), "cache_node_up", instance=named, shard="shard-a") == 1
+
+
+async def test_listed_nodes_do_not_wait_for_a_sentinel_that_hangs(redis_node: RedisNode) -> None:
+    with Peer(half_an_answer) as hung:
+        fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": {"addresses": [hung.instance] * 3}}
+        async with watching({"fleet": fleet, "collect": {"timeout": "3s"}}) as exporter:
+            await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 8.0)
+            assert not exporter.ready(), "Sentinel has not been heard yet"
+            assert "sentinel" not in exporter.state.parts
+
+
+async def test_the_survey_names_a_silent_sentinel_and_still_asks_the_listed_nodes(redis_node: RedisNode) -> None:
+    fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": {"addresses": ["127.0.0.1:1"]}}
+    answers, failure = await survey(Policy.model_validate({"fleet": fleet}), {})
+    assert [(a.instance, a.error) for a in answers] == [(redis_node.instance, "")]
+    assert failure == "127.0.0.1:1: cannot connect: Connection refused"

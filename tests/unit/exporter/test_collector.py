@@ -1,0 +1,62 @@
+"""A collection that breaks in a way nobody foresaw: it is told, and the node is asked again."""
+
+import asyncio
+
+import pytest
+
+from exporter.collector import Collector
+from exporter.failures import NodeError
+from exporter.names import Names
+from exporter.state import NodeState
+from tests.unit.exporter.helpers import watching
+
+NODE = "127.0.0.1:6379"
+
+
+class Broken(Collector):
+    """A collector with a mistake in it."""
+
+    async def _attempt(self, node: NodeState) -> NodeError | None:
+        raise ZeroDivisionError("a mistake")
+
+
+async def _round(collector: Collector) -> None:
+    collector.start_round()
+    await asyncio.gather(*collector.running.values(), return_exceptions=True)
+    await asyncio.sleep(0)
+
+
+async def test_a_mistake_is_logged_and_the_next_round_asks_again(caplog: pytest.LogCaptureFixture) -> None:
+    state = watching(breaker={"min_calls": 5})
+    collector = Broken(state, None, Names())
+    for _ in range(2):
+        await _round(collector)
+    assert caplog.text.count(f"{NODE}: collection failed") == 2
+    assert collector.running == {}
+
+
+async def test_a_trial_that_broke_off_does_not_keep_the_node_out_for_good() -> None:
+    state = watching(breaker={"half_open_after": "0s"})
+    node, collector = state.nodes[NODE], Broken(state, None, Names())
+    for _ in range(4):
+        await _round(collector)
+    assert node.breaker.state(0.0) != "closed"
+    assert node.breaker.allows(1e12), "the next trial"
+
+
+async def test_a_node_whose_collection_still_runs_is_not_asked_a_second_time() -> None:
+    class Slow(Collector):
+        asked = 0
+
+        async def _attempt(self, node: NodeState) -> NodeError | None:
+            Slow.asked += 1
+            await asyncio.sleep(3600)
+            return None
+
+    collector = Slow(watching(), None, Names())
+    for _ in range(3):
+        collector.start_round()
+        await asyncio.sleep(0)
+    assert Slow.asked == 1
+    await collector.close()
+    assert collector.running == {}

@@ -1,0 +1,76 @@
+"""INFO of real servers of four versions, and of what is no server."""
+
+import pytest
+
+from exporter import info
+from exporter.failures import NodeError
+from policy.metrics import NODE_FACTS
+from tests.unit.exporter.helpers import VERSIONS, captured
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("name", "role"), [("primary", "primary"), ("replica", "replica")])
+def test_every_version_tells_its_role_and_every_declared_fact(version: str, name: str, role: str) -> None:
+    fields = info.parse(captured(version, f"{name}.info"))
+    assert info.role(fields) == role
+    assert fields["redis_version"] == version.removeprefix("redis-")
+    assert [m.info for m in NODE_FACTS if info.number(fields, m.info) is None] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_numbers_are_those_that_stand_in_the_reply(version: str) -> None:
+    raw = captured(version, "primary.info")
+    fields = info.parse(raw)
+    for name in ("used_memory", "keyspace_hits", "keyspace_misses", "maxmemory"):
+        assert f"\r\n{name}:{fields[name]}\r\n".encode() in raw
+        assert info.integer(fields, name) == int(fields[name])
+
+
+def test_a_sentinel_listed_as_a_node_has_no_role() -> None:
+    assert info.role(info.parse(captured("redis-7.2.6", "sentinel.info"))) is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"OK", b"hello\r\nworld", None, 7, [b"redis_version:7"]])
+def test_what_is_no_info_is_a_protocol_error(raw: object) -> None:
+    with pytest.raises(NodeError) as refused:
+        info.parse(raw)
+    assert refused.value.result == "protocol"
+
+
+def test_a_text_that_is_not_utf8_spoils_its_own_field_only() -> None:
+    fields = info.parse(b"redis_version:7.0.15\r\nconfig_file:/\xff\xfe\r\nused_memory:5\r\n")
+    assert (fields["used_memory"], "\ufffd" in fields["config_file"]) == ("5", True)
+
+
+@pytest.mark.parametrize("text", ["", "nan", "-nan", "inf", "0x10", "1,5", "12MB", "1_000", "\u0661"])
+def test_what_is_no_number_is_not_shown_as_one(text: str) -> None:
+    assert info.number({"f": text}, "f") is None
+    assert info.integer({"f": text}, "f") is None
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "12.34", "1e9", "1.5e-06", "18446744073709551615"])
+def test_a_number_passes_as_it_stands(text: str) -> None:
+    assert info.number({"f": text}, "f") == text
+
+
+def test_databases_are_read_whatever_the_version_adds_to_the_line() -> None:
+    fields = {"db0": "keys=3,expires=1,avg_ttl=250,subexpiry=0", "db15": "keys=9,expires=0,avg_ttl=0", "db_x": "keys=1"}
+    assert info.keyspaces(fields) == [info.Keyspace("db0", "3", "1", "250"), info.Keyspace("db15", "9", "0", "0")]
+
+
+@pytest.mark.parametrize(
+    ("maxmemory", "of_policy", "system", "expected"),
+    [
+        ("100", 200, "300", (100, "maxmemory")),
+        ("0", 200, "300", (200, "policy")),
+        ("0", None, "300", (300, "system")),
+        ("0", None, "0", None),
+        (None, None, None, None),
+        (None, 200, None, (200, "policy")),
+    ],
+)
+def test_the_memory_limit_is_maxmemory_else_the_policys_else_the_machines(
+    maxmemory: str | None, of_policy: int | None, system: str | None, expected: tuple[int, str] | None
+) -> None:
+    fields = {k: v for k, v in (("maxmemory", maxmemory), ("total_system_memory", system)) if v is not None}
+    assert info.memory_limit(fields, of_policy) == expected

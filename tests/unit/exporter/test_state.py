@@ -1,0 +1,42 @@
+"""Health checks -> verdict and breaker, and what may not grow."""
+
+from tests.unit.exporter.helpers import check, info_of, watching
+
+NODE = "127.0.0.1:6379"
+
+
+def test_a_node_that_comes_back_is_collected_at_once_not_thirty_seconds_later() -> None:
+    state = watching()
+    node = state.nodes[NODE]
+    check(state, NODE, ["success", "timeout", "timeout", "timeout"])
+    for _ in range(2):
+        node.breaker.record(0.0, False)
+    check(state, NODE, ["success"], now=2.0)
+    assert not node.breaker.allows(2.0)
+    check(state, NODE, ["success"], now=2.5)
+    assert node.verdict.up
+    assert node.breaker.allows(2.5)
+
+
+def test_a_late_reply_is_a_duration_and_no_health_check() -> None:
+    state = watching()
+    state.checked(NODE, "", 1.4, 0.0)
+    node = state.nodes[NODE]
+    assert sum(node.checks.values()) == 0
+    assert node.verdict.up is None
+    assert node.pings.cumulative()[-1] == 1
+
+
+def test_a_result_that_is_not_declared_makes_no_series() -> None:
+    state = watching()
+    state.checked(NODE, "<script>", None, 0.0)
+    assert "<script>" not in state.nodes[NODE].checks
+
+
+def test_a_day_of_collections_and_reports_takes_no_more_memory_than_the_windows() -> None:
+    state = watching()
+    for second in range(0, 86400, 10):
+        state.collected(NODE, info_of(second, second), 0.001, float(second))
+        state.prober_reported(0.001, float(second))
+    assert len(state.nodes[NODE].history) <= 31
+    assert len(state._lags) <= 2
