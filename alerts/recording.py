@@ -15,6 +15,7 @@ from policy.units import seconds
 
 LEVELS = {"fleet": "fleet", "shard": "fleet, shard", "instance": "fleet, shard, instance"}
 FLEET_HIT_RATIO = "fleet:cache_hit_ratio:rate"
+FLEET_REQUESTS = "fleet:cache_requests:rate"
 INSTANCE_HIT_RATIO = "instance:cache_hit_ratio:rate"
 PROBES = "instance:cache_probes:rate"
 PROBES_WITHIN = "instance:cache_probes_within:rate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from policy.units import plain, seconds
 
 # promtool walks through a test evaluation by evaluation; a `for` of a month is walked in this many steps.
 _MAX_EVALUATIONS = 400
+_TOO_FEW, _ENOUGH = Decimal("0.99"), Decimal("1.01")
 # A node that stands for all of them where none is known before Sentinel has been asked.
 SOME_NODE = "192.0.2.1:6379"
 
@@ -40,6 +42,8 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
     cases = [case for ratio in ratios for case in ratio_cases.cases(policy, ratio, step)]
     if stem == "latency":
         cases += [_down_is_not_slow(policy, ratio, step) for ratio in ratios]
+    if stem == "hit_rate":
+        cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
     return suite(stem, step, cases)
 
 
@@ -50,7 +54,8 @@ def _hit_rate(policy: Policy) -> tuple[Ratio, ...]:
 
 
 def _hit_rate_of(policy: Policy, spec: AlertSpec, below: Decimal, hold: timedelta) -> Ratio:
-    total = _total(below)
+    # At the start of its series a rate is underestimated, down to a quarter: twice that is well above the minimum.
+    total = _total(below, at_least=8 * _least(policy))
     over, under = _below(below, total)
     record = selector(recording.FLEET_HIT_RATIO, fleet=policy.fleet.name)
 
@@ -61,6 +66,32 @@ def _hit_rate_of(policy: Policy, spec: AlertSpec, below: Decimal, hold: timedelt
 
     labels = _labels(spec, {"fleet": policy.fleet.name})
     return Ratio(spec.name, labels, hold, over, under, record, f"{record} < {plain(below)}", series)
+
+
+def _least(policy: Policy) -> Decimal:
+    """Requests between two samples below which the hit rate is not judged."""
+    sample = Decimal(milliseconds(policy.rules.rate_window) // 4) / 1000
+    return policy.health.min_requests * sample / seconds(policy.health.window)
+
+
+def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Nothing but misses: of requests a hundredth below the minimum, and a hundredth above."""
+    when = ratio_cases.times(policy, ratio, step)
+    watch = Watch(ratio.name)
+    few, enough = (_only_misses(policy, share * _least(policy), when.samples) for share in (_TOO_FEW, _ENOUGH))
+    yield Case(f"{ratio.name}: silent with too few requests", when.sample, few, (watch.silent_until(when.end),))
+    if ratio.over is not None:
+        expects = (watch.firing(when.end, ratio.labels),)
+        yield Case(f"{ratio.name}: fires with just enough requests", when.sample, enough, expects)
+
+
+def _only_misses(policy: Policy, each: Decimal, samples: int) -> dict[str, str]:
+    """Counters of which one stands still; the other grows by `each`, which promtool lets be a fraction."""
+    node = _node(policy)
+    return {
+        selector(metrics.HITS.name, **node): gauge(0, samples),
+        selector(metrics.MISSES.name, **node): f"0+{plain(round(each, 12))}x{samples - 1}",
+    }
 
 
 def _latency(policy: Policy) -> tuple[Ratio, ...]:
@@ -118,10 +149,13 @@ def _memory(policy: Policy) -> tuple[Ratio, ...]:
     return (Ratio(spec.name, _labels(spec, node), level.for_, over, under, record, broken, series, counters=False),)
 
 
-def _total(ratio: Decimal) -> int:
+def _total(ratio: Decimal, at_least: Decimal = Decimal(0)) -> int:
     """So many events that one more or less is a tenth of the threshold's last digit; floats tell them apart."""
     decimals = -int(ratio.normalize().as_tuple().exponent)
-    return int(10 ** min(max(decimals + 1, 3), 9))
+    total = int(10 ** min(max(decimals + 1, 3), 9))
+    while total < at_least:
+        total *= 10
+    return total
 
 
 def _below(threshold: Decimal, total: int) -> tuple[int | None, int]:

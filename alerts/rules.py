@@ -36,7 +36,12 @@ def _group(policy: Policy, row: str, records: tuple[Record, ...]) -> Group:
 
 def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
     level = getattr(policy.thresholds.hit_rate, str(spec.level))
-    expr = f"{selector(recording.FLEET_HIT_RATIO, fleet=policy.fleet.name)} < {plain(level.below)}"
+    ratio, requests = (
+        selector(record, fleet=policy.fleet.name) for record in (recording.FLEET_HIT_RATIO, recording.FLEET_REQUESTS)
+    )
+    # Five reads in the night, two of them misses, are no reason to wake somebody: /health has the same minimum.
+    enough = f"{policy.health.min_requests} / {plain(seconds(policy.health.window))}"
+    expr = f"{ratio} < {plain(level.below)} and {requests} >= {enough}"
     return _alert(policy, spec, expr, level.for_, texts.hit_rate(policy, level.below, level.for_))
 
 

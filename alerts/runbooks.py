@@ -64,6 +64,7 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
     return {
         "threshold": percent_text(level.below),
         "hold": duration(level.for_),
+        "least": f"{policy.health.min_requests} reads in {duration(policy.health.window)}",
         "target": percent_text(row.target),
         "misses": percent_text(1 - level.below),
         "target_misses": percent_text(1 - row.target),

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -30,7 +31,7 @@ def main() -> None:
         wait_until(lambda: len(demo.sink.received()) >= 2, 30, "the page and the message")
         time.sleep(4)  # Sentinel promotes the replica
         paper = Console(record=True, width=118, file=io.StringIO(), force_terminal=True)
-        paper.print(screen.render(demo.scene(None)))
+        paper.print(screen.render(replace(demo.scene(None), directory=".demo")))
     TARGET.write_text(_FONT_FACE.sub("", paper.export_svg(title="cachewatch demo")))
 
 

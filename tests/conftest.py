@@ -1,5 +1,6 @@
 """Real servers for every test that wants one. All on loopback, all gone afterwards."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from sandbox.fleet import SentinelFleet
 from sandbox.ports import free_port
 from sandbox.redis_node import RedisNode
 from sandbox.sink import Sink, start_sink
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hangup_ends() -> Iterator[None]:
+    """Let SIGHUP end a program as it does by default: run under nohup, every child would ignore it, and us with them."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_amtool_routes_by_severity(name: str, severity: str, receiver: str, tmp_
 
 
 # A key of the policy, and values beside the one in force: a little lower or shorter, a little higher or longer.
-CHANGES: dict[str, tuple[str, ...]] = {
+CHANGES: dict[str, tuple[str | int, ...]] = {
     "thresholds.hit_rate.warning.below": ("74%", "76%"),
     "thresholds.hit_rate.warning.for": ("18s", "22s"),
     "thresholds.hit_rate.critical.below": ("69%", "71%"),
@@ -68,10 +68,11 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "thresholds.memory.warning.above": ("84%", "86%"),
     "thresholds.memory.warning.for": ("8s", "12s"),
     "rules.exporter_grace": ("10s", "20s"),
+    "health.min_requests": (50, 150),
 }
 
 
-def changed(data: dict[str, Any], key: str, value: str) -> Policy:
+def changed(data: dict[str, Any], key: str, value: str | int) -> Policy:
     data = deepcopy(data)
     at = data
     *path, last = key.split(".")
@@ -82,7 +83,7 @@ def changed(data: dict[str, Any], key: str, value: str) -> Policy:
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in CHANGES.items() for value in values])
-def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, value: str, tmp_path: Path) -> None:
+def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, value: str | int, tmp_path: Path) -> None:
     """The tests of one policy against the rules of another that differs in one number."""
     other = changed(DATA["demo"], key, value)
     rules = {path: text for path, text in files(other).items() if path.startswith("rules/")}
