@@ -43,7 +43,7 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
         "told": _told(policy, spec),
         "window": duration(policy.rules.rate_window),
         "interval": duration(policy.rules.interval),
-        "resolved": f"The news of it follows within {duration(timing.group_interval)}.",
+        "told_within": f"The news of it follows within {duration(timing.group_interval)}.",
         "redis_cli": _redis_cli(policy),
         "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
     }
