@@ -31,8 +31,9 @@ def static_targets(fleet: Fleet) -> tuple[Target, ...]:
 def merge(
     static: tuple[Target, ...], found: Mapping[str, Target], address: Callable[[str], str | None]
 ) -> tuple[Target, ...]:
-    """Listed nodes and found ones, each once; what Sentinel says of the shard fills in what the list leaves out.
+    """Listed nodes and found ones, each once; the shard of a node that Sentinel knows is the name of its master.
 
+    The alert that misses a whole shard looks for that name: a listed node with another one would page for ever.
     A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
     `address` gives the known address of a host.
     """
@@ -42,6 +43,6 @@ def merge(
 
     shards = {place(target): target.shard for target in found.values()}
     listed = {place(target) for target in static}
-    nodes = [replace(target, shard=target.shard or shards.get(place(target), "")) for target in static]
+    nodes = [replace(target, shard=shards.get(place(target)) or target.shard) for target in static]
     nodes += [target for target in found.values() if place(target) not in listed]
     return tuple(sorted(nodes, key=lambda t: (t.shard, t.host, t.port)))

@@ -166,6 +166,8 @@ class Fleet(Model):
     def _faults(self) -> Iterator[Fault]:
         if not self.nodes and self.sentinel is None:
             yield "nodes", "names no node, and there is no sentinel to ask: nothing would be watched"
+        if self.nodes and self.sentinel is not None and self.sentinel.masters is None:
+            yield "sentinel.masters", "is missing: beside listed nodes name each master, or nobody would miss its nodes"
 
     def limit_of(self, instance: str) -> int | None:
         """The policy's memory limit of a node in bytes, None where the policy has none."""

@@ -26,10 +26,9 @@ def test_a_node_that_is_listed_and_found_is_one_and_has_sentinels_shard() -> Non
     assert merged((Target.at("10.0.0.1", 6379, ""),), Target.at("10.0.0.1", 6379, "s")) == [("10.0.0.1:6379", "s")]
 
 
-def test_the_shard_that_the_list_gives_wins() -> None:
-    assert merged((Target.at("10.0.0.1", 6379, "mine"),), Target.at("10.0.0.1", 6379, "s")) == [
-        ("10.0.0.1:6379", "mine")
-    ]
+def test_sentinels_name_for_a_shard_wins_because_the_alert_that_misses_a_shard_looks_for_it() -> None:
+    assert merged((Target.at("10.0.0.1", 6379, "mine"),), Target.at("10.0.0.1", 6379, "s")) == [("10.0.0.1:6379", "s")]
+    assert merged((Target.at("10.0.0.1", 6379, "mine"),)) == [("10.0.0.1:6379", "mine")]
 
 
 def test_a_node_listed_by_name_and_found_by_address_is_one_under_its_name() -> None:
