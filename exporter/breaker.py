@@ -49,7 +49,8 @@ class Breaker:
         self._calls.append((now, ok))
         while self._calls and now - self._calls[0][0] > self._window:
             self._calls.popleft()
-        if len(self._calls) >= self._policy.min_calls and self._failure_rate() >= self._policy.failure_rate:
+        enough = len(self._calls) >= self._policy.min_calls
+        if not ok and enough and self._failure_rate() >= self._policy.failure_rate:
             self._opened_at = now
 
     def retry_now(self, now: float) -> None:

@@ -92,7 +92,7 @@ class Breaker(Model):
     failure_rate: Ratio = parse_ratio("50%")
     window: Duration = parse_duration("10s")
     half_open_after: Duration = parse_duration("30s")
-    min_calls: int = Field(default=2, ge=1, strict=True)
+    min_calls: int = Field(default=3, ge=1, strict=True)
 
     def _faults(self) -> Iterator[Fault]:
         if not self.failure_rate:

@@ -5,7 +5,7 @@ from tests.unit.exporter.helpers import policy
 
 
 def a_breaker(**changes: object) -> Breaker:
-    return Breaker(policy(breaker=changes).breaker)
+    return Breaker(policy(breaker={"min_calls": 2, **changes}).breaker)
 
 
 def calls(breaker: Breaker, pattern: str, start: float = 0.0, step: float = 1.0) -> float:
@@ -30,6 +30,26 @@ def test_half_of_the_calls_failing_opens_it() -> None:
     assert breaker.state(1) == "closed"
     calls(breaker, "x", start=0.4)
     assert breaker.state(1) == "open"
+
+
+def test_one_lost_connection_does_not_open_it_at_the_defaults() -> None:
+    for start, pattern in ((0.5, "x."), (0.01, ".x")):
+        breaker = Breaker(policy().breaker)
+        breaker.record(0.0, True)
+        calls(breaker, pattern, start=9.5 + start)
+        assert breaker.state(13) == "closed"
+
+
+def test_three_failures_after_a_success_open_it_at_the_defaults() -> None:
+    breaker = Breaker(policy().breaker)
+    calls(breaker, ".xxx")
+    assert breaker.state(3) == "open"
+
+
+def test_a_success_never_opens_it() -> None:
+    breaker = a_breaker()
+    calls(breaker, "x.")
+    assert breaker.state(1) == "closed"
 
 
 def test_just_under_half_does_not() -> None:

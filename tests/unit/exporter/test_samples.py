@@ -133,7 +133,7 @@ def test_the_histogram_has_every_bound_of_the_policy_and_counts_up() -> None:
 
 def test_one_breaker_state_is_on() -> None:
     state = watching(A)
-    for _ in range(2):
+    for _ in range(3):
         state.nodes[A.instance].breaker.record(0.0, False)
     shown = {own["state"]: value(page(state), "cache_breaker_state", **own) for own in _states(page(state))}
     assert shown == {"closed": 0, "open": 1, "half_open": 0}

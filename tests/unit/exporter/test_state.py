@@ -9,7 +9,7 @@ def test_a_node_that_comes_back_is_collected_at_once_not_thirty_seconds_later() 
     state = watching()
     node = state.nodes[NODE]
     check(state, NODE, ["success", "timeout", "timeout", "timeout"])
-    for _ in range(2):
+    for _ in range(3):
         node.breaker.record(0.0, False)
     check(state, NODE, ["success"], now=2.0)
     assert not node.breaker.allows(2.0)
