@@ -90,7 +90,7 @@ def _steady(ratio: Ratio, count: int, samples: int) -> dict[str, str]:
 
 def _resolves(ratio: Ratio, over: int, when: Times) -> Case:
     """Bad until it has fired, then good: resolved as soon as the window holds nothing bad."""
-    bad = (when.fires + when.step) // when.sample + 1
+    bad = -(-when.fires // when.sample) + 1  # the last bad sample comes with the first firing or after it
     last_bad = (bad - 1) * when.sample
     resolved = up_to(when.step, last_bad + when.window + when.sample)
     watch = Watch(ratio.name)

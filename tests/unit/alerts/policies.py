@@ -53,6 +53,16 @@ DATA: dict[str, dict[str, Any]] = {
         "health": {"failures": 1, "recoveries": 1},
         "rules": {"exporter_grace": "0s"},
     },
+    "a wide window": {"rules": {"rate_window": "5m"}},
+    "uneven": {
+        "rules": {
+            "interval": "7s",
+            "rate_window": "41s",
+            "liveness_interval": "700ms",
+            "liveness_timeout": "500ms",
+            "liveness_evaluation": "300ms",
+        }
+    },
     "fast and uneven": {
         "collect": {"interval": "100ms", "timeout": "50ms"},
         "thresholds": {
