@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ import alerts.build
 import dashboards.build
 from cli.context import Context, Refused
 from cli.files import CannotWrite, Parts, write_tree
+from policy import secret_files
+from policy.loader import Loaded
 from policy.model import Policy
 
 out_option = click.option(
@@ -27,16 +30,27 @@ def write(out: Path, parts: Parts) -> None:
         click.echo(out / name)
 
 
-def warn_unrouted(policy: Policy) -> None:
-    """Say so when an alert would reach nobody."""
+def warn_unrouted(loaded: Loaded) -> None:
+    """Say so when an alert would reach nobody, or with a dead link."""
+    for warning in (*_unrouted(loaded.policy), *_unreadable(loaded)):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+
+
+def _unrouted(policy: Policy) -> Iterator[str]:
     pages, tells = policy.notify.pagerduty is not None, policy.notify.slack is not None
     if not pages:
         left = "only Slack hears of a critical alert" if tells else "no alert reaches anybody"
-        click.secho(f"warning: notify.pagerduty is not set: {left}", fg="yellow", err=True)
+        yield f"notify.pagerduty is not set: {left}"
     elif not tells:
-        click.secho(
-            "warning: notify.slack is not set: no alert of severity warning reaches anybody", fg="yellow", err=True
-        )
+        yield "notify.slack is not set: no alert of severity warning reaches anybody"
+    if not tells and policy.stack.runbooks is None:
+        yield "stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead"
+
+
+def _unreadable(loaded: Loaded) -> Iterator[str]:
+    """Alertmanager reads the key only when it pages. It may run elsewhere: that is no reason to refuse the build."""
+    for problem in secret_files.problems(loaded, {}, ("pagerduty",)):
+        yield f"{problem} (Alertmanager must find it where it runs)"
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml")
@@ -44,6 +58,7 @@ def warn_unrouted(policy: Policy) -> None:
 @click.pass_obj
 def build(context: Context, out: Path) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests, dashboards and runbooks."""
-    policy = context.loaded().policy
+    loaded = context.loaded()
+    policy = loaded.policy
     write(out, {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)})
-    warn_unrouted(policy)
+    warn_unrouted(loaded)

@@ -49,7 +49,7 @@ def _show(loaded: Loaded, answers: list[Answer], sentinel: str) -> None:
         f"{loaded.file}: fine. A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
     )
     if sentinel:
-        click.secho(f"no Sentinel answers: {sentinel}", fg="red")
+        click.secho(f"Sentinel: {sentinel}", fg="red")
     if answers:
         Console().print(_table(answers))
 

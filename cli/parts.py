@@ -22,9 +22,9 @@ def build_alerts(context: Context, out: Path) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests and runbooks."""
     from alerts.build import files
 
-    policy = context.loaded().policy
-    write(out, {"alerts": files(policy)})
-    warn_unrouted(policy)
+    loaded = context.loaded()
+    write(out, {"alerts": files(loaded.policy)})
+    warn_unrouted(loaded)
 
 
 @click.group(epilog="Example: cachewatch dashboards build -o out")

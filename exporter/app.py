@@ -72,7 +72,7 @@ class Exporter:
             patience = float(seconds(self.policy.collect.timeout))
             found = await discover(sentinel, self._sentinel_login, patience, self.names)
         except SentinelUnreachable as unreachable:
-            error = f"no Sentinel answers: {unreachable}"
+            error = str(unreachable)
         else:
             error = found.problem
             kept = {i: target for i, target in self._found.items() if target.shard in found.missing}

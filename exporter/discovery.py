@@ -46,7 +46,7 @@ async def discover(sentinel: Sentinel, credentials: Credentials | None, patience
             if not found[-1].missing:
                 return found[-1]
     if not found:
-        raise SentinelUnreachable("; ".join(said))
+        raise SentinelUnreachable(f"none answers: {'; '.join(said)}")
     return min(found, key=lambda answer: len(answer.missing))
 
 

@@ -51,7 +51,7 @@ async def _ask(target: Target, names: Names, login: Credentials | None, patience
     try:
         async with asyncio.timeout(patience):
             connection = await Connection.open(await names.resolve(target.host), target.port, login)
-            (reply,) = await connection.ask([("INFO",)])
+            _, reply = await connection.ask([("PING",), ("INFO",)])
         fields = info.parse(reply)
     except (OSError, NodeError) as error:
         failure = from_exception(error)

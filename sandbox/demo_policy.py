@@ -14,6 +14,7 @@ FLEET = "demo"
 
 # Key of the policy -> what the demo has there. Thresholds stay as they are: what the demo proves is the promise.
 SHORTENED: dict[str, str] = {
+    "fleet.sentinel.refresh": "1s",
     "collect.interval": "2s",
     "probe.interval": "100ms",
     "health.window": "30s",
@@ -60,7 +61,6 @@ def _document(addresses: Addresses, short: Mapping[str, str]) -> dict[str, Any]:
             "sentinel": {
                 "addresses": list(addresses.sentinels),
                 "masters": list(addresses.shards),
-                "refresh": "1s",
             },
         },
         "notify": {
@@ -94,7 +94,7 @@ def _put(document: dict[str, Any], path: Sequence[str], value: str) -> None:
 
 def shortened(short: Mapping[str, str] = SHORTENED) -> Mapping[str, tuple[str, str]]:
     """Return key -> (the default, the demo's value) of everything that is shortened."""
-    defaults = Policy()
+    defaults = Policy.model_validate({"fleet": {"sentinel": {"addresses": ["127.0.0.1"]}}})
     return {key: (duration_text(_value(defaults, key)), value) for key, value in short.items()}
 
 

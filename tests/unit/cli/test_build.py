@@ -78,17 +78,27 @@ def test_an_alert_that_would_reach_nobody_is_warned_of(tmp_path: Path) -> None:
     pages = "pagerduty: {routing_key_file: key}"
     tells = "slack: {channel: '#a', token_file: token}"
     told = {}
+    (tmp_path / "key").write_text("k")
+    dead = "warning: stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead\n"
     for notify in ("", pages, tells, f"{pages}, {tells}"):
         write(tmp_path, f"notify: {{{notify}}}\n")
         ended = cachewatch(tmp_path, "build", "-o", "out")
         assert ended.status == 0
         told[notify] = ended.err
     assert list(told.values()) == [
-        "warning: notify.pagerduty is not set: no alert reaches anybody\n",
-        "warning: notify.slack is not set: no alert of severity warning reaches anybody\n",
+        "warning: notify.pagerduty is not set: no alert reaches anybody\n" + dead,
+        "warning: notify.slack is not set: no alert of severity warning reaches anybody\n" + dead,
         "warning: notify.pagerduty is not set: only Slack hears of a critical alert\n",
         "",
     ]
+
+
+def test_a_key_that_alertmanager_could_not_read_is_warned_of_and_does_not_refuse_the_build(tmp_path: Path) -> None:
+    write(tmp_path, "notify: {pagerduty: {routing_key_file: nowhere}, slack: {channel: '#a', token_file: token}}\n")
+    ended = cachewatch(tmp_path, "build", "-o", "out")
+    assert ended.status == 0
+    assert "cachewatch.yaml:1: notify.pagerduty.routing_key_file: " in ended.err
+    assert "cannot be read: No such file or directory (Alertmanager must find it where it runs)" in ended.err
 
 
 def test_a_build_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -45,8 +45,17 @@ def value(policy: Policy, key: str) -> str:
 
 
 def test_everything_said_to_be_shortened_is_and_shows_the_default_beside_it() -> None:
-    assert {key: (value(Policy(), key), value(loaded(), key)) for key in SHORTENED} == shortened()
+    default = Policy.model_validate({"fleet": {"sentinel": {"addresses": ["127.0.0.1"]}}})
+    assert {key: (value(default, key), value(loaded(), key)) for key in SHORTENED} == shortened()
     assert all(default != short for default, short in shortened().values())
+
+
+def test_without_what_is_shortened_it_has_the_default_of_every_duration() -> None:
+    plain = parse(text(ADDRESSES, {}), "cachewatch.yaml", Path("/")).policy
+    default = Policy.model_validate({"fleet": plain.fleet, "notify": plain.notify, "stack": plain.stack})
+    assert plain == default
+    assert plain.fleet.sentinel is not None
+    assert plain.fleet.sentinel.refresh == type(plain.fleet.sentinel)(addresses=("a",)).refresh
 
 
 def test_no_threshold_is_softened() -> None:
