@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 
 
 class NodeError(Exception):
@@ -29,6 +30,32 @@ _REPLIES = (
 )
 
 
+_CLOSED = (
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    asyncio.IncompleteReadError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
+# What OpenSSL's words mean to whoever mends it.
+_HANDSHAKES = {
+    "WRONG_VERSION_NUMBER": "the port does not speak TLS",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks only versions of TLS that the policy's min_version excludes",
+    "UNSUPPORTED_PROTOCOL": "it speaks only versions of TLS that the policy's min_version excludes",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate; name one by cert_file and key_file",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority of the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that the client certificate has expired",
+}
+
+
+def _handshake(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be trusted: {error.verify_message}"
+    reason = getattr(error, "reason", None) or ""  # only OpenSSL's own errors have one
+    return _HANDSHAKES.get(reason, f"TLS failed: {reason or error}")
+
+
 def result_of_reply(text: str) -> str:
     """The result class of an error reply, its leading `-` taken off."""
     return next((result for start, result in _REPLIES if text.startswith(start)), "protocol")
@@ -45,8 +72,10 @@ def from_exception(error: BaseException) -> NodeError:
         return error
     if isinstance(error, TimeoutError):
         return NodeError("timeout", "no answer in time")
-    if isinstance(error, ConnectionResetError | BrokenPipeError | asyncio.IncompleteReadError):
+    if isinstance(error, _CLOSED):
         return NodeError("reset", "the connection was closed")
+    if isinstance(error, ssl.SSLError):
+        return NodeError("tls", _handshake(error))
     if isinstance(error, socket.gaierror):
         return NodeError("refused", f"the name cannot be resolved: {error.strerror}")
     if isinstance(error, OSError):

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.state import State
 from exporter.targets import Target
-from exporter.wire import Credentials
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 class ProbeLink:
     """One prober process for the whole fleet."""
 
-    def __init__(self, state: State, credentials: Credentials | None, names: Names) -> None:
-        self._state, self._credentials, self._names = state, credentials, names
+    def __init__(self, state: State, keys: Keyring, names: Names) -> None:
+        self._state, self.keys, self._names = state, keys, names
         self._order = b""
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
@@ -63,12 +63,11 @@ class ProbeLink:
             self._send()
 
     def _entry(self, target: Target) -> dict[str, Any]:
-        auth = self._credentials.command() if self._credentials else ()
         return {
             "instance": target.instance,
             "host": self._names.address(target.host),
             "port": target.port,
-            "auth": auth,
+            "access": self.keys.of(target).order(),
         }
 
     def _send(self) -> None:

@@ -6,14 +6,18 @@ import errno
 import itertools
 import select
 import socket
+import ssl
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.failures import from_exception
+from exporter.access import OPEN, Access
+from exporter.failures import NodeError, from_exception
 from exporter.ping import MAX_LINE, PING, auth_command, result_of
 
 _numbers = itertools.count(1)
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 @dataclass(slots=True)
@@ -27,26 +31,37 @@ class Event:
 
 @dataclass(slots=True)
 class _Under:
-    """A probe under way: when it was sent, and whether its check was already counted as timed out."""
+    """A probe under way: when it was due, whether its check was already counted as timed out, and when its latency began.
+
+    A probe that had to wait for a handshake of TLS is late, but its latency begins when the PING leaves.
+    """
 
     sent: float
     timed_out: bool = False
+    left: float | None = None
+
+    def latency(self, now: float) -> float:
+        """Seconds from its send to its reply."""
+        return now - (self.sent if self.left is None else self.left)
 
 
 @dataclass(slots=True)
 class ProbeNode:
-    """State of one node. Times are time.perf_counter() seconds."""
+    """State of one node. Times are time.perf_counter() seconds; an address whose host is a path is a Unix socket."""
 
     instance: str
     address: tuple[str, int] | None
-    auth: bytes = field(repr=False)
+    access: Access = OPEN
     due: float = 0.0
     events: list[Event] = field(default_factory=list)
     watched: tuple[int, int] = (0, 0)
     watched_fd: int = -1
     _socket: socket.socket | None = None
     _number: int = 0  # of the socket: a descriptor may come back for another one
-    _state: str = "closed"  # closed, connecting, login, ready
+    _state: str = "closed"  # closed, connecting, handshake, login, ready
+    _wants_write: bool = False  # the handshake does
+    _answered: bool = False
+    _spoke_tls: bool = False  # ever; not only on this connection
     _buffer: bytes = b""
     _unsent: bytes = b""
     _under_way: deque[_Under] = field(default_factory=deque)
@@ -55,11 +70,14 @@ class ProbeNode:
     @classmethod
     def from_order(cls, target: dict[str, Any]) -> ProbeNode:
         """The node that an order of the exporter describes."""
-        return cls(target["instance"], _address(target), _auth(target))
+        return cls(target["instance"], _address(target), Access.from_order(target["access"]))
 
     def same(self, target: dict[str, Any] | None) -> bool:
         """Whether an order describes this very node."""
-        return target is not None and (self.address, self.auth) == (_address(target), _auth(target))
+        return target is not None and (self.address, self.access) == (
+            _address(target),
+            Access.from_order(target["access"]),
+        )
 
     def probe(self, now: float) -> None:
         """Send one PING, whatever is outstanding; on a closed connection open it first."""
@@ -76,12 +94,14 @@ class ProbeNode:
         try:
             if self._state == "connecting":
                 self._connected()
+            elif self._state == "handshake":
+                self._shake_hands()
             elif mask & select.EPOLLOUT:
                 self._send(b"")
             if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and self._state in ("login", "ready"):
                 self._read(now)
-        except OSError as error:
-            self._fail(from_exception(error).result)
+        except (OSError, NodeError) as error:
+            self._broke(error)
 
     def count_late(self, sent: float) -> None:
         """Count the checks sent at or before a time as timed out."""
@@ -90,7 +110,7 @@ class ProbeNode:
                 break
             if not probe.timed_out:
                 probe.timed_out = True
-                self.events.append(Event(self.instance, "timeout", None))
+                self.events.append(Event(self.instance, "tls" if self._mute else "timeout", None))
 
     def abandon(self, sent: float, now: float) -> None:
         """Drop a connection that never answered the probe sent at a time.
@@ -99,17 +119,25 @@ class ProbeNode:
         """
         if not self._under_way or self._under_way[0].sent > sent:
             return
+        if self._mute:
+            self._fail("tls")
+            return
         while self._under_way and self._under_way[0].timed_out:
             self._end(self._under_way[0], "timeout", now - self._under_way.popleft().sent)
         self.close()
         if self._under_way:
             self._open()
 
+    @property
+    def _mute(self) -> bool:
+        """Whether a handshake hangs with a server that never ended one: a Redis without TLS waits for more of it, in silence."""
+        return self._state == "handshake" and not self._spoke_tls
+
     def interest(self) -> tuple[int, int, int]:
         """The descriptor to watch, -1 for none, for what, and the number of its socket."""
         if self._socket is None:
             return -1, 0, 0
-        writing = self._state == "connecting" or bool(self._unsent)
+        writing = self._state == "connecting" or self._wants_write or bool(self._unsent)
         return self._socket.fileno(), select.EPOLLIN | (select.EPOLLOUT if writing else 0), self._number
 
     def close(self) -> None:
@@ -117,6 +145,7 @@ class ProbeNode:
         if self._socket is not None:
             self._socket.close()
         self._socket, self._state, self._buffer, self._unsent, self._unsent_probes = None, "closed", b"", b"", 0
+        self._wants_write = self._answered = False
 
     def forget(self) -> None:
         """The node is no longer watched: nothing under way counts or is sent again."""
@@ -129,13 +158,11 @@ class ProbeNode:
             self._fail("refused")  # the exporter could not resolve the name
             return
         try:
-            family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
-            self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = _socket_to(self.address)
             self._state, self._number = "connecting", next(_numbers)
-            code = self._socket.connect_ex(self.address)
+            code = self._socket.connect_ex(self.address[0] if self.address[0].startswith("/") else self.address)
         except OSError as error:
-            self._fail(from_exception(error).result)
+            self._broke(error)
             return
         if code not in (0, errno.EINPROGRESS):
             self._fail("refused")
@@ -145,15 +172,50 @@ class ProbeNode:
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             self._fail("reset" if code == errno.ECONNRESET else "refused")
-        elif self.auth:
+            return
+        context = self.access.context()
+        if context is None or self.access.tls is None:
+            self._log_in()
+            return
+        # The descriptor stays the same, and with it what epoll watches.
+        self._socket = context.wrap_socket(
+            self._socket, server_hostname=self.access.tls.server_name, do_handshake_on_connect=False
+        )
+        self._state = "handshake"
+        self._shake_hands()
+
+    def _shake_hands(self) -> None:
+        assert isinstance(self._socket, ssl.SSLSocket)  # noqa: S101  # wrapped before
+        assert self.access.tls is not None  # noqa: S101  # or it would not be wrapped
+        self._wants_write = False
+        try:
+            self._socket.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except ssl.SSLWantWriteError:
+            self._wants_write = True
+            return
+        self._spoke_tls = True
+        if self.access.tls.trusts(self._socket.getpeercert(binary_form=True)):
+            self._log_in()
+        else:
+            self._fail("tls")
+
+    def _log_in(self) -> None:
+        words = self.access.login()
+        if words:
             self._state = "login"
-            self._send(self.auth)
+            self._send(auth_command(words))
         else:
             self._become_ready()
 
     def _become_ready(self) -> None:
         self._state = "ready"
         waiting, self._unsent_probes = self._unsent_probes, 0
+        if self.access.tls is not None:
+            left = time.perf_counter()
+            for probe in self._under_way:
+                probe.left = left
         self._send(PING * waiting)
 
     def _send(self, data: bytes) -> None:
@@ -163,20 +225,19 @@ class ProbeNode:
             return
         try:
             self._unsent = self._unsent[self._socket.send(self._unsent) :]
-        except BlockingIOError:
+        except _LATER:
             return  # the rest goes when epoll says so
         except OSError as error:  # also what the network said of an earlier packet, as "no route to host"
-            self._fail(from_exception(error).result)
+            self._broke(error)
 
     def _read(self, now: float) -> None:
         assert self._socket is not None  # noqa: S101  # only called while connected
         try:
             chunk = self._socket.recv(65536)
-        except BlockingIOError:
+        except _LATER:
             return
         if not chunk:
-            self._fail("reset")
-            return
+            raise ConnectionResetError
         self._buffer += chunk
         while self._state != "closed" and (end := self._buffer.find(b"\r\n")) >= 0:
             line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
@@ -185,6 +246,7 @@ class ProbeNode:
             self._fail("protocol")
 
     def _reply(self, line: bytes, now: float) -> None:
+        self._answered = True
         if self._state == "login":
             result = result_of(line, b"+OK")
             if result == "success":
@@ -198,9 +260,15 @@ class ProbeNode:
             return
         probe = self._under_way.popleft()
         # Only a PONG is a latency: an error reply comes fast and would make a failing node look quick.
-        self._end(probe, result, now - probe.sent if result == "success" or probe.timed_out else None)
+        self._end(probe, result, probe.latency(now) if result == "success" or probe.timed_out else None)
         if result in ("auth", "refused"):
             self._fail(result)
+
+    def _broke(self, error: Exception) -> None:
+        """Fail as an exception says; an encrypted connection that ends before its first reply was refused."""
+        result = from_exception(error).result
+        refused = result == "reset" and isinstance(self._socket, ssl.SSLSocket) and not self._answered
+        self._fail("tls" if refused and self._state in ("login", "ready") else result)
 
     def _fail(self, result: str) -> None:
         """Every probe under way ends like this, and the connection with it."""
@@ -213,9 +281,14 @@ class ProbeNode:
             self.events.append(Event(self.instance, "" if probe.timed_out else result, seconds))
 
 
-def _auth(target: dict[str, Any]) -> bytes:
-    return auth_command(tuple(target["auth"])) if target["auth"] else b""
-
-
 def _address(target: dict[str, Any]) -> tuple[str, int] | None:
     return (target["host"], target["port"]) if target["host"] else None
+
+
+def _socket_to(address: tuple[str, int]) -> socket.socket:
+    if address[0].startswith("/"):
+        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found

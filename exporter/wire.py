@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import hiredis
 
+from exporter.access import MUTE, NOT_PINNED, OPEN, REFUSED_LATER, Access
 from exporter.failures import NodeError, from_reply
 
 # INFO of a node with every command seen is about 20 KiB; a peer that sends more than this is no Redis we can use.
 MAX_REPLY = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What AUTH sends; `username` None for the default user."""
-
-    username: str | None
-    password: str
-
-    def command(self) -> tuple[str, ...]:
-        """The AUTH command."""
-        return ("AUTH", self.username, self.password) if self.username else ("AUTH", self.password)
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.username!r}, ...)"
+# Seconds for a handshake of TLS, below the default 5 s of a connection: what hangs there is told from what hangs later.
+_HANDSHAKE_PATIENCE = 3.0
 
 
 class Connection:
@@ -38,22 +25,44 @@ class Connection:
         self.address = address
         self._reader, self._writer = reader, writer
         self._parser = hiredis.Reader()
+        self._encrypted = writer.get_extra_info("ssl_object")
+        self._answered = False
 
     @classmethod
-    async def open(cls, address: str, port: int, credentials: Credentials | None) -> Connection:
-        """Connect to an IP address and log in; the caller bounds the time."""
-        connection = cls(address, *await asyncio.open_connection(address, port))
+    async def open(cls, address: str, port: int, access: Access | None = None) -> Connection:
+        """Connect to an IP address or the path of a Unix socket, and log in; the caller bounds the time.
+
+        The password leaves only after the server has shown the certificate that is asked of it.
+        """
+        access = access or OPEN
+        login = access.login()
+        connection = cls(address, *await _streams(address, port, access))
         try:
-            if credentials is not None:
-                await connection._log_in(credentials)
+            connection._check_pin(access)
+            if login:
+                await connection._log_in(login)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    async def _log_in(self, credentials: Credentials) -> None:
+    @property
+    def tls(self) -> str:
+        """The version of TLS, as "TLSv1.3"; empty on a plain connection."""
+        return "" if self._encrypted is None else str(self._encrypted.version())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the other side has closed it meanwhile, as servers do with idle clients: nothing failed, it is just over."""
+        return self._reader.at_eof() or self._writer.is_closing()
+
+    def _check_pin(self, access: Access) -> None:
+        if access.tls is not None and not access.tls.trusts(self._encrypted.getpeercert(binary_form=True)):
+            raise NodeError("tls", NOT_PINNED)
+
+    async def _log_in(self, login: tuple[str, ...]) -> None:
         try:
-            await self.ask([credentials.command()])
+            await self.ask([login])
         except NodeError as error:
             if error.result != "protocol":
                 raise
@@ -62,29 +71,61 @@ class Connection:
 
     async def ask(self, commands: Sequence[tuple[str, ...]]) -> list[object]:
         """Send all commands in one write and read as many replies; the first error reply is raised."""
-        self._writer.write(b"".join(hiredis.pack_command(c) for c in commands))  # type: ignore[arg-type]  # the stub knows 1-tuples only
-        replies = [await self._reply() for _ in commands]
+        self.send(commands)
+        replies = [await self.reply() for _ in commands]
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
                 raise from_reply(str(reply))
         return replies
 
-    async def _reply(self) -> object:
+    def send(self, commands: Iterable[tuple[str, ...]]) -> None:
+        """Send all commands in one write; each is answered by one `reply`, in order."""
+        self._writer.write(b"".join(hiredis.pack_command(c) for c in commands))  # type: ignore[arg-type]  # the stub knows 1-tuples only
+
+    async def reply(self) -> object:
+        """The next reply; an error reply is a value (`hiredis.ReplyError`)."""
         received = 0
         try:
             while (reply := self._parser.gets()) is False:
-                chunk = await self._reader.read(_CHUNK)
+                chunk = await self._receive()
                 received += len(chunk)
-                if not chunk:
-                    raise ConnectionResetError
                 if received > MAX_REPLY:
                     raise NodeError("protocol", f"a reply of more than {MAX_REPLY} bytes")
                 self._parser.feed(chunk)
         except hiredis.ProtocolError as error:
             raise NodeError("protocol", f"not a Redis reply: {error}") from error
+        self._answered = True
         return reply
+
+    async def _receive(self) -> bytes:
+        try:
+            chunk = await self._reader.read(_CHUNK)
+            if not chunk:
+                raise ConnectionResetError
+        except ConnectionError as error:
+            if self._encrypted is not None and not self._answered:
+                raise NodeError("tls", REFUSED_LATER) from error
+            raise
+        return chunk
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""
         with contextlib.suppress(OSError, RuntimeError):
             self._writer.transport.abort()
+
+
+async def _streams(address: str, port: int, access: Access) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.startswith("/"):
+        return await asyncio.open_unix_connection(address)
+    if access.tls is None:
+        return await asyncio.open_connection(address, port)
+    try:
+        return await asyncio.open_connection(
+            address,
+            port,
+            ssl=access.context(),
+            server_hostname=access.tls.server_name,
+            ssl_handshake_timeout=_HANDSHAKE_PATIENCE,
+        )
+    except ConnectionAbortedError as error:  # asyncio's word for its own patience
+        raise NodeError("tls", MUTE) from error

@@ -5,23 +5,30 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from policy.access import Auth, Override, Tls, repeated, resolve_file
 from policy.base import Fault, Model, refuse
 from policy.units import Duration, OptionalBytes, parse_duration
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
+_SCHEMES = ("redis", "rediss", "unix")
+_LONGEST_PATH = 107  # sockaddr_un.sun_path less the NUL at its end
 _HOST_NAME = re.compile(r"\w[\w.-]*")
+_SOURCES = ("sentinel", "cluster", "files", "dns")
 _CREDENTIALS = "has credentials in it; put them under auth (username, password_env or password_file)"
 
 
 def join_address(host: str, port: int) -> str:
-    """`host:port`, an IPv6 host in brackets: the form of the `instance` label."""
+    """`host:port`, an IPv6 host in brackets: the form of the `instance` label. A path is a Unix socket: `unix:///path`."""
+    if host.startswith("/"):
+        return f"unix://{host}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -41,6 +48,15 @@ def split_address(text: str, default_port: int) -> tuple[str, int]:
     return host, default_port if port is None else port
 
 
+def _socket_path(path: str) -> tuple[str, int]:
+    """The path of a Unix socket as a host, its port 0; ValueError names the cure."""
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise ValueError(f"{path!r} is not the path of a socket; write unix:///run/redis/redis.sock")
+    if len(path.encode()) > _LONGEST_PATH:
+        raise ValueError(f"is longer than the {_LONGEST_PATH} bytes that the path of a Unix socket may have")
+    return path, 0
+
+
 def _is_host(text: str) -> bool:
     if _HOST_NAME.fullmatch(text):
         return True
@@ -51,28 +67,8 @@ def _is_host(text: str) -> bool:
     return True
 
 
-def resolve_file(value: Path, info: ValidationInfo) -> Path:
-    """A relative secret file is sought beside the policy file, by everyone who reads it."""
-    if "\0" in str(value):
-        raise ValueError("has a NUL character in it")
-    base = (info.context or {}).get("base")
-    return value if base is None or value.is_absolute() else Path(base) / value
-
-
-class Auth(Model):
-    """A Redis user. The password never stands in the policy, only the place it is read from."""
-
-    username: str | None = Field(default=None, min_length=1)
-    password_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    password_file: Path | None = None
-
-    _resolve = field_validator("password_file")(
-        lambda value, info: value if value is None else resolve_file(value, info),
-    )
-
-    def _faults(self) -> Iterator[Fault]:
-        if (self.password_env is None) == (self.password_file is None):
-            yield "", "needs exactly one of password_env and password_file"
+def _place(scheme: str, address: str) -> tuple[str, int]:
+    return _socket_path(address) if scheme == "unix" else split_address(address.rstrip("/"), REDIS_PORT)
 
 
 def _node_from_text(value: Any) -> Any:
@@ -80,7 +76,10 @@ def _node_from_text(value: Any) -> Any:
 
 
 class Node(Model):
-    """One node of the static list: `redis://host:port`, or a mapping with `url` and what is special about it."""
+    """One node of the static list: a URL, or a mapping with `url` and what is special about it.
+
+    `redis://host:port`, `rediss://host:port` for TLS, `unix:///path` for a socket.
+    """
 
     url: str
     shard: str = ""
@@ -94,21 +93,25 @@ class Node(Model):
         scheme, found, address = value.partition("://")
         if not found:
             raise ValueError(f"{value!r} is not a node; write redis://host:port")
-        if scheme == "rediss":
-            raise ValueError("TLS is not supported by this version; write redis://host:port")
-        if scheme != "redis":
+        if scheme not in _SCHEMES:
             raise ValueError(f"scheme {scheme!r} is not known; write redis://host:port")
-        split_address(address.rstrip("/"), REDIS_PORT)
+        _place(scheme, address)
         return value
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return split_address(self.url.partition("://")[2].rstrip("/"), REDIS_PORT)
+        """Host and port; the path of a Unix socket and 0."""
+        scheme, _, address = self.url.partition("://")
+        return _place(scheme, address)
+
+    @property
+    def asks_for_tls(self) -> bool:
+        """Whether the URL itself says TLS."""
+        return self.url.startswith("rediss://")
 
     @property
     def instance(self) -> str:
-        """The `instance` label: `host:port`."""
+        """The `instance` label: `host:port`, or `unix:///path`."""
         return join_address(*self.address)
 
 
@@ -121,6 +124,7 @@ class Sentinel(Model):
     addresses: tuple[str, ...] = Field(min_length=1)
     masters: tuple[str, ...] | None = Field(default=None, min_length=1)
     auth: Auth | None = None
+    tls: Tls | None = None
     refresh: Duration = parse_duration("5s")
 
     def _faults(self) -> Iterator[Fault]:
@@ -133,6 +137,50 @@ class Sentinel(Model):
         return tuple(join_address(*split_address(text, SENTINEL_PORT)) for text in value)
 
 
+class Cluster(Model):
+    """Nodes of a Redis Cluster that are asked who belongs to it; any of them is enough, the others are learned."""
+
+    addresses: tuple[str, ...] = Field(min_length=1)
+    refresh: Duration = parse_duration("5s")
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.refresh < parse_duration("100ms"):
+            yield "refresh", "must be at least 100ms"
+
+    @field_validator("addresses")
+    @classmethod
+    def _well_formed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(join_address(*split_address(text, REDIS_PORT)) for text in value)
+
+
+class DnsName(Model):
+    """A name whose every address is a node. One family only, where a node has an address of each."""
+
+    name: str
+    port: int = Field(default=REDIS_PORT, ge=1, le=65535, strict=True)
+    shard: str = ""
+    family: Literal["any", "ipv4", "ipv6"] = "any"
+
+    @field_validator("name")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if not _HOST_NAME.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is not a host name; write it alone, as in cache.internal, and the port under port"
+            )
+        return value
+
+
+def _target_file(value: str, info: ValidationInfo) -> str:
+    """A pattern of files, below the policy's folder when it is relative."""
+    path = Path(value)
+    if path.suffix not in (".json", ".yml", ".yaml"):
+        raise ValueError(f"{value!r} must end with .json, .yml or .yaml")
+    if any(sign in part for part in path.parts[:-1] for sign in "*?["):
+        raise ValueError(f"{value!r} has a wildcard in a folder's name; only the file's name may have one")
+    return str(resolve_file(path, info))
+
+
 def _duplicates(nodes: tuple[Node, ...]) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for index, node in enumerate(nodes):
@@ -141,18 +189,23 @@ def _duplicates(nodes: tuple[Node, ...]) -> Iterator[Fault]:
 
 
 class Fleet(Model):
-    """The nodes that are watched. Without nodes and Sentinel it is the Redis on this machine."""
+    """The nodes that are watched, from all sources together. Without any source it is the Redis on this machine."""
 
     name: str = Field(default="cache", min_length=1)
     nodes: tuple[NodeEntry, ...] = ()
     sentinel: Sentinel | None = None
+    cluster: Cluster | None = None
+    files: tuple[Annotated[str, AfterValidator(_target_file)], ...] = ()
+    dns: tuple[DnsName, ...] = ()
     auth: Auth | None = None
+    tls: Tls | None = None
+    overrides: tuple[Override, ...] = ()
     memory_limit: OptionalBytes = None
 
     @model_validator(mode="before")
     @classmethod
     def _local_node(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "nodes" not in data and not data.get("sentinel"):
+        if isinstance(data, dict) and "nodes" not in data and not any(map(data.get, _SOURCES)):
             return {**data, "nodes": [f"redis://127.0.0.1:{REDIS_PORT}"]}
         return data
 
@@ -163,11 +216,49 @@ class Fleet(Model):
         refuse(_duplicates(nodes))
         return nodes
 
+    @field_validator("overrides")
+    @classmethod
+    def _each_reached(cls, overrides: tuple[Override, ...]) -> tuple[Override, ...]:
+        refuse(repeated(overrides))
+        return overrides
+
     def _faults(self) -> Iterator[Fault]:
-        if not self.nodes and self.sentinel is None:
-            yield "nodes", "names no node, and there is no sentinel to ask: nothing would be watched"
+        yield from self._plain_where_tls_is_asked()
+        if not self.nodes and not any(getattr(self, source) for source in _SOURCES):
+            yield (
+                "nodes",
+                "names no node, and there is no sentinel, cluster, file or name to ask: nothing would be watched",
+            )
+
         if self.nodes and self.sentinel is not None and self.sentinel.masters is None:
             yield "sentinel.masters", "is missing: beside listed nodes name each master, or nobody would miss its nodes"
+
+    def _plain_where_tls_is_asked(self) -> Iterator[Fault]:
+        for index, node in enumerate(self.nodes):
+            tls = self.tls_of(node.instance)
+            if node.asks_for_tls and tls is not None and not tls.enabled:
+                yield f"nodes.{index}", f"{node.url} asks for TLS, which tls.enabled: false turns off for it"
+
+    def auth_of(self, instance: str) -> Auth | None:
+        """The login of a node: the first override that fits, where it has one, else the fleet's."""
+        fitting = self._override(instance)
+        return self.auth if fitting is None or fitting.auth is None else fitting.auth
+
+    def tls_of(self, instance: str) -> Tls | None:
+        """The TLS of a node: its override's, else the fleet's, else the default for `rediss://`; None for a Unix socket."""
+        if instance.startswith("unix:"):
+            return None
+        fitting = self._override(instance)
+        tls = self.tls if fitting is None or fitting.tls is None else fitting.tls
+        return Tls() if tls is None and instance in self._asked_by_url else tls
+
+    @cached_property
+    def _asked_by_url(self) -> frozenset[str]:
+        return frozenset(node.instance for node in self.nodes if node.asks_for_tls)
+
+    def _override(self, instance: str) -> Override | None:
+        """The first that fits counts, and no other."""
+        return next((override for override in self.overrides if override.fits(instance)), None)
 
     def limit_of(self, instance: str) -> int | None:
         """The policy's memory limit of a node in bytes, None where the policy has none."""

@@ -22,6 +22,7 @@ _WORDS = {
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "is not the name of an environment variable; write it without $, as in CACHE_PASSWORD",
     "path_type": "must be the name of a file, not {got}",
+    "bool_type": "must be true or false, not {got}",
     "int_type": "must be a whole number, not {got}",
     "tuple_type": "must be a list, as in [a, b], not {got}",
     "model_type": "must be a mapping, as in {{key: value}}, not {got}",

@@ -1,29 +1,15 @@
-"""Secrets stand in files or in the environment, never in the policy: read here, checked here."""
+"""Secrets stand in files or in the environment, never in the policy: which the policy needs, and what is wrong with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from policy.fleet import Auth
+from policy.access import Auth, Tls
+from policy.key_files import SecretError, read_file
 from policy.loader import Loaded, Problem
 
-
-class SecretError(Exception):
-    """A secret cannot be read; the text says which and why, never its content."""
-
-
-def read_file(path: Path) -> str:
-    """The secret in a file, the line break at its end taken off."""
-    try:
-        text = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise SecretError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise SecretError(f"{path} cannot be read: {error.strerror}") from error
-    if not text:
-        raise SecretError(f"{path} is empty")
-    return text
+__all__ = ["SecretError", "password", "problems", "read_file"]
 
 
 def password(auth: Auth, environ: Mapping[str, str]) -> str:
@@ -37,30 +23,45 @@ def password(auth: Auth, environ: Mapping[str, str]) -> str:
 
 
 def problems(loaded: Loaded, environ: Mapping[str, str], parts: tuple[str, ...]) -> Iterator[Problem]:
-    """Unreadable secrets of the named parts of the policy: "fleet", "slack", "pagerduty"."""
+    """Unreadable secrets and keys of the named parts of the policy: "fleet", "slack", "pagerduty"."""
     policy = loaded.policy
     if "fleet" in parts:
-        yield from _auth_problems(loaded, "fleet.auth", policy.fleet.auth, environ)
-        if policy.fleet.sentinel is not None:
-            yield from _auth_problems(loaded, "fleet.sentinel.auth", policy.fleet.sentinel.auth, environ)
+        for place, auth, tls in _entries(loaded):
+            yield from _auth_problems(loaded, f"{place}.auth", auth, environ)
+            yield from _tls_problems(loaded, f"{place}.tls", tls)
     if "slack" in parts and policy.notify.slack is not None:
         yield from _file_problems(loaded, "notify.slack.token_file", policy.notify.slack.token_file)
     if "pagerduty" in parts and policy.notify.pagerduty is not None:
         yield from _file_problems(loaded, "notify.pagerduty.routing_key_file", policy.notify.pagerduty.routing_key_file)
 
 
+def _entries(loaded: Loaded) -> Iterator[tuple[str, Auth | None, Tls | None]]:
+    """Every place of the policy that says how nodes are entered."""
+    fleet = loaded.policy.fleet
+    yield "fleet", fleet.auth, fleet.tls
+    if fleet.sentinel is not None:
+        yield "fleet.sentinel", fleet.sentinel.auth, fleet.sentinel.tls
+    for index, override in enumerate(fleet.overrides):
+        yield f"fleet.overrides.{index}", override.auth, override.tls
+
+
 def _auth_problems(loaded: Loaded, path: str, auth: Auth | None, environ: Mapping[str, str]) -> Iterator[Problem]:
-    if auth is None:
-        return
-    key = "password_file" if auth.password_file is not None else "password_env"
-    try:
-        password(auth, environ)
-    except SecretError as error:
-        yield loaded.problem(f"{path}.{key}", str(error))
+    if auth is not None and auth.enabled:
+        key = "password_file" if auth.password_file is not None else "password_env"
+        yield from _told(loaded, f"{path}.{key}", lambda: password(auth, environ))
+
+
+def _tls_problems(loaded: Loaded, path: str, tls: Tls | None) -> Iterator[Problem]:
+    if tls is not None and tls.enabled:
+        yield from _told(loaded, path, lambda: tls.files("any").context())
 
 
 def _file_problems(loaded: Loaded, path: str, file: Path) -> Iterator[Problem]:
+    yield from _told(loaded, path, lambda: read_file(file))
+
+
+def _told(loaded: Loaded, path: str, attempt: Callable[[], object]) -> Iterator[Problem]:
     try:
-        read_file(file)
+        attempt()
     except SecretError as error:
-        yield loaded.problem(path, str(error))
+        yield loaded.problem(f"{path}.{error.key}" if error.key else path, str(error))

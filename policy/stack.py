@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from policy.access import resolve_file
 from policy.base import Fault, Model, merge
-from policy.fleet import join_address, resolve_file, split_address
+from policy.fleet import join_address, split_address
 from policy.units import Duration, duration_text, parse_duration
 
 

@@ -10,14 +10,25 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sandbox import binaries, ports
+from sandbox.certificates import ServerTls
 from sandbox.process import Child
 
 START_TIMEOUT = 20.0
 """Seconds a server may take to answer; it needs 0.05 on an idle machine, and machines are not always idle."""
 
 
-def connect(port: int, timeout: float = 1.0, password: str | None = None, username: str | None = None) -> redis.Redis:
-    """Return a client that tries once: redis-py's own ten retries would turn a hung server into a minute's wait."""
+def connect(
+    port: int,
+    timeout: float = 1.0,
+    password: str | None = None,
+    username: str | None = None,
+    tls: ServerTls | None = None,
+) -> redis.Redis:
+    """Return a client that tries once: redis-py's own ten retries would turn a hung server into a minute's wait.
+
+    `tls` is the server's: the client shows the same certificate, and checks the authority but no name.
+    """
+    secure = tls.client_options() if tls else {}
     return redis.Redis(
         host=ports.LOOPBACK,
         port=port,
@@ -27,13 +38,15 @@ def connect(port: int, timeout: float = 1.0, password: str | None = None, userna
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
+        **secure,
     )
 
 
 class RedisNode:
     """A Redis server without persistence. `maxmemory` as Redis writes it ("64mb"; "0" is unlimited).
 
-    `config` are further lines of redis.conf, for example ACL users. `replica_of` is the port of a primary with the
+    `config` are further lines of redis.conf, for example ACL users. With `tls` the port speaks nothing else; `socket` is
+    the path of a Unix socket beside the port. `replica_of` is the port of a primary with the
     same password.
     """
 
@@ -47,12 +60,16 @@ class RedisNode:
         maxmemory: str = "0",
         password: str | None = None,
         config: Iterable[str] = (),
+        tls: ServerTls | None = None,
+        socket: Path | None = None,
     ) -> None:
         self.port = port
         self.instance = f"{ports.LOOPBACK}:{port}"
         self.replica_of = replica_of
         self.maxmemory = maxmemory
         self.password = password
+        self.tls = tls
+        self.socket = socket
         self._config = tuple(config)
         name = name or f"redis-{port}"
         self._file = directory / f"{name}.conf"
@@ -94,7 +111,8 @@ class RedisNode:
     def _lines(self) -> list[str]:
         lines = [
             f"bind {ports.LOOPBACK}",
-            f"port {self.port}",
+            *(self.tls.lines(self.port) if self.tls else [f"port {self.port}"]),
+            *([f'unixsocket "{self.socket}"'] if self.socket else []),
             f'dir "{self._file.parent}"',
             'save ""',
             "appendonly no",
@@ -123,7 +141,7 @@ class RedisNode:
 
     def client(self, timeout: float = 1.0) -> redis.Redis:
         """Return a new client (`timeout` in seconds, no retries); close it, or use it in a `with`."""
-        return connect(self.port, timeout, self.password)
+        return connect(self.port, timeout, self.password, tls=self.tls)
 
     def role(self, timeout: float = 1.0) -> str | None:
         """Return "primary" or "replica" as the server says now, None when it does not say within `timeout` seconds."""

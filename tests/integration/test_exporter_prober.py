@@ -6,53 +6,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
+from exporter.access import Access
 from exporter.collector import Collector
 from exporter.names import Names
-from exporter.prober import Prober
 from exporter.state import State
 from exporter.targets import static_targets
 from policy.model import Policy
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode
+from tests.integration.driven_prober import Driven
 from tests.integration.exporter_support import Peer, closes_at_once, passes_on, requests, says, silent
-
-
-class Driven:
-    """A prober in this thread, run for as long as a test wants."""
-
-    def __init__(self, interval: float = 0.02, timeout: float = 0.3) -> None:
-        self.prober = Prober()
-        self.order = {"interval": interval, "timeout": timeout}
-
-    def watch(self, *peers: tuple[str, int], auth: tuple[str, ...] = (), host: str | None = LOOPBACK) -> None:
-        """Probe these (instance, port) from now on."""
-        targets = [{"instance": name, "host": host, "port": port, "auth": auth} for name, port in peers]
-        self.prober.retarget({**self.order, "targets": targets}, time.perf_counter())
-
-    def run(self, until: Callable[[], bool], patience: float = 15.0) -> None:
-        """Run until something is true."""
-        end = time.perf_counter() + patience
-        while not until():
-            assert time.perf_counter() < end, f"in vain; {self.results()}"
-            self.prober.turn(time.perf_counter())
-            self.prober.wait(min(self.prober.next_turn(), time.perf_counter() + 0.02))
-
-    def run_for(self, duration: float) -> None:
-        """Run for some seconds."""
-        end = time.perf_counter() + duration
-        self.run(lambda: time.perf_counter() >= end, duration + 10)
-
-    def results(self) -> set[str]:
-        """Every class of result so far."""
-        return {event.result for event in self.prober.events if event.result}
-
-    def count(self, result: str) -> int:
-        """How many checks ended so."""
-        return sum(event.result == result for event in self.prober.events)
 
 
 @pytest.fixture
@@ -125,7 +92,7 @@ def test_a_connection_that_is_silent_for_three_timeouts_is_made_anew(driven: Dri
     """Behind a healed partition TCP itself would try again minutes later."""
     with Peer(silent) as peer:
         driven.watch(("a", peer.port))
-        driven.run(lambda: peer.accepted >= 1)
+        driven.run(lambda: driven.count("timeout") >= 1)  # by then the peer has begun to be silent
         peer.talk = passes_on(redis_node.port)
         driven.run(lambda: driven.count("success") >= 5)
     assert peer.accepted == 2
@@ -150,7 +117,7 @@ def test_a_node_that_stays_keeps_its_connection_when_others_come(driven: Driven,
         driven.watch(("a", peer.port), ("b", redis_node.port))
         driven.run(lambda: {e.instance for e in driven.prober.events} == {"a", "b"})
         assert peer.accepted == 1
-        driven.watch(("a", peer.port), auth=("AUTH", "word"))
+        driven.watch(("a", peer.port), access=Access(password="word"))
         driven.run(lambda: driven.count("auth") >= 1)
         assert peer.accepted > 1, "another login needs another connection"
 
@@ -181,7 +148,7 @@ def test_after_a_stall_of_this_machine_the_missed_probes_are_not_sent_in_a_burst
 
 
 def test_the_password_is_not_in_the_repr_of_a_node(driven: Driven) -> None:
-    driven.watch(("a", 1), auth=("AUTH", "right-word"))
+    driven.watch(("a", 1), access=Access(password="right-word"))
     assert "right-word" not in repr(driven.prober)
 
 

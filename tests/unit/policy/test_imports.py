@@ -8,7 +8,7 @@ import policy
 
 ROOM = Path(policy.__file__).parent
 MAY_IMPORT = {"policy", "pydantic", "pydantic_core", "yaml", "typing_extensions"}
-READS_FILES = {"loader.py", "secret_files.py"}
+READS_FILES = {"loader.py", "key_files.py"}
 READS_YAML = {"yaml_text.py"}
 
 

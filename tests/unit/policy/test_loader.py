@@ -27,7 +27,7 @@ thresholds:
   memory: {target: 80%, warning: {above: 85%, for: 10m}, critical: {above: 90%}}
 slos: [{name: availability, objective: 99.9, window: 30d}]
 timeouts: {get: {timeout: 10ms, retries: 1, backoff: 0s}}
-breaker: {failure_rate: 50%, window: 10s, half_open_after: 30s, min_calls: 2}
+breaker: {failure_rate: 50%, window: 10s, half_open_after: 30s, min_calls: 3}
 rules: {interval: 15s, liveness_interval: 2s, liveness_timeout: 1s, liveness_evaluation: 1s, rate_window: 1m}
 notify:
   pagerduty: {routing_key_file: a, url: http://a}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.fleet import Auth
+from policy.access import Auth
 from policy.loader import parse
 from policy.secret_files import SecretError, password, problems, read_file
 

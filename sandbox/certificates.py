@@ -1,0 +1,83 @@
+"""A certificate authority for throw-away servers on loopback, made by openssl."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import binaries, ports
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its key, in PEM form."""
+
+    cert: Path
+    key: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, as `openssl x509 -fingerprint` prints it."""
+        return _openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256").strip().rpartition("=")[2]
+
+
+@dataclass(frozen=True)
+class ServerTls:
+    """What a Redis server on loopback needs for TLS. `ca` checks its clients where `clients` says that they must show one."""
+
+    ca: Path
+    pair: Pair
+    clients: bool = False
+    versions: str = "TLSv1.2 TLSv1.3"
+
+    def lines(self, port: int) -> list[str]:
+        """Lines of redis.conf: TLS on the port, and nothing else."""
+        return [
+            "port 0",
+            f"tls-port {port}",
+            f'tls-cert-file "{self.pair.cert}"',
+            f'tls-key-file "{self.pair.key}"',
+            f'tls-ca-cert-file "{self.ca}"',
+            f"tls-auth-clients {'yes' if self.clients else 'no'}",
+            f'tls-protocols "{self.versions}"',
+            "tls-replication yes",
+        ]
+
+    def client_options(self) -> dict[str, Any]:
+        """Options of redis-py's client."""
+        files = {"ssl_ca_certs": self.ca, "ssl_certfile": self.pair.cert, "ssl_keyfile": self.pair.key}
+        return {"ssl": True, "ssl_check_hostname": False, **{name: str(path) for name, path in files.items()}}
+
+
+class Authority:
+    """An authority with its files in `directory`."""
+
+    def __init__(self, directory: Path, name: str = "ca") -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self.cert, self._key = directory / f"{name}.crt", directory / f"{name}.key"
+        _openssl("req", "-x509", *_new_key(self._key), "-out", self.cert, "-days", "1", "-subj", f"/CN={name}")
+
+    def issue(self, name: str, *names: str) -> Pair:
+        """A certificate for loopback, or for these names and addresses, as "DNS:cache.test" or "IP:127.0.0.1".
+
+        Issued again under the same `name` it takes the place of the one before.
+        """
+        pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
+        request, more = self._directory / f"{name}.csr", self._directory / f"{name}.ext"
+        more.write_text(f"subjectAltName={','.join(names or (f'IP:{ports.LOOPBACK}', 'DNS:localhost'))}\n")
+        _openssl("req", *_new_key(pair.key), "-out", request, "-subj", f"/CN={name}")
+        signed = ("-CA", self.cert, "-CAkey", self._key, "-CAcreateserial", "-days", "1", "-extfile", more)
+        _openssl("x509", "-req", "-in", request, *signed, "-out", pair.cert)
+        return pair
+
+
+def _new_key(path: Path) -> tuple[str | Path, ...]:
+    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path)
+
+
+def _openssl(*arguments: str | Path) -> str:
+    done = subprocess.run(
+        [binaries.find("openssl"), *arguments], check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout
