@@ -9,21 +9,25 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import time_to_page
+from bench import exporter_cost, time_to_page
 
-FIGURES: dict[str, Callable[[Console, int | None], dict[str, Any]]] = {"time_to_page": time_to_page.measure}
+FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
+    "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
+    "exporter_cost": exporter_cost.measure,
+}
 
 
 @click.command(epilog="Example: python -m bench time_to_page --trials 5")
 @click.argument("names", nargs=-1, type=click.Choice(list(FIGURES)))
 @click.option("--trials", type=click.IntRange(min=1), help="Fewer or more trials than the documentation's.")
+@click.option("--nodes", type=click.IntRange(min=1), help="Fewer or more servers than the documentation's.")
 @click.option(
     "--json", "as_json", is_flag=True, help="The figures as JSON on standard output; progress on standard error."
 )
-def main(names: tuple[str, ...], trials: int | None, as_json: bool) -> None:
+def main(names: tuple[str, ...], trials: int | None, nodes: int | None, as_json: bool) -> None:
     """Measure the figures of the documentation on this machine."""
     console = Console(stderr=as_json)
-    results = {name: FIGURES[name](console, trials) for name in names or FIGURES}
+    results = {name: FIGURES[name](console, trials, nodes) for name in names or FIGURES}
     if as_json:
         click.echo(json.dumps(results, indent=2))
 

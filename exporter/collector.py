@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from exporter import info
 from exporter.failures import NodeError, from_exception
+from exporter.families.facts import Collection
+from exporter.keyring import Keyring
 from exporter.names import Names
+from exporter.round import Round
 from exporter.state import NodeState, State
-from exporter.wire import Connection, Credentials
+from exporter.wire import Connection
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
@@ -23,29 +26,39 @@ class Collector:
     """Collects from all nodes, each on its own: a node that hangs costs only itself."""
 
     state: State
-    credentials: Credentials | None
+    keys: Keyring | None
     names: Names
     connections: dict[str, Connection] = field(default_factory=dict)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def start_round(self) -> None:
         """Begin a collection of every node whose last one has ended."""
-        self._drop_departed()
+        self.drop_departed()
         for node in self.state.nodes.values():
-            self._start(node)
+            self.start(node)
 
     def start_new(self) -> None:
         """Begin a collection of every node that was never asked: one that joins does not wait for the next round."""
         for node in self.state.nodes.values():
             if node.collection is None:
-                self._start(node)
+                self.start(node)
 
-    def _start(self, node: NodeState) -> None:
+    def start(self, node: NodeState) -> asyncio.Task[None]:
+        """Begin a collection of one node, or give the one that runs."""
         instance = node.target.instance
-        if instance not in self.running:
-            task = asyncio.create_task(self._collect(node), name=f"collect {instance}")
-            self.running[instance] = task
+        task = self.running.get(instance)
+        if task is None:
+            task = self.running[instance] = asyncio.create_task(self._collect(node), name=f"collect {instance}")
             task.add_done_callback(partial(self._ended, instance))
+        return task
+
+    def enter_with(self, keys: Keyring) -> None:
+        """Use other keys from now on; the connections that they would have made otherwise are made anew."""
+        before, self.keys = self.keys, keys
+        for instance in list(self.connections):
+            node = self.state.nodes.get(instance)
+            if node is None or before is None or before.of(node.target) != keys.of(node.target):
+                self._drop(instance)
 
     async def close(self) -> None:
         """End what runs and drop every connection."""
@@ -61,7 +74,8 @@ class Collector:
         if not task.cancelled() and task.exception() is not None:
             log.error("%s: collection failed", instance, exc_info=task.exception())
 
-    def _drop_departed(self) -> None:
+    def drop_departed(self) -> None:
+        """Close the connections to nodes that are watched no more."""
         for instance in set(self.connections) - set(self.state.nodes):
             self.connections.pop(instance).close()
 
@@ -92,34 +106,68 @@ class Collector:
         return error
 
     async def _attempt(self, node: NodeState) -> NodeError | None:
-        began = time.monotonic()
+        began, instance, collect = time.monotonic(), node.target.instance, self.state.policy.collect
         try:
             connection = await self._connection(node)
-            async with asyncio.timeout(float(seconds(self.state.policy.collect.timeout))):
-                (reply,) = await connection.ask([("INFO",)])
-            fields = info.parse(reply)
+            known = self.state.fresh_facts(node, began)
+            asked = Round(connection, collect, known, self._detail_due(node, began))
+            async with asyncio.timeout(float(seconds(collect.timeout))):
+                fields, extra = await asked.cheap()
         except (OSError, NodeError) as error:
-            self._drop(node.target.instance)
+            self._drop(instance)
             return from_exception(error)
+        _tell_parts(instance, node.facts.extra.parts if node.facts else {}, extra.parts)
         now = time.monotonic()
-        self.state.collected(node.target.instance, fields, now - began, now)
+        self.state.collected(instance, fields, now - began, now, extra)
+        await self._detail(node, asked)
         return None
+
+    async def _detail(self, node: NodeState, asked: Round) -> None:
+        """Take what is asked less often. However it ends, the node has answered: INFO is in."""
+        now, instance, detail = time.monotonic(), node.target.instance, None
+        try:
+            async with asyncio.timeout(float(seconds(self.state.policy.collect.timeout))):
+                detail = await asked.detail(now)
+        except (OSError, NodeError) as error:
+            self._drop(instance)
+            detail = asked.lost(from_exception(error), now)
+        if detail is not None:
+            _tell_parts(instance, node.detail.parts if node.detail else {}, detail.parts)
+            self.state.detailed(instance, detail)
+
+    def _detail_due(self, node: NodeState, now: float) -> bool:
+        """Whether a detail interval has passed; half an interval early is better than one late."""
+        collect = self.state.policy.collect
+        patience = float(seconds(collect.detail_interval)) - float(seconds(collect.interval)) / 2
+        return node.detail is None or now - node.detail.at >= patience
 
     async def _connection(self, node: NodeState) -> Connection:
         """The kept connection, or a new one; when the name has moved to another address, so does the connection."""
         instance = node.target.instance
         async with asyncio.timeout(float(seconds(self.state.policy.timeouts.connection.timeout))):
             address = await self.names.resolve(node.target.host)
-            if instance in self.connections and self.connections[instance].address != address:
+            kept = self.connections.get(instance)
+            if kept is not None and (kept.address != address or kept.ended):
                 self._drop(instance)
             if instance not in self.connections:
-                self.connections[instance] = await Connection.open(address, node.target.port, self.credentials)
+                access = self.keys.of(node.target) if self.keys else None
+                self.connections[instance] = await Connection.open(address, node.target.port, access)
         return self.connections[instance]
 
     def _drop(self, instance: str) -> None:
         connection = self.connections.pop(instance, None)
         if connection is not None:
             connection.close()
+
+
+def _tell_parts(instance: str, before: Mapping[str, Collection], now: Mapping[str, Collection]) -> None:
+    """Log once that a part cannot be read, and once that it can again."""
+    for part, how in now.items():
+        was = before[part].error if part in before else ""
+        if how.error and how.error != was:
+            log.warning("%s: the part %s cannot be collected: %s", instance, part, how.error)
+        elif was and not how.error:
+            log.info("%s: the part %s is collected again", instance, part)
 
 
 def _tell(instance: str, before: str | None, error: NodeError | None) -> None:

@@ -77,7 +77,7 @@ def _memory_usage(state: State, nodes: Iterable[NodeState], now: float) -> float
         fields = state.fresh_facts(node, now) or {}
         used, limit = (
             info.integer(fields, "used_memory"),
-            info.memory_limit(fields, state.policy.fleet.limit_of(node.target.instance)),
+            info.memory_limit(fields, state.limit_of(node.target.instance)),
         )
         if used is not None and limit is not None:
             shares.append(used / limit[0])

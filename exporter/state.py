@@ -9,30 +9,27 @@ from decimal import Decimal
 
 from exporter import info
 from exporter.breaker import Breaker
+from exporter.families.facts import Collection, Detail, Extra
+from exporter.families.page import Kept
 from exporter.histogram import Histogram
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
-from policy.metrics import HEALTH_RESULTS, latency_bounds
+from policy.metrics import HEALTH_RESULTS, latency_bounds, le
 from policy.model import Policy
 from policy.units import seconds
+
+__all__ = ["Collection", "Facts", "NodeState", "State"]
 
 _LAG_WINDOW = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One INFO answer. `at` is monotonic seconds."""
+    """One INFO answer and what came with it. `at` is monotonic seconds."""
 
     fields: Mapping[str, str]
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """How the last collection of a node ended. `error` is empty when it was answered; `took` in seconds."""
-
-    took: float
-    error: str = ""
+    extra: Extra = field(default_factory=Extra)
 
 
 @dataclass
@@ -43,25 +40,51 @@ class NodeState:
     breaker: Breaker
     pings: Histogram
     facts: Facts | None = None
+    detail: Detail | None = None
+    kept: Kept = field(default_factory=Kept)
+    collections: int = 0
+    spent: float = 0.0
     collection: Collection | None = None
     verdict: Verdict = field(default_factory=Verdict)
     last_error: str = ""
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
     history: deque[tuple[float, int, int]] = field(default_factory=deque)
 
+    def ended(self, collection: Collection) -> None:
+        """Note how a collection ended, and count it."""
+        self.collection = collection
+        self.collections += 1
+        self.spent += collection.took
+
 
 class State:
     """All nodes of the fleet. `now` is monotonic seconds throughout."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
+        self._judge_by(policy)
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None
+
+    def _judge_by(self, policy: Policy) -> None:
+        self.policy = policy
+        self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
+        self.bound_texts = tuple(le(bound) for bound in self.bounds)
+        self._limits: dict[str, int | None] = {}
         self._facts_age = 3 * float(seconds(policy.collect.interval))
+        self._detail_age = 3 * float(seconds(max(policy.collect.interval, policy.collect.detail_interval)))
         self._window = float(seconds(policy.health.window))
+
+    def adopt(self, policy: Policy) -> None:
+        """Take another policy. Nodes keep their counters; only what the policy gave another shape begins again."""
+        before, bounds = self.policy, self.bounds
+        self._judge_by(policy)
+        for node in self.nodes.values():
+            if policy.breaker != before.breaker:
+                node.breaker = Breaker(policy.breaker)
+            if self.bounds != bounds:
+                node.pings = Histogram(self.bounds)
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
@@ -75,23 +98,32 @@ class State:
             else:
                 node.target = target
 
-    def collected(self, instance: str, fields: Mapping[str, str], took: float, now: float) -> None:
-        """Take a node's INFO."""
+    def collected(
+        self, instance: str, fields: Mapping[str, str], took: float, now: float, extra: Extra | None = None
+    ) -> None:
+        """Take a node's INFO and what came with it."""
         node = self.nodes.get(instance)
         if node is None:
             return
-        node.facts, node.collection = Facts(fields, now), Collection(took)
+        node.facts = Facts(fields, now, extra or Extra())
+        node.ended(Collection(took))
         hits, misses = info.integer(fields, "keyspace_hits"), info.integer(fields, "keyspace_misses")
         if hits is not None and misses is not None:
             node.history.append((now, hits, misses))
         while node.history and now - node.history[0][0] > self._window:
             node.history.popleft()
 
+    def detailed(self, instance: str, detail: Detail) -> None:
+        """Take what is asked less often."""
+        node = self.nodes.get(instance)
+        if node is not None:
+            node.detail = detail
+
     def failed(self, instance: str, error: str, took: float) -> None:
         """Note a collection that was not answered; older facts stay until they are too old."""
         node = self.nodes.get(instance)
         if node is not None:
-            node.collection = Collection(took, error)
+            node.ended(Collection(took, error))
 
     def prober_reported(self, lag: float, now: float) -> None:
         """Take the prober's sign of life and how late it sent its latest probes, in seconds."""
@@ -122,6 +154,16 @@ class State:
     def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:
         """The node's INFO fields, None when there are none or they are older than three intervals."""
         return node.facts.fields if node.facts and now - node.facts.at <= self._facts_age else None
+
+    def fresh_detail(self, node: NodeState, now: float) -> Detail | None:
+        """What is asked less often, None when it is older than three detail intervals."""
+        return node.detail if node.detail and now - node.detail.at <= self._detail_age else None
+
+    def limit_of(self, instance: str) -> int | None:
+        """The policy's memory limit of a node in bytes; the policy's list is gone through once for each node, not each time."""
+        if instance not in self._limits:
+            self._limits[instance] = self.policy.fleet.limit_of(instance)
+        return self._limits[instance]
 
     def prober_speaks(self, now: float) -> bool:
         """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""

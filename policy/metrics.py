@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from functools import cache
+from typing import Literal, cast
 
-from policy.metrics_redis import REDIS_ROWS
+from policy.metrics_redis import LABELLED_ROWS, OPEN_PREFIXES, REDIS_ROWS, unit_of
 from policy.model import Policy
 from policy.units import parse_duration, seconds
 
-Kind = Literal["counter", "gauge", "histogram"]
+Kind = Literal["counter", "gauge", "histogram", "summary"]
 NODE_LABELS = ("fleet", "shard", "instance")
 
 
@@ -29,8 +30,8 @@ class Metric:
     info: str = ""
 
 
-# The classes of `cache_health_checks_total{result}` that a PING over plain TCP can end in.
-HEALTH_RESULTS = ("success", "timeout", "refused", "reset", "auth", "loading", "protocol")
+# The classes of `cache_health_checks_total{result}` that a PING can end in.
+HEALTH_RESULTS = ("success", "timeout", "refused", "reset", "tls", "auth", "loading", "protocol")
 
 NODE_UP = Metric("cache_node_up", "gauge", "", "Last health verdict of the node: 1 up, 0 down.")
 NODE_ROLE = Metric("cache_node_role", "gauge", "", "1 for the role that the node reports.", ("role",))
@@ -63,6 +64,13 @@ COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last 
 COLLECT_DURATION = Metric(
     "cache_collect_duration_seconds", "gauge", "seconds", "How long the last collection of this part took.", ("part",)
 )
+OVER_LIMIT = Metric(
+    "cache_names_over_limit",
+    "gauge",
+    "",
+    "Names that share the series `other` because there are more than collect.limits allows.",
+    ("kind",),
+)
 INSTANCE_INFO = Metric(
     "redis_instance_info",
     "gauge",
@@ -81,9 +89,6 @@ INSTANCE_INFO = Metric(
     ),
 )
 REDIS_UP = Metric("redis_up", "gauge", "", "1 when the last INFO was answered in time.")
-DB_KEYS = Metric("redis_db_keys", "gauge", "", "Keys in the database.", ("db",))
-DB_EXPIRING = Metric("redis_db_keys_expiring", "gauge", "", "Keys with an expiry in the database.", ("db",))
-DB_TTL = Metric("redis_db_avg_ttl_seconds", "gauge", "seconds", "Average time to live in the database.", ("db",))
 
 SLI: tuple[Metric, ...] = (
     NODE_UP,
@@ -98,13 +103,30 @@ SLI: tuple[Metric, ...] = (
     BREAKER_STATE,
     COLLECT_SUCCESS,
     COLLECT_DURATION,
+    OVER_LIMIT,
 )
 NODE_FACTS: tuple[Metric, ...] = tuple(
     Metric(name, kind, unit, f"Field {field} of INFO.", (), field) for field, name, kind, unit in REDIS_ROWS
 )
-CATALOGUE: dict[str, Metric] = {
-    metric.name: metric for metric in (*SLI, REDIS_UP, INSTANCE_INFO, DB_KEYS, DB_EXPIRING, DB_TTL, *NODE_FACTS)
+LABELLED: dict[str, Metric] = {
+    name: Metric(name, cast(Kind, kind), unit_of(name), text, labels) for kind, name, labels, text in LABELLED_ROWS
 }
+DB_KEYS = LABELLED["redis_db_keys"]
+CATALOGUE: dict[str, Metric] = {
+    metric.name: metric for metric in (*SLI, REDIS_UP, INSTANCE_INFO, *NODE_FACTS, *LABELLED.values())
+}
+
+
+@cache
+def declared(name: str) -> Metric | None:
+    """The family of that name: of the catalogue, or one of those that the server names; None when it is neither."""
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    for prefix, text in OPEN_PREFIXES.items():
+        if name.startswith(prefix):
+            return Metric(name, "gauge", "", text.format(name.removeprefix(prefix)))
+    return None
+
 
 # Around the thresholds: from what a local PING takes to where any client has given up.
 _AROUND = "50us 100us 200us 500us 1ms 2ms 5ms 10ms 20ms 50ms 100ms 200ms 500ms 1s 2s 5s 10s".split()

@@ -3,28 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from policy.base import Fault, Model, merge
 from policy.units import Duration, Ratio, duration_text, parse_duration, parse_ratio
 
 
+class Limits(Model):
+    """Series per node and kind of name; what comes later shares one series `other`."""
+
+    commands: int = Field(default=500, ge=1, le=10_000, strict=True)
+    errors: int = Field(default=100, ge=1, le=10_000, strict=True)
+    databases: int = Field(default=64, ge=1, le=10_000, strict=True)
+
+
+class Families(Model):
+    """Which `redis_*` families are shown: names or patterns (`redis_sentinel_*`); a denied one never is."""
+
+    allow: tuple[str, ...] = ("*",)
+    deny: tuple[str, ...] = ()
+
+    def shows(self, name: str) -> bool:
+        """Whether the family of that name is shown."""
+        return _matches(name, self.allow) and not _matches(name, self.deny)
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network: {error}; write it as in 10.0.0.0/8 or fd00::/8") from None
+
+
 class Collect(Model):
     """INFO of every node, each `interval` ("health checks every 10 seconds" in the seed).
 
-    Facts older than three intervals are withdrawn.
+    What costs the node more (latencystats, CONFIG, SLOWLOG, LATENCY, Sentinel's tables) is asked each
+    `detail_interval`. Facts older than three of their intervals are withdrawn. Without `background` a node is asked only
+    when `/scrape` wants it, and not probed. `allowed_targets` are the networks in which `/scrape` may ask others as well.
     """
 
     interval: Duration = parse_duration("10s")
     timeout: Duration = parse_duration("1s")
+    detail_interval: Duration = parse_duration("60s")
+    unmapped_info: bool = Field(default=False, strict=True)
+    limits: Limits = Limits()
+    families: Families = Families()
+    allowed_targets: tuple[str, ...] = ()
+    background: bool = Field(default=True, strict=True)
+
+    @field_validator("allowed_targets")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(_network(text)) for text in value)
+
+    def allows(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether `/scrape` may ask a node at this address that is not of the fleet."""
+        return any(address in ip_network(text) for text in self.allowed_targets)
 
     def _faults(self) -> Iterator[Fault]:
         if self.interval < parse_duration("100ms"):
             yield "interval", "must be at least 100ms: INFO costs the node more than a PING"
         if not self.timeout or self.timeout >= self.interval:
             yield "timeout", f"must be more than zero and shorter than interval ({duration_text(self.interval)})"
+        if not self.detail_interval:
+            yield "detail_interval", "must be more than zero"
 
 
 class Probe(Model):

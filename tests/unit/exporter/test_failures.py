@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import ssl
 
 import pytest
 
@@ -23,6 +24,9 @@ from policy.metrics import HEALTH_RESULTS
         (ConnectionResetError(), "reset"),
         (BrokenPipeError(), "reset"),
         (asyncio.IncompleteReadError(b"", 1), "reset"),
+        (ConnectionAbortedError(), "reset"),
+        (ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol"), "reset"),
+        (ssl.SSLError(ssl.SSL_ERROR_SSL, "unknown"), "tls"),
         (NodeError("loading", "LOADING"), "loading"),
     ],
 )

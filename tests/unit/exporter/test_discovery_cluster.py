@@ -1,0 +1,65 @@
+"""CLUSTER NODES -> nodes with a shard that keeps its name."""
+
+import pytest
+
+from exporter.discovery_cluster import parse, targets
+from exporter.failures import NodeError
+from exporter.targets import Target
+
+A, B, C = "a" * 40, "b" * 40, "c" * 40
+
+
+def line(identity: str, address: str, flags: str, primary: str = "-", slots: str = "") -> str:
+    return f"{identity} {address} {flags} {primary} 0 0 1 connected {slots}".rstrip()
+
+
+def found(*lines: str, known: dict[str, str] | None = None) -> dict[str, str]:
+    before = {i: Target(i, "h", 1, shard) for i, shard in (known or {}).items()}
+    members = list(parse("\n".join(lines).encode(), "10.0.0.9"))
+    return {target.instance: target.shard for target in targets(members, before)}
+
+
+def test_a_shard_is_its_primary_and_its_replicas_named_by_the_lowest_id() -> None:
+    lines = [line(B, "10.0.0.2:1@2", "myself,master", slots="0-16383"), line(A, "10.0.0.1:1@2", "slave", B)]
+    assert found(*lines) == {"10.0.0.2:1": "shard-aaaaaaaa", "10.0.0.1:1": "shard-aaaaaaaa"}
+
+
+def test_after_a_failover_the_shard_has_its_old_name_and_so_has_the_dead_primary() -> None:
+    lines = [line(A, "10.0.0.1:1@2", "master,fail"), line(B, "10.0.0.2:1@2", "master", slots="0-16383")]
+    assert found(*lines, known={"10.0.0.1:1": "s", "10.0.0.2:1": "s"}) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
+
+
+def test_a_replica_that_moved_to_another_primary_takes_its_shard() -> None:
+    lines = [line(A, "10.0.0.1:1@2", "master", slots="0"), line(B, "10.0.0.2:1@2", "slave", A)]
+    assert found(*lines, known={"10.0.0.1:1": "s", "10.0.0.2:1": "t"}) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
+
+
+@pytest.mark.parametrize(
+    ("address", "instance"),
+    [
+        (":7000@17000", "10.0.0.9:7000"),
+        ("10.0.0.1:7000", "10.0.0.1:7000"),
+        ("10.0.0.1:7000@17000,cache-1.internal", "10.0.0.1:7000"),
+        ("fd00::1:7000@17000", "[fd00::1]:7000"),
+    ],
+)
+def test_addresses_of_every_version_are_read(address: str, instance: str) -> None:
+    assert list(found(line(A, address, "myself,master", slots="0-16383"))) == [instance]
+
+
+@pytest.mark.parametrize("flags", ["handshake", "slave,noaddr", "master,noaddr,fail"])
+def test_a_node_without_an_address_is_left_out(flags: str) -> None:
+    assert found(line(A, ":0@0" if "noaddr" in flags else "10.0.0.1:1@2", flags)) == {}
+
+
+@pytest.mark.parametrize("reply", [None, [], 5, b"OK", b"a b c d e f g h"])
+def test_what_no_node_of_a_cluster_says_is_a_protocol_error(reply: object) -> None:
+    with pytest.raises(NodeError):
+        list(parse(reply, "10.0.0.9"))
+
+
+def test_slots_that_are_on_their_way_are_still_of_the_node_that_has_them() -> None:
+    (member,) = parse(line(A, "10.0.0.1:1@2", "myself,master", slots=f"0-5 [5->-{B}]").encode(), "")
+    assert member.slots
+    (empty,) = parse(line(A, "10.0.0.1:1@2", "myself,master").encode(), "")
+    assert not empty.slots

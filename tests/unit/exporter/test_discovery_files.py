@@ -1,0 +1,111 @@
+"""Files in Prometheus' file_sd form: read when they change, believed only while they are sound."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.discovery_files import MOST_BYTES, Files
+
+
+def write(path: Path, text: str, at: int = 0) -> None:
+    """Write as a careful program does, with a time of its own: two writes may fall into one tick of the clock."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    os.utime(new, ns=(at, at))
+    new.replace(path)
+
+
+def found(files: Files, *patterns: Path) -> dict[str, str]:
+    answer = files.find(tuple(map(str, patterns)))
+    return {target.instance: target.shard for target in answer.targets.values()}
+
+
+def problem(files: Files, pattern: Path) -> str:
+    return files.find((str(pattern),)).problem
+
+
+JSON = '[{"targets": ["10.0.0.1:6379", "redis://cache-2"], "labels": {"shard": "a", "team": "x"}}]'
+YAML = "- targets: ['[fd00::1]:7000', 10.0.0.3]\n- targets: []\n"
+
+
+def test_json_and_yaml_name_nodes_and_their_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(JSON)
+    (tmp_path / "b.yml").write_text(YAML)
+    both = found(Files(), tmp_path / "*.json", tmp_path / "b.yml")
+    assert both == {"10.0.0.1:6379": "a", "cache-2:6379": "a", "[fd00::1]:7000": "", "10.0.0.3:6379": ""}
+
+
+def test_a_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path) -> None:
+    files, path = Files(), tmp_path / "a.yml"
+    write(path, "- targets: [one]", at=1)
+    assert list(found(files, path)) == ["one:6379"]
+    write(path, "- targets: [two]", at=2)
+    assert list(found(files, path)) == ["two:6379"]
+    stamp = path.stat()
+    path.write_text("- targets: [six]")  # the same file, size and time
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert list(found(files, path)) == ["two:6379"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("[{", "is not JSON: "),
+        ("", "is not JSON: "),
+        ("{}", 'is not a list, as in [{"targets": ["10.0.0.1:6379"]}]'),
+        ('[{"target": ["a"]}]', "entry 0 has no list of targets"),
+        ('[{"targets": ["a"], "labels": ["x"]}]', "entry 0: labels must be a mapping of texts"),
+        ('[{"targets": ["a"], "labels": {"shard": 5}}]', "entry 0: labels must be a mapping of texts"),
+        ('[{"targets": []}, {"targets": [5]}]', "entry 1: a target is no text; write it as in 10.0.0.1:6379"),
+        ('[{"targets": ["a b"]}]', "entry 0: 'a b' is not an address"),
+        ('[{"targets": ["rediss://a"]}]', "entry 0: write host:port, and TLS into the policy"),
+        (" " * (MOST_BYTES + 1), "is larger than 1 MiB; split it"),
+    ],
+)
+def test_a_broken_file_is_told_and_keeps_what_it_said_before(tmp_path: Path, broken: str, why: str) -> None:
+    files, path = Files(), tmp_path / "a.json"
+    write(path, JSON, at=1)
+    before = found(files, path)
+    write(path, broken, at=2)
+    for _ in range(2):  # at the next look, too
+        assert problem(files, path).startswith(f"{path}: {why}")
+        assert found(files, path) == before
+    write(path, "[]", at=3)
+    assert problem(files, path) == ""
+    assert found(files, path) == {}
+
+
+def test_a_password_in_a_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"targets": ["redis://:hunter2@a:6379"]}]')
+    said = problem(Files(), path)
+    assert "has credentials in it" in said
+    assert "hunter2" not in said
+
+
+def test_a_folder_that_vanishes_takes_no_node_away_but_one_file_of_several_does(tmp_path: Path) -> None:
+    files, pattern = Files(), tmp_path / "*.yml"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yml").write_text(f"- targets: [{name}]")
+    assert set(found(files, pattern)) == {"a:6379", "b:6379"}
+    (tmp_path / "a.yml").unlink()
+    assert set(found(files, pattern)) == {"b:6379"}
+    (tmp_path / "b.yml").unlink()
+    for _ in range(2):
+        assert set(found(files, pattern)) == {"b:6379"}
+        assert problem(files, pattern) == f"{pattern}: there is no such file"
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").mkdir()
+    assert problem(Files(), tmp_path / "a.yml") == f"{tmp_path / 'a.yml'}: cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"- targets: [a\n"])
+def test_what_is_no_text_or_no_yaml_is_told(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(text)
+    assert problem(Files(), path).startswith(f"{path}: is not ")

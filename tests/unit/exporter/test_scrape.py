@@ -1,0 +1,71 @@
+"""What /scrape may be asked for, and how long it may take."""
+
+import pytest
+
+from exporter.collector import Collector
+from exporter.names import Names
+from exporter.scrape import BadTarget, Forbidden, Scraper, parse, patience
+from exporter.targets import Target
+from tests.unit.exporter.helpers import watching
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("10", 9.5),
+        ("2.5", 2.0),
+        ("1", 0.8),
+        ("0.1", 0.08),
+        (None, 9.5),
+        ("x", 9.5),
+        ("-1", 9.5),
+        ("nan", 9.5),
+        ("inf", 9.5),
+    ],
+)
+def test_the_answer_is_ready_before_prometheus_gives_up(header: str | None, seconds: float) -> None:
+    assert patience(header) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1:6379", "redis://10.0.0.1:6379", "redis://10.0.0.1/", "rediss://10.0.0.1", "10.0.0.1"]
+)
+def test_a_target_may_be_written_as_for_redis_exporter(text: str) -> None:
+    assert parse(text) == ("10.0.0.1", 6379)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a b", "http://a", "10.0.0.1:0", "10.0.0.1:99999", "redis://", "a:1,b:2", "::1", "../etc/passwd", "a\nb"],
+)
+def test_garbage_is_no_target(text: str) -> None:
+    with pytest.raises(BadTarget):
+        parse(text)
+
+
+def test_a_password_in_a_target_is_refused_and_not_repeated() -> None:
+    with pytest.raises(BadTarget) as refused:
+        parse("redis://:hunter2@10.0.0.1:6379")
+    assert "credentials" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+async def refusal(text: str, *allowed: str) -> str:
+    state, names = watching(Target.at("10.0.0.1", 6379, ""), collect={"allowed_targets": list(allowed)}), Names()
+    with pytest.raises(Forbidden) as refused:
+        await Scraper(state, Collector(state, None, names), names).page(text, 1.0)
+    return str(refused.value)
+
+
+async def test_a_stranger_is_forbidden() -> None:
+    assert await refusal("10.0.0.2:6379") == "10.0.0.2:6379 is neither of the fleet nor in collect.allowed_targets"
+    assert "neither" in await refusal("10.0.0.1:6380", "10.1.0.0/16", "fd00::/8")
+    assert "neither" in await refusal("[::ffff:10.1.0.1]:6379", "10.1.0.0/16")
+
+
+async def test_a_stranger_by_name_is_forbidden_whatever_it_resolves_to() -> None:
+    assert "admits addresses, not names" in await refusal("localhost:6379", "127.0.0.0/8")
+
+
+async def test_tls_to_a_stranger_is_forbidden_and_not_left_out_in_silence() -> None:
+    assert "list it in the policy" in await refusal("rediss://10.1.0.1:6379", "10.1.0.0/16")
