@@ -25,40 +25,41 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
     """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
     loaded = context.loaded()
     context.require_secrets(loaded, "fleet", "slack", "pagerduty")
-    answers, sentinel = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
+    answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
-        click.echo(json.dumps(_report(loaded, answers, sentinel), indent=2))
+        click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
     else:
-        _show(loaded, answers, sentinel)
-    if sentinel or any(answer.error for answer in answers):
+        _show(loaded, answers, trouble)
+    if trouble or any(answer.error for answer in answers):
         raise SystemExit(1)
 
 
-def _report(loaded: Loaded, answers: list[Answer], sentinel: str) -> dict[str, object]:
+def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, object]:
     return {
         "policy": loaded.file,
         "page_bound_seconds": loaded.policy.page_bound_seconds(),
-        "sentinel_error": sentinel,
+        "discovery_error": trouble,
         "nodes": [asdict(answer) for answer in answers],
     }
 
 
-def _show(loaded: Loaded, answers: list[Answer], sentinel: str) -> None:
+def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     bound = loaded.policy.page_bound_seconds()
     click.echo(
         f"{loaded.file}: fine. A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
     )
-    if sentinel:
-        click.secho(f"Sentinel: {sentinel}", fg="red")
+    if trouble:
+        click.secho(trouble, fg="red")
     if answers:
         Console().print(_table(answers))
 
 
 def _table(answers: list[Answer]) -> Table:
     table = Table()
-    for title in ("node", "shard", "answers", "role", "version"):
+    for title in ("node", "shard", "answers", "role", "version", "TLS", "rights missing"):
         table.add_column(title, overflow="fold")  # in a narrow terminal or a pipe a name is folded, never cut
     for a in answers:
         said = Text("no", "red").append(f"  {a.error}", "default") if a.error else Text("yes", "green")
-        table.add_row(Text(a.instance), Text(a.shard), said, Text(a.role), Text(a.version))
+        cells = (a.role, a.version, a.tls, " ".join(a.missing))
+        table.add_row(Text(a.instance), Text(a.shard), said, *map(Text, cells))
     return table

@@ -9,19 +9,32 @@ import os
 import click
 
 from cli.context import Context, Listen, Refused
-from exporter.app import CannotListen, serve_until_stopped
+from exporter.app import CannotListen, PolicyRefused, serve_until_stopped
+from policy.model import Policy
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml serve --listen 0.0.0.0:9121")
 @click.option("--listen", type=Listen(), default="127.0.0.1:9121", show_default=True, help="Address to serve on.")
 @click.pass_obj
 def serve(context: Context, listen: tuple[str, int]) -> None:
-    """Collect from every node and serve /metrics, /metrics/sli and /health."""
-    loaded = context.loaded()
-    context.require_secrets(loaded, "fleet")
+    """Collect from every node and serve /metrics, /metrics/sli, /scrape, /sd and /health; SIGHUP reads the policy again."""
+    policy = _policy(context)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     try:
-        asyncio.run(serve_until_stopped(loaded.policy, listen, os.environ))
+        asyncio.run(serve_until_stopped(policy, listen, os.environ, lambda: _again(context)))
     except CannotListen as error:
         raise Refused(str(error)) from error
+
+
+def _policy(context: Context) -> Policy:
+    loaded = context.loaded()
+    context.require_secrets(loaded, "fleet")
+    return loaded.policy
+
+
+def _again(context: Context) -> Policy:
+    try:
+        return _policy(context)
+    except Refused as refused:
+        raise PolicyRefused(refused.message) from refused

@@ -8,32 +8,34 @@ import errno
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
 from exporter.collector import Collector
-from exporter.discovery import SentinelUnreachable, discover
-from exporter.http import application
+from exporter.http import Doors, application
+from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.own_metrics import OwnMetrics
 from exporter.probe_link import ProbeLink
 from exporter.schedule import Schedule
+from exporter.scrape import Scraper
+from exporter.sources import Sources
 from exporter.state import Collection, State
-from exporter.targets import Target, merge, static_targets
-from exporter.wire import Credentials
-from policy.fleet import Auth, Sentinel, join_address
+from policy.fleet import join_address
+from policy.key_files import SecretError
 from policy.model import Policy
-from policy.secret_files import password
-from policy.units import seconds
 
 log = logging.getLogger(__name__)
-# Seconds that a refresh waits for name servers; what they say later is taken by the next one.
-NAME_PATIENCE = 1.0
 
 
 class CannotListen(Exception):
     """The address to serve on cannot be had; the text says why and what to do."""
+
+
+class PolicyRefused(Exception):
+    """A policy that cannot be taken; the text has its problems, one a line."""
 
 
 class Exporter:
@@ -41,66 +43,92 @@ class Exporter:
 
     def __init__(self, policy: Policy, environ: Mapping[str, str]) -> None:
         self.policy = policy
+        self._environ = environ
         self.state = State(policy)
-        node_login = credentials(policy.fleet.auth, environ)
-        self._sentinel_login = credentials(policy.fleet.sentinel.auth if policy.fleet.sentinel else None, environ)
-        self._found: dict[str, Target] = {}
+        self.keys = Keyring(policy.fleet, environ)
         self.names = Names()
-        self.collector = Collector(self.state, node_login, self.names)
-        self.link = ProbeLink(self.state, node_login, self.names)
+        self.sources = Sources(policy, self.keys, self.names)
+        self.collector = Collector(self.state, self.keys, self.names)
+        self.link = ProbeLink(self.state, self.keys, self.names)
+        self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()
+        self._reload: dict[str, Collection] = {}
+
+    def discovered(self) -> bool:
+        """Whether all that names nodes was asked, so that what is known is the whole fleet."""
+        return self.sources.heard and bool(self.state.nodes)
 
     def ready(self) -> bool:
-        """Whether Sentinel and every node were asked once."""
-        nodes, discovered = self.state.nodes.values(), not self.policy.fleet.sentinel or "sentinel" in self.state.parts
-        return discovered and bool(nodes) and all(node.collection is not None for node in nodes)
+        """Whether all that names nodes and every node was asked once."""
+        asked = all(node.collection is not None for node in self.state.nodes.values())
+        return self.discovered() and (asked or not self.policy.collect.background)
 
     async def refresh(self) -> None:
-        """Ask Sentinel, if there is one, and watch what it names; listed nodes do not wait for its first answer."""
-        sentinel = self.policy.fleet.sentinel
-        if sentinel is None or not self.state.nodes:
+        """Ask who belongs to the fleet, and watch what is named; listed nodes do not wait for the first answers."""
+        sources = self.sources
+        if not sources.asked or not self.state.nodes:
             await self._watch()
-        if sentinel is not None:
-            await self._discover(sentinel)
+        if sources.asked:
+            await sources.refresh()
             await self._watch()
-
-    async def _discover(self, sentinel: Sentinel) -> None:
-        """Take Sentinel's answer; of shards that it does not know, and when it is silent, the last one stays."""
-        began = time.monotonic()
-        try:
-            patience = float(seconds(self.policy.collect.timeout))
-            found = await discover(sentinel, self._sentinel_login, patience, self.names)
-        except SentinelUnreachable as unreachable:
-            error = str(unreachable)
-        else:
-            error = found.problem
-            kept = {i: target for i, target in self._found.items() if target.shard in found.missing}
-            self._found = {**kept, **found.targets}
-        if error and error != getattr(self.state.parts.get("sentinel"), "error", None):
-            log.warning("%s", error)
-        self.state.parts["sentinel"] = Collection(time.monotonic() - began, error)
 
     async def _watch(self) -> None:
-        """Look names up and watch the nodes that are listed or found."""
-        listed = static_targets(self.policy.fleet)
-        await self.names.refresh((target.host for target in (*listed, *self._found.values())), NAME_PATIENCE)
-        targets = merge(listed, self._found, self.names.address)
+        """Watch the nodes that are listed or found."""
+        sources = self.sources
+        self.state.parts = {**sources.parts, **self._reload}
+        targets = await sources.targets()
+        if sources is not self.sources:
+            return  # another policy came meanwhile, and has seen to its own nodes
         _tell_changes(set(self.state.nodes), {target.instance for target in targets})
         self.state.retarget(targets)
-        self.link.retarget(targets)
-        self.collector.start_new()
+        background = self.policy.collect.background
+        self.link.retarget(targets if background else ())
+        self.collector.drop_departed()
+        if background:
+            self.collector.start_new()
 
     async def collect(self) -> None:
         """Begin a round; each node ends on its own time."""
-        self.collector.start_round()
+        if self.policy.collect.background:
+            self.collector.start_round()
+
+    async def reload(self, load: Callable[[], Policy]) -> str:
+        """Take the policy that `load` gives. Its problems, one a line, when it is refused: the old one goes on then."""
+        began, problems = time.monotonic(), ""
+        try:
+            policy = load()
+            keys = Keyring(policy.fleet, self._environ)
+        except (PolicyRefused, SecretError) as refused:
+            problems = str(refused)
+            log.error("the policy is refused, the old one goes on: %s", problems)
+        else:
+            self._adopt(policy, keys)
+            log.info("the policy was read again")
+        self._reload = {"policy": Collection(time.monotonic() - began, problems)}
+        await self._watch()
+        return problems
+
+    def _adopt(self, policy: Policy, keys: Keyring) -> None:
+        """All at once, so that nobody sees half of one policy and half of another."""
+        self.policy, self.keys = policy, keys
+        self.state.adopt(policy)
+        self.sources = Sources(policy, keys, self.names, self.sources)
+        self.collector.enter_with(keys)
+        self.link.keys = keys
+        self._plan()
+
+    def _plan(self) -> None:
+        """Run by the policy's intervals, from now on."""
+        fleet, interval = self.policy.fleet, self.policy.collect.interval
+        refreshes = [source.refresh for source in (fleet.sentinel, fleet.cluster) if source is not None]
+        self.schedule.every(min(refreshes, default=interval), self.refresh, name="refresh", first_now=True)
+        self.schedule.every(interval, self.collect, name="collect")
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Discover, probe and collect until the block ends."""
-        sentinel, interval = self.policy.fleet.sentinel, self.policy.collect.interval
-        self.schedule.every(sentinel.refresh if sentinel else interval, self.refresh, first_now=True)
-        self.schedule.every(interval, self.collect)
+        self._plan()
         self.own.watch(self.schedule.scheduler)
         prober = asyncio.create_task(self.link.run(), name="prober")
         clock = self.schedule.start()
@@ -116,15 +144,21 @@ class Exporter:
             await self.collector.close()
 
 
-async def serve_until_stopped(policy: Policy, listen: tuple[str, int], environ: Mapping[str, str]) -> None:
-    """Serve until SIGINT or SIGTERM. CannotListen when the address cannot be had."""
-    stop = asyncio.Event()
+async def serve_until_stopped(
+    policy: Policy, listen: tuple[str, int], environ: Mapping[str, str], load: Callable[[], Policy]
+) -> None:
+    """Serve until SIGINT or SIGTERM; SIGHUP and `/-/reload` take the policy that `load` gives, or refuse it.
+
+    `load` raises PolicyRefused. CannotListen when the address cannot be had.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     exporter = Exporter(policy, environ)
-    runner = web.AppRunner(
-        application(exporter.state, exporter.ready, exporter.own.text), access_log=None, shutdown_timeout=1.0
-    )
+    reload = partial(exporter.reload, load)
+    loop.add_signal_handler(signal.SIGHUP, _begin, reload, set())
+    doors = Doors(exporter.state, exporter.discovered, exporter.ready, exporter.own.text, exporter.scraper.page, reload)
+    runner = web.AppRunner(application(doors), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await _listen(runner, listen)
@@ -133,6 +167,13 @@ async def serve_until_stopped(policy: Policy, listen: tuple[str, int], environ: 
             await stop.wait()
     finally:
         await runner.cleanup()
+
+
+def _begin(reload: Callable[[], Awaitable[str]], under_way: set[asyncio.Future[str]]) -> None:
+    """Reload beside everything else; the loop itself would let go of a task that nobody holds."""
+    task = asyncio.ensure_future(reload())
+    under_way.add(task)
+    task.add_done_callback(under_way.discard)
 
 
 def _tell_changes(before: set[str], after: set[str]) -> None:
@@ -155,8 +196,3 @@ async def _listen(runner: web.AppRunner, listen: tuple[str, int]) -> None:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
         address = join_address(*listen)
         raise CannotListen(f"cannot listen on {address}: {reason}; name another address with --listen") from error
-
-
-def credentials(auth: Auth | None, environ: Mapping[str, str]) -> Credentials | None:
-    """The login that the policy names, its password read now; SecretError when it cannot be."""
-    return None if auth is None else Credentials(auth.username, password(auth, environ))

@@ -7,30 +7,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.failures import NodeError, from_exception
+from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.targets import Target
-from exporter.wire import Connection, Credentials
+from exporter.wire import Connection
 from policy.fleet import SENTINEL_PORT, Sentinel, split_address
 
 
-class SentinelUnreachable(Exception):
+class Unreachable(Exception):
+    """A source of nodes gave no answer of use; the text says why."""
+
+
+class SentinelUnreachable(Unreachable):
     """No Sentinel gave an answer; the text has what each said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a Sentinel knows: nodes by instance, and which masters of the policy it does not know."""
+    """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong."""
 
     targets: Mapping[str, Target]
     missing: tuple[str, ...] = ()
+    trouble: str = ""
 
     @property
     def problem(self) -> str:
         """What is wrong with the answer; empty when nothing is."""
-        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else ""
+        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else self.trouble
 
 
-async def discover(sentinel: Sentinel, credentials: Credentials | None, patience: float, names: Names) -> Found:
+async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, names: Names) -> Found:
     """Ask the Sentinels in turn until one knows every master of the policy; else the answer that lacks fewest.
 
     `patience` bounds each in seconds. SentinelUnreachable when none gives an answer of use.
@@ -39,20 +45,20 @@ async def discover(sentinel: Sentinel, credentials: Credentials | None, patience
     for address in sentinel.addresses:
         try:
             async with asyncio.timeout(patience):
-                found.append(await _ask(address, sentinel.masters, credentials, names))
+                found.append(await _ask(address, sentinel.masters, keys, names))
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
             if not found[-1].missing:
                 return found[-1]
     if not found:
-        raise SentinelUnreachable(f"none answers: {'; '.join(said)}")
+        raise SentinelUnreachable("; ".join(said))
     return min(found, key=lambda answer: len(answer.missing))
 
 
-async def _ask(address: str, wanted: tuple[str, ...] | None, credentials: Credentials | None, names: Names) -> Found:
+async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | None, names: Names) -> Found:
     host, port = split_address(address, SENTINEL_PORT)
-    connection = await Connection.open(await names.resolve(host), port, credentials)
+    connection = await Connection.open(await names.resolve(host), port, keys.sentinel(host) if keys else None)
     try:
         (reply,) = await connection.ask([("SENTINEL", "MASTERS")])
         masters = {entry["name"]: entry for entry in entries(reply)}

@@ -1,44 +1,97 @@
-"""The exporter's HTTP endpoints. Every answer comes from what is known already; no node is asked in a request."""
+"""The exporter's HTTP endpoints. Every answer comes from what is known already; only /scrape asks a node."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from exporter import health, samples
+from exporter import health, samples, scrape, service_discovery
 from exporter.exposition import CONTENT_TYPE, render
 from exporter.state import State
 
-PATHS = ("/metrics", "/metrics/sli", "/health", "/-/healthy", "/-/ready")
+PATHS = ("/metrics", "/metrics/sli", "/sd", "/health", "/-/healthy", "/-/ready")
+_ALL = (*PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
+_REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 
 
-def application(state: State, ready: Callable[[], bool], own: Callable[[], str]) -> web.Application:
-    """The endpoints. `ready` says whether a first round was made, `own` gives the process's own metrics as text."""
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What stands behind the endpoints.
 
-    async def metrics(_: web.Request) -> web.Response:
+    `discovered` says whether the whole fleet is known, `ready` whether a first round was made; `own` gives the process's own
+    metrics as text, `scrape` the page of a target within so many seconds; `reload` gives the problems of the new policy.
+    """
+
+    state: State
+    discovered: Callable[[], bool]
+    ready: Callable[[], bool]
+    own: Callable[[], str]
+    scrape: Callable[[str, float], Awaitable[str]]
+    reload: Callable[[], Awaitable[str]]
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Everything."""
         now = time.monotonic()
-        return _page(render(samples.sli(state, now)) + render(samples.facts(state, now)) + own())
+        return _page(render(samples.sli(self.state, now)) + render(samples.facts(self.state, now)) + self.own())
 
-    async def sli(_: web.Request) -> web.Response:
-        return _page(render(samples.sli(state, time.monotonic())))
+    async def sli(self, _: web.Request) -> web.Response:
+        """The `cache_*` series."""
+        return _page(render(samples.sli(self.state, time.monotonic())))
 
-    async def show_health(_: web.Request) -> web.Response:
-        body = health.report(state, time.monotonic())
+    async def sd(self, _: web.Request) -> web.Response:
+        """The nodes for Prometheus' http_sd. It keeps the list it has when it is refused; half a list it would believe."""
+        if not self.discovered():
+            return _said(503, "Not everything that names nodes has been asked yet.")
+        return web.json_response(service_discovery.groups(self.state, time.monotonic()))
+
+    async def show_health(self, _: web.Request) -> web.Response:
+        """The health indicator."""
+        body = health.report(self.state, time.monotonic())
         return web.json_response(body, status=health.HTTP_STATUS[body["status"]])
 
-    async def healthy(_: web.Request) -> web.Response:
-        return web.Response(text="Cachewatch is healthy.\n")
+    async def healthy(self, _: web.Request) -> web.Response:
+        """That the process runs."""
+        return _said(200, "Cachewatch is healthy.")
 
-    async def readiness(_: web.Request) -> web.Response:
-        if ready():
-            return web.Response(text="Cachewatch is ready.\n")
-        return web.Response(status=503, text="Cachewatch has not asked every node yet.\n")
+    async def readiness(self, _: web.Request) -> web.Response:
+        """Whether a first round was made."""
+        return (
+            _said(200, "Cachewatch is ready.")
+            if self.ready()
+            else _said(503, "Cachewatch has not asked every node yet.")
+        )
 
-    app = web.Application(middlewares=[_name_paths])
-    handlers = (metrics, sli, show_health, healthy, readiness)
-    app.add_routes([web.get(path, handler) for path, handler in zip(PATHS, handlers, strict=True)])
+    async def one(self, request: web.Request) -> web.Response:
+        """One node, now."""
+        wanted = request.query.getall("target", [])
+        if len(wanted) != 1 or not wanted[0]:
+            count = "none" if not any(wanted) else str(len(wanted))
+            return _said(400, f"/scrape needs one target and got {count}; write /scrape?target=10.0.0.1:6379")
+        try:
+            page = await self.scrape(
+                wanted[0], scrape.patience(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
+            )
+        except tuple(_REFUSALS) as refused:
+            return _said(_REFUSALS[type(refused)], str(refused))
+        return _page(page)
+
+    async def read_again(self, _: web.Request) -> web.Response:
+        """Take the policy anew, or tell what is wrong with it."""
+        problems = await self.reload()
+        if problems:
+            return _said(400, f"The policy is refused, the old one goes on:\n{problems}")
+        return _said(200, f"The policy was read again; {len(self.state.nodes)} nodes are watched.")
+
+
+def application(doors: Doors) -> web.Application:
+    """The endpoints."""
+    app = web.Application(middlewares=[_explain])
+    pages = (doors.metrics, doors.sli, doors.sd, doors.show_health, doors.healthy, doors.readiness)
+    app.add_routes([web.get(path, page) for path, page in zip(PATHS, pages, strict=True)])
+    app.add_routes([web.get("/scrape", doors.one), web.post("/-/reload", doors.read_again)])
     return app
 
 
@@ -46,10 +99,19 @@ def _page(text: str) -> web.Response:
     return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
+def _said(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n")
+
+
 @web.middleware
-async def _name_paths(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
-    """Tell somebody who guessed a path which ones there are."""
+async def _explain(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
+    """Tell somebody who guessed a path which ones there are, and somebody with the wrong method which one it takes."""
     try:
         return await handler(request)  # type: ignore[misc, no-any-return]  # aiohttp types a handler as any callable
     except web.HTTPNotFound:
-        return web.Response(status=404, text=f"No such path; there are {', '.join(PATHS)}\n")
+        return _said(404, f"No such path; there are {', '.join(_ALL)}")
+    except web.HTTPMethodNotAllowed as wrong:
+        allowed = ", ".join(sorted(wrong.allowed_methods))
+        return web.Response(
+            status=405, text=f"{request.path} takes {allowed}, not {wrong.method}\n", headers={"Allow": allowed}
+        )

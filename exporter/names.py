@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 def numeric(host: str) -> str | None:
-    """An IP address in its shortest form, None for a name."""
+    """An IP address in its shortest form, the path of a Unix socket as it is; None for a name."""
+    if host.startswith("/"):
+        return host
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -29,7 +31,7 @@ def look_up(host: str) -> list[str]:
 
 
 class Names:
-    """The newest address of each name. One that is known stays while the name server is silent, and while it is one of several.
+    """The newest addresses of each name. Those known stay while the name server is silent, the first while it is among them.
 
     Each lookup has a thread that nothing waits for: those of asyncio's pool are few, and the process cannot end before
     they do.
@@ -38,12 +40,21 @@ class Names:
     def __init__(self, look: Callable[[str], list[str]] = look_up) -> None:
         self._look = look
         self._known: dict[str, str] = {}
+        self._all: dict[str, tuple[str, ...]] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
         self._failures: dict[str, str] = {}
 
     def address(self, host: str) -> str | None:
         """The address of a host, None where none was found yet."""
         return numeric(host) or self._known.get(host)
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """Every address of a name as the last answer had them; empty before the first."""
+        return self._all.get(host, ())
+
+    def failure(self, host: str) -> str:
+        """Why the last lookup of a name found nothing; empty when it did, or none has ended yet."""
+        return self._failures.get(host, "")
 
     def unanswered(self, host: str) -> bool:
         """Whether nothing can be said of a name yet: its first lookup still runs."""
@@ -83,6 +94,7 @@ class Names:
     def _told(self, host: str, found: list[str], failure: str) -> None:
         if found:
             self._failures.pop(host, None)
+            self._all[host] = tuple(dict.fromkeys(found))
             if self._known.get(host) not in found:
                 self._known[host] = found[0]
         else:

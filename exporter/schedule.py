@@ -23,8 +23,10 @@ class Schedule:
         self.scheduler = AsyncIOScheduler(timezone=UTC)
         self._wall, self._monotonic = wall, monotonic
 
-    def every(self, interval: timedelta, job: Callable[[], Awaitable[None]], *, first_now: bool = False) -> None:
-        """Run `job` each interval.
+    def every(
+        self, interval: timedelta, job: Callable[[], Awaitable[None]], *, name: str = "", first_now: bool = False
+    ) -> None:
+        """Run `job` each interval, in place of the job of that name if there is one.
 
         A blocked loop makes a run late; with APScheduler's default grace of one second it would drop it.
         """
@@ -34,10 +36,9 @@ class Schedule:
                 await job()
 
         first = {"next_run_time": datetime.now(UTC)} if first_now else {}
-        period = float(seconds(interval))
-        self.scheduler.add_job(
-            run, "interval", seconds=period, misfire_grace_time=None, coalesce=True, max_instances=1, **first
-        )
+        named = {"id": name, "replace_existing": True} if name else {}
+        limits = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self.scheduler.add_job(run, "interval", seconds=float(seconds(interval)), **limits, **first, **named)
 
     def start(self) -> asyncio.Task[None]:
         """Start; the task returned follows the machine's clock until it is cancelled."""

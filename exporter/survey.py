@@ -3,60 +3,114 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import hiredis
+
 from exporter import info
-from exporter.app import NAME_PATIENCE, credentials
-from exporter.discovery import Found, SentinelUnreachable, discover
-from exporter.failures import NodeError, from_exception
+from exporter.access import Access
+from exporter.failures import NodeError, from_exception, result_of_reply
+from exporter.families import questions
+from exporter.families.questions import RIGHTS, Command, Question
+from exporter.keyring import Keyring
 from exporter.names import Names
-from exporter.targets import Target, merge, static_targets
-from exporter.wire import Connection, Credentials
+from exporter.sources import Sources
+from exporter.targets import Target
+from exporter.wire import Connection
 from policy.model import Policy
 from policy.units import seconds
+
+# The prober asks nothing else, and without INFO there is nothing to show.
+_FIRST = (Question("ping", (("PING",),)), Question("info", (questions.INFO,)))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one node said. `error` is empty when it answered, else its class and text."""
+    """What one node said. `error` is empty when it answered, else its class and text.
+
+    `tls` is the version, "no" on a plain connection, empty where there is none. `missing` are the ACL rights that the
+    user lacks for what the exporter asks, as ACL SETUSER takes them.
+    """
 
     instance: str
     shard: str
     role: str = ""
     version: str = ""
+    tls: str = ""
+    missing: tuple[str, ...] = ()
     error: str = ""
 
 
+@dataclass(slots=True)
+class _Learned:
+    """What is known of a node so far."""
+
+    target: Target
+    tls: str = ""
+    fields: Mapping[str, str] | None = None
+    missing: tuple[str, ...] = ()
+
+    def answer(self, error: str = "") -> Answer:
+        fields, target = self.fields or {}, self.target
+        role, version = info.role(fields) or "", fields.get("redis_version", "")
+        return Answer(target.instance, target.shard, role, version, self.tls, self.missing, error)
+
+
 async def survey(policy: Policy, environ: Mapping[str, str]) -> tuple[list[Answer], str]:
-    """Ask Sentinel and every node, each within connection and collect timeout; the answers and Sentinel's failure."""
-    names, found, failure = Names(), Found({}), ""
-    if policy.fleet.sentinel is not None:
-        try:
-            login = credentials(policy.fleet.sentinel.auth, environ)
-            found = await discover(policy.fleet.sentinel, login, float(seconds(policy.collect.timeout)), names)
-            failure = found.problem
-        except SentinelUnreachable as error:
-            failure = str(error)
-    login = credentials(policy.fleet.auth, environ)
-    listed = static_targets(policy.fleet)
-    await names.refresh((target.host for target in listed), NAME_PATIENCE)
-    targets = merge(listed, found.targets, names.address)
+    """Ask every source and every node, each within connection and collect timeout; the answers, what sources lacked."""
+    names, keys = Names(), Keyring(policy.fleet, environ)
+    sources = Sources(policy, keys, names)
+    await sources.refresh()
+    targets = await sources.targets()
+    asked = (_ask(target, keys.of(target), names, policy) for target in targets)
+    return list(await asyncio.gather(*asked)), sources.problems
+
+
+async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> Answer:
     patience = float(seconds(policy.timeouts.connection.timeout + policy.collect.timeout))
-    return list(await asyncio.gather(*(_ask(target, names, login, patience) for target in targets))), failure
-
-
-async def _ask(target: Target, names: Names, login: Credentials | None, patience: float) -> Answer:
-    connection = None
+    learned, connection = _Learned(target), None
     try:
         async with asyncio.timeout(patience):
-            connection = await Connection.open(await names.resolve(target.host), target.port, login)
-            _, reply = await connection.ask([("PING",), ("INFO",)])
-        fields = info.parse(reply)
+            connection = await Connection.open(await names.resolve(target.host), target.port, access)
+            learned.tls = connection.tls or "no"
+            await _interview(connection, policy, learned)
     except (OSError, NodeError) as error:
         failure = from_exception(error)
-        return Answer(target.instance, target.shard, error=f"{failure.result}: {failure}")
+        return learned.answer(f"{failure.result}: {failure}")
     finally:
         if connection is not None:
             connection.close()
-    return Answer(target.instance, target.shard, info.role(fields) or "", fields["redis_version"])
+    return learned.answer()
+
+
+async def _interview(connection: Connection, policy: Policy, learned: _Learned) -> None:
+    """Ask all that the exporter would, and note what is refused. NodeError when PING or INFO is."""
+    replies, learned.missing = await _put(connection, _FIRST)
+    for reply in replies:
+        if isinstance(reply, hiredis.ReplyError):
+            raise NodeError(result_of_reply(str(reply)), str(reply))
+    learned.fields = info.parse(replies[1])
+    families, asked = policy.collect.families, questions.cheap(learned.fields, policy.collect.families)
+    _, missing = await _put(connection, (*asked, *questions.detail(learned.fields, families)))
+    learned.missing += missing
+
+
+async def _put(connection: Connection, asked: tuple[Question, ...]) -> tuple[list[object], tuple[str, ...]]:
+    """The replies, and the rights that were lacking, each once."""
+    connection.send(command for question in asked for command in question.commands)
+    replies = [await connection.reply() for question in asked for _ in question.commands]
+    rights = (_right(question.part, command) for question in asked for command in question.commands)
+    return replies, tuple(dict.fromkeys(_lacking(rights, replies)))
+
+
+def _lacking(rights: Iterator[str], replies: list[object]) -> Iterator[str]:
+    for right, reply in zip(rights, replies, strict=True):
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM"):
+            yield right
+
+
+def _right(part: str, command: Command) -> str:
+    """The one right of a part's list that is about a command: with its subcommand where the list has it so."""
+    word = f"+{command[0].lower()}"
+    return next((r for r in RIGHTS.get(part, "").split() if r == "|".join((word, *command[1:2])).lower()), word)

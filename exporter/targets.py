@@ -35,14 +35,20 @@ def merge(
 
     The alert that misses a whole shard looks for that name: a listed node with another one would page for ever.
     A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
-    `address` gives the known address of a host.
+    Of two found at one place the first stays. `address` gives the known address of a host.
     """
 
     def place(target: Target) -> tuple[str, int]:
         return address(target.host) or target.host, target.port
 
-    shards = {place(target): target.shard for target in found.values()}
-    listed = {place(target) for target in static}
-    nodes = [replace(target, shard=shards.get(place(target)) or target.shard) for target in static]
-    nodes += [target for target in found.values() if place(target) not in listed]
-    return tuple(sorted(nodes, key=lambda t: (t.shard, t.host, t.port)))
+    shards: dict[tuple[str, int], str] = {}
+    for target in found.values():
+        shards[place(target)] = shards.get(place(target)) or target.shard
+    seen = {place(target) for target in static}
+    nodes = list(static)
+    for target in found.values():
+        if place(target) not in seen:
+            seen.add(place(target))
+            nodes.append(target)
+    named = (replace(node, shard=shards.get(place(node)) or node.shard) for node in nodes)
+    return tuple(sorted(named, key=lambda t: (t.shard, t.host, t.port)))

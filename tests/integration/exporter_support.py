@@ -72,6 +72,17 @@ def shown(exporter: Exporter) -> Series:
     return series(render(samples.sli(exporter.state, now)) + render(samples.facts(exporter.state, now)))
 
 
+def detailed(exporter: Exporter, collections: int = 1) -> bool:
+    """Whether every node was collected so often, and its details were read."""
+    nodes = exporter.state.nodes.values()
+    return bool(nodes) and all(node.detail is not None and node.collections >= collections for node in nodes)
+
+
+def facts_text(exporter: Exporter) -> str:
+    """The node facts as text, as its page would show them now."""
+    return render(samples.facts(exporter.state, time.monotonic()))
+
+
 Talk = Callable[[socket.socket], None]
 
 

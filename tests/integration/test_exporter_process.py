@@ -170,7 +170,7 @@ def test_sigterm_is_heard_while_every_sentinel_and_every_node_hangs(tmp_path: Pa
         policy = {
             "fleet": {
                 "nodes": [f"redis://{first.instance}"],
-                "sentinel": {"addresses": [first.instance, second.instance]},
+                "sentinel": {"addresses": [first.instance, second.instance], "masters": ["shard-a"]},
             },
             "collect": {"timeout": "5s"},
         }

@@ -159,7 +159,7 @@ async def test_the_next_sentinel_is_asked_when_one_hangs_talks_nonsense_or_knows
 
 async def test_a_listed_node_that_sentinel_names_too_is_one_node_with_its_own_limit_and_label(world: World) -> None:
     nodes = [{"url": f"redis://localhost:{world.primary.port}", "memory_limit": "1GiB"}]
-    policy = _fleet(world.sentinel.instance)
+    policy = _fleet(world.sentinel.instance, masters=["shard-a"])
     policy["fleet"] = {**policy["fleet"], "nodes": nodes}  # type: ignore[dict-item]
     named = f"localhost:{world.primary.port}"
     async with watching(policy) as exporter:
@@ -170,7 +170,8 @@ async def test_a_listed_node_that_sentinel_names_too_is_one_node_with_its_own_li
 
 async def test_listed_nodes_do_not_wait_for_a_sentinel_that_hangs(redis_node: RedisNode) -> None:
     with Peer(half_an_answer) as hung:
-        fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": {"addresses": [hung.instance] * 3}}
+        sentinel = {"addresses": [hung.instance] * 3, "masters": ["shard-a"]}
+        fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": sentinel}
         async with watching({"fleet": fleet, "collect": {"timeout": "3s"}}) as exporter:
             await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 8.0)
             assert not exporter.ready(), "Sentinel has not been heard yet"
@@ -178,7 +179,7 @@ async def test_listed_nodes_do_not_wait_for_a_sentinel_that_hangs(redis_node: Re
 
 
 async def test_the_survey_names_a_silent_sentinel_and_still_asks_the_listed_nodes(redis_node: RedisNode) -> None:
-    fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": {"addresses": ["127.0.0.1:1"]}}
+    fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": {"addresses": ["127.0.0.1:1"], "masters": ["a"]}}
     answers, failure = await survey(Policy.model_validate({"fleet": fleet}), {})
     assert [(a.instance, a.error) for a in answers] == [(redis_node.instance, "")]
-    assert failure == "127.0.0.1:1: cannot connect: Connection refused"
+    assert failure == "no Sentinel answers: 127.0.0.1:1: cannot connect: Connection refused"

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "sandbox" / "install-debian.sh"
-SERVERS = ("redis-server", "redis-sentinel", "prometheus", "promtool", "prometheus-alertmanager", "amtool")
+SERVERS: tuple[str, ...] = (
+    "redis-server",
+    "redis-sentinel",
+    "prometheus",
+    "promtool",
+    "prometheus-alertmanager",
+    "amtool",
+)
+SERVERS += ("prometheus-redis-exporter", "openssl")
 TOOLS = ("sh", "id", "sort", "tr", "sed")
 
 

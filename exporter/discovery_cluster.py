@@ -1,0 +1,102 @@
+"""Redis Cluster -> its primaries and replicas, told by any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.discovery import Found, Unreachable
+from exporter.failures import NodeError, from_exception
+from exporter.keyring import Keyring
+from exporter.names import Names
+from exporter.targets import Target
+from exporter.wire import Connection
+from policy.fleet import REDIS_PORT, Cluster, join_address, split_address
+
+# Nodes learned earlier that are asked when none of the policy's answers: enough to outlive the loss of a rack.
+_LEARNED = 5
+# A node that is still being met, or that nobody has an address of.
+_NOT_YET = {"handshake", "noaddr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of CLUSTER NODES. `primary` is the id of the primary that it follows, empty for a primary."""
+
+    id: str
+    host: str
+    port: int
+    primary: str
+    slots: bool
+
+    @property
+    def instance(self) -> str:
+        """The `instance` label."""
+        return join_address(self.host, self.port)
+
+
+async def discover(
+    cluster: Cluster, known: Mapping[str, Target], keys: Keyring | None, patience: float, names: Names
+) -> Found:
+    """Ask the nodes of the policy in turn, then some of those `known`, until one answers; `patience` is seconds for each.
+
+    CLUSTER NODES, because every version has it and it alone tells of replicas that failed. Unreachable when none does.
+    """
+    learned = itertools.islice((i for i in known if i not in cluster.addresses), _LEARNED)
+    said = []
+    for address in (*cluster.addresses, *learned):
+        try:
+            async with asyncio.timeout(patience):
+                members = await _ask(address, keys, names)
+        except (OSError, NodeError) as error:
+            said.append(f"{address}: {from_exception(error)}")
+        else:
+            return Found({target.instance: target for target in targets(members, known)})
+    raise Unreachable(f"no node of the cluster answers: {'; '.join(said)}")
+
+
+async def _ask(address: str, keys: Keyring | None, names: Names) -> list[Member]:
+    host, port = split_address(address, REDIS_PORT)
+    access = keys.of(Target.at(host, port, "")) if keys else None
+    connection = await Connection.open(await names.resolve(host), port, access)
+    try:
+        (reply,) = await connection.ask([("CLUSTER", "NODES")])
+    finally:
+        connection.close()
+    members = list(parse(reply, connection.address))
+    if not any(member.slots for member in members):  # it was reset: its word must not take every node off the pages
+        raise NodeError("protocol", "knows of no slots")
+    return members
+
+
+def parse(reply: object, asked: str) -> Iterator[Member]:
+    """The members in an answer of CLUSTER NODES; NodeError when it is none. `asked` is who answered: it may not know."""
+    if not isinstance(reply, bytes):
+        raise NodeError("protocol", "not the answer of a node of a cluster")
+    for line in reply.decode("utf-8", "replace").splitlines():
+        identity, address, flags, primary, *rest = line.split() if line.count(" ") >= 7 else [""] * 4
+        host, found, port = address.partition(",")[0].partition("@")[0].rpartition(":")
+        if not found or not port.isdecimal():
+            raise NodeError("protocol", "a line of CLUSTER NODES has no address")
+        if port != "0" and not _NOT_YET & set(flags.split(",")):
+            # Slots that are on the move stand in brackets; they are of the node that still has them.
+            yield Member(identity, host or asked, int(port), primary.strip("-"), len(rest) > 4)
+
+
+def targets(members: list[Member], known: Mapping[str, Target]) -> Iterator[Target]:
+    """The nodes, those of a shard under one label.
+
+    A shard has no name in Cluster before 7.2, and its primary's id changes at a failover: the label is that of the lowest
+    id at first sight, and then stays with the primary's node, which had it as a replica.
+    """
+    by_primary: dict[str, list[Member]] = {}
+    for member in members:
+        by_primary.setdefault(member.primary or member.id, []).append(member)
+    for primary, shard in by_primary.items():
+        head = next((member for member in shard if member.id == primary), None)
+        before = known.get(head.instance) if head else None
+        label = before.shard if before else f"shard-{min(member.id for member in shard)[:8]}"
+        for member in shard:
+            yield Target.at(member.host, member.port, label)

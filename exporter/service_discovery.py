@@ -1,0 +1,20 @@
+"""The nodes as Prometheus' http_sd wants them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter import info
+from exporter.state import NodeState, State
+
+
+def groups(state: State, now: float) -> list[dict[str, Any]]:
+    """One group a node: its instance, and what is known of it as `__meta_cachewatch_*` labels."""
+    return [{"targets": [node.target.instance], "labels": _labels(state, node, now)} for node in state.by_shard()]
+
+
+def _labels(state: State, node: NodeState, now: float) -> Mapping[str, str]:
+    role = info.role(state.fresh_facts(node, now) or {})
+    told = {"fleet": state.policy.fleet.name, "shard": node.target.shard, "role": role}
+    return {f"__meta_cachewatch_{name}": text for name, text in told.items() if text}

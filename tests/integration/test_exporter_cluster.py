@@ -1,0 +1,83 @@
+"""A real Redis Cluster: all of it found from one address, followed through a failover, a resharding, a join and a leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.discovery import Unreachable
+from exporter.discovery_cluster import discover
+from exporter.names import Names
+from policy.fleet import Cluster
+from sandbox.cluster import RedisCluster
+from sandbox.process import wait_until
+from sandbox.redis_node import RedisNode
+from tests.integration.exporter_support import Peer, half_an_answer, says, shown, watching
+from tests.unit.exporter.helpers import Series, labels_of, until, value
+
+FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
+PATIENCE = 40.0
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    with RedisCluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+def _fleet(*addresses: str) -> dict[str, object]:
+    return {**FAST, "fleet": {"cluster": {"addresses": list(addresses), "refresh": "500ms"}}}
+
+
+def _shards(page: Series) -> dict[str, str]:
+    return {own["instance"]: own["shard"] for own in labels_of(page, "cache_node_up")}
+
+
+def _role(page: Series, node: RedisNode) -> str | None:
+    return next((o["role"] for o in labels_of(page, "cache_node_role") if o["instance"] == node.instance), None)
+
+
+async def test_a_cluster_is_followed_through_all_that_happens_to_it(cluster: RedisCluster) -> None:
+    seed, *_ = cluster.nodes
+    async with watching(_fleet("127.0.0.1:1", seed.instance)) as exporter:
+        everybody = {node.instance for node in cluster.nodes}
+        await until(lambda: set(_shards(shown(exporter))) == everybody, PATIENCE)
+        before = _shards(shown(exporter))
+        for primary in cluster.primaries():
+            assert before[primary.instance] == before[cluster.replica_of(primary).instance]
+        assert len(set(before.values())) == 3
+
+        replica = cluster.replica_of(seed)  # the one address of the policy that answered is lost: the others tell
+        await until(lambda: _role(shown(exporter), replica) == "replica", PATIENCE)
+        seed.kill()
+        await until(lambda: _role(shown(exporter), replica) == "primary", PATIENCE)
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=seed.instance) == 0, PATIENCE)
+        assert _shards(shown(exporter)) == before, "the shard keeps its name, and its dead node"
+        seed.start()
+        await until(lambda: _role(shown(exporter), seed) == "replica", PATIENCE)
+        assert _shards(shown(exporter)) == before
+
+        wait_until(cluster.whole, PATIENCE, "the cluster to be whole again")
+        newcomer = cluster.join()
+        await until(lambda: newcomer.instance in _shards(shown(exporter)), PATIENCE)
+        assert _shards(shown(exporter))[newcomer.instance] not in before.values()
+        cluster.move_slots(replica, newcomer, 10)
+        await until(lambda: not exporter.state.parts["cluster"].error, PATIENCE)
+        named = _shards(shown(exporter))
+        assert {instance: named[instance] for instance in before} == before, "slots on the move rename nobody"
+        cluster.move_slots(newcomer, replica, 10)
+        cluster.remove(newcomer)
+        await until(lambda: newcomer.instance not in str(shown(exporter)), PATIENCE)
+        assert _shards(shown(exporter)) == before
+
+
+async def test_a_cluster_that_nobody_tells_of_takes_no_node_off_the_pages(redis_node: RedisNode) -> None:
+    with Peer(half_an_answer) as hung, Peer(says(b"$3\r\nabc\r\n")) as nonsense:
+        addresses = [hung.instance, nonsense.instance, redis_node.instance]
+        with pytest.raises(Unreachable) as said:
+            await discover(Cluster(addresses=tuple(addresses)), {}, None, 0.5, Names())
+    told = ("no answer in time", "a line of CLUSTER NODES has no address", "cluster support disabled")
+    for address, why in zip(addresses, told, strict=True):
+        assert f"{address}: " in str(said.value)
+        assert why in str(said.value)
