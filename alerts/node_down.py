@@ -72,6 +72,8 @@ def _belongs() -> str:
 
 
 def _failover(policy: Policy) -> str:
+    if policy.fleet.cluster is not None:
+        return "If it was a primary, the Cluster promotes a replica: check that it did."
     if policy.fleet.sentinel is None:
         return "No Sentinel stands in the policy, so nothing is failed over by itself."
     return "If it was the primary, Sentinel promotes a replica: check that it did."
@@ -80,12 +82,12 @@ def _failover(policy: Policy) -> str:
 def _vanished(policy: Policy) -> Iterator[Alert]:
     """One rule per expected node: `absent` of several speaks only when all of them are gone."""
     fleet = policy.fleet
+    if not policy.collect.background:
+        return  # nobody is probed then, and no verdict is expected
     yield from (_node_vanished(policy, node) for node in fleet.nodes)
-    if fleet.sentinel is None:
-        return
-    if fleet.sentinel.masters is not None:
-        yield from (_shard_vanished(policy, master) for master in fleet.sentinel.masters)
-    elif not fleet.nodes:
+    masters = fleet.sentinel.masters if fleet.sentinel is not None else None
+    yield from (_shard_vanished(policy, master) for master in masters or ())
+    if not fleet.nodes and not masters:
         yield _shard_vanished(policy, "")
 
 
@@ -110,12 +112,19 @@ def _shard_vanished(policy: Policy, master: str) -> Alert:
     text = texts.Text(
         f"No node of {whom} is watched",
         f"The exporter answers but has had no verdict on any node of {whom} for "
-        f"{duration(policy.rules.exporter_grace)}: Sentinel names none, or cannot be reached. First: the log of the "
-        "exporter, then SENTINEL MASTERS on each Sentinel of the policy.",
+        f"{duration(policy.rules.exporter_grace)}: {_finder(policy)} names none, or cannot be reached. First: the log "
+        f"of the exporter{', then SENTINEL MASTERS on each Sentinel of the policy' if policy.fleet.sentinel else ''}.",
     )
     labels = {"shard": shard} if shard else {}
     missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, shard=master)
     return _missing(policy, missing, text, {**labels, "instance": template_text(policy.stack.exporter)}, None)
+
+
+def _finder(policy: Policy) -> str:
+    """What tells the exporter its nodes."""
+    fleet = policy.fleet
+    found = {"Sentinel": fleet.sentinel, "the Cluster": fleet.cluster, "a file of nodes": fleet.files, "DNS": fleet.dns}
+    return " or ".join(name for name, source in found.items() if source)
 
 
 def _missing(policy: Policy, verdict: str, text: texts.Text, labels: dict[str, str], instance: str | None) -> Alert:

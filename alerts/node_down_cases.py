@@ -12,7 +12,7 @@ from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
 from policy import metrics
 from policy.model import Policy
 
-# Stand for nodes that only Sentinel knows; the network is the one set aside for documentation.
+# Stand for nodes that no list knows; the network is the one set aside for documentation.
 _SOME_NODE = "192.0.2.{}:6379"
 _WATCH = Watch(SPEC.name)
 _WELL = 3  # samples at the start in which all is well
@@ -68,7 +68,8 @@ class Scene:
 def cases(policy: Policy) -> Iterator[Case]:
     """All cases of CacheNodeDown."""
     scene = _scene(policy)
-    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, _vanished, _exporter, _restart, _both)
+    missed = _vanished if policy.collect.background else _never_probed
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both)
     for part in found:
         yield from part(scene)
 
@@ -95,6 +96,12 @@ def _vanished(scene: Scene) -> Iterator[Case]:
         others = {index: text for index, text in scene.every(gauge(1, count)).items() if index}
         expects = _WATCH.first(pages, scene.step, scene.missing[0])
         yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects)
+
+
+def _never_probed(scene: Scene) -> Iterator[Case]:
+    end = scene.waited(0) + scene.step
+    silent = (_WATCH.silent_until(end),)
+    yield scene.case("silent where no node is probed", gauge(1, scene.until(end)), {}, silent)
 
 
 def _exporter(scene: Scene) -> Iterator[Case]:
@@ -154,9 +161,8 @@ def _subjects(policy: Policy) -> Iterator[tuple[Labels, Labels]]:
     for node in fleet.nodes:
         labels = {"fleet": fleet.name, "shard": node.shard, "instance": node.instance}
         yield labels, _alert(VANISHED, labels)
-    if fleet.sentinel is None or (fleet.nodes and fleet.sentinel.masters is None):
-        return
-    for index, shard in enumerate(fleet.sentinel.masters or ("",), start=1):
+    masters = fleet.sentinel.masters if fleet.sentinel is not None else None
+    for index, shard in enumerate(masters or (() if fleet.nodes else ("",)), start=1):
         shared = {"fleet": fleet.name, "shard": shard}
         missing = _alert(VANISHED, {**shared, "instance": policy.stack.exporter})
         yield {**shared, "instance": _SOME_NODE.format(index)}, missing

@@ -13,8 +13,8 @@ from string import Template
 from alerts import recording
 from alerts.promql import duration, markdown_code, quote, selector
 from policy import metrics
+from policy.access import Auth, Tls
 from policy.alerts import BY_NAME, AlertSpec
-from policy.fleet import Auth
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
@@ -131,6 +131,11 @@ def _in_a_row(count: int, what: str) -> str:
 
 
 def _failover(policy: Policy) -> str:
+    if policy.fleet.cluster is not None:
+        return (
+            "The Cluster promotes a replica of a dead primary by itself. Verify it: `CLUSTER NODES` on any other node. If it\n"
+            "   has not after 60 seconds, order it: `CLUSTER FAILOVER FORCE` on a replica of the dead primary."
+        )
     if policy.fleet.sentinel is None:
         return (
             "The policy names no Sentinel, so nothing is failed over by itself: if the node was a primary with a replica,\n"
@@ -155,19 +160,26 @@ def _failover_check(policy: Policy) -> str:
     if sentinel is None:
         return f"# Its replicas, if it has any (on each of the other nodes):\n{_redis_cli(policy)} ROLE"
     host, _, port = sentinel.addresses[0].rpartition(":")
-    ask = f"redis-cli -h {host.strip('[]')} -p {port}{_login(sentinel.auth)}"
+    ask = f"redis-cli -h {host.strip('[]')} -p {port}{_tls(sentinel.tls)}{_login(sentinel.auth)}"
     asks = [f"{ask} SENTINEL GET-MASTER-ADDR-BY-NAME {shlex.quote(master)}" for master in sentinel.masters or ()]
     return "\n".join(["# Who is primary now, says Sentinel?", *(asks or [f"{ask} SENTINEL MASTERS"])])
 
 
 def _redis_cli(policy: Policy) -> str:
-    return f"redis-cli -h HOST -p PORT{_login(policy.fleet.auth)}"
+    return f"redis-cli -h HOST -p PORT{_tls(policy.fleet.tls)}{_login(policy.fleet.auth)}"
 
 
 def _login(auth: Auth | None) -> str:
-    if auth is None:
+    if auth is None or not auth.enabled:
         return ""
     return f" --user {shlex.quote(auth.username)} --askpass" if auth.username else " --askpass"
+
+
+def _tls(tls: Tls | None) -> str:
+    if tls is None or not tls.enabled:
+        return ""
+    options = {"cacert": tls.ca_file, "cert": tls.cert_file, "key": tls.key_file, "sni": tls.server_name}
+    return " --tls" + "".join(f" --{name} {shlex.quote(str(text))}" for name, text in options.items() if text)
 
 
 def _rate_by_node(policy: Policy, counter: str) -> str:

@@ -53,6 +53,9 @@ DATA: dict[str, dict[str, Any]] = {
         "health": {"failures": 1, "recoveries": 1},
         "rules": {"exporter_grace": "0s"},
     },
+    "cluster": {"fleet": {"cluster": {"addresses": ["10.0.0.1:6379"]}}},
+    "files and names": {"fleet": {"files": ["targets/*.json"], "dns": [{"name": "cache.internal"}]}},
+    "not probed": {"fleet": {"nodes": ["redis://10.0.0.1"]}, "collect": {"background": False}},
     "a wide window": {"rules": {"rate_window": "5m"}},
     "uneven": {
         "rules": {

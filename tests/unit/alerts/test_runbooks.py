@@ -59,6 +59,12 @@ def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
     )
 
 
+def test_commands_speak_tls_where_the_nodes_do() -> None:
+    fleet = {"tls": {"ca_file": "/etc/my ca.crt", "server_name": "cache.test"}}
+    text = runbooks.page(Policy.model_validate({"fleet": fleet}), "CacheNodeDown")
+    assert "redis-cli -h HOST -p PORT --tls --cacert '/etc/my ca.crt' --sni cache.test PING" in text
+
+
 def test_a_page_says_who_else_was_told() -> None:
     assert "Told: PagerDuty and Slack (`#cache-alerts`)." in runbooks.page(policy("static"), "CacheNodeDown")
     assert "Told: Slack (`#cache-alerts`)." in runbooks.page(policy("static"), "CacheMemoryHigh")
