@@ -12,9 +12,9 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 	@sh sandbox/install-debian.sh
 	@$(BIN)/cachewatch demo
 
-test: .venv/dev.ok ## all tests, on real servers
+test: .venv/dev.ok ## all tests, on real servers, four files at a time: most of a test is waiting
 	@sh sandbox/install-debian.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile
 
 check: .venv/dev.ok ## lint, types, import contracts, house rules
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """YAML -> Policy: every problem of a file at once, each with its line and the key it speaks of.
 
-Together with `policy.secret_files` the only module of this room that reads files.
+Together with `policy.key_files` the only module of this room that reads files.
 """
 
 from __future__ import annotations

@@ -17,11 +17,14 @@ class Program:
 
 PROGRAMS = {
     "redis-server": Program(("redis-server",), "redis-server"),
+    "redis-cli": Program(("redis-cli",), "redis-tools"),
     "redis-sentinel": Program(("redis-sentinel",), "redis-sentinel"),
     "prometheus": Program(("prometheus",), "prometheus"),
     "promtool": Program(("promtool",), "prometheus"),
     "alertmanager": Program(("alertmanager", "prometheus-alertmanager"), "prometheus-alertmanager"),
     "amtool": Program(("amtool",), "prometheus-alertmanager"),
+    "openssl": Program(("openssl",), "openssl"),
+    "redis_exporter": Program(("prometheus-redis-exporter", "redis_exporter"), "prometheus-redis-exporter"),
     "setpriv": Program(("setpriv",), "util-linux"),
 }
 

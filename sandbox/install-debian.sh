@@ -19,6 +19,8 @@ need prometheus prometheus
 need prometheus promtool
 need prometheus-alertmanager alertmanager prometheus-alertmanager
 need prometheus-alertmanager amtool
+need openssl openssl
+need prometheus-redis-exporter prometheus-redis-exporter redis_exporter
 
 # Debian's python3 comes without ensurepip, and `python3 -m venv` fails half way.
 python=${PYTHON:-python3}
@@ -33,8 +35,8 @@ if [ -z "$packages" ]; then exit 0; fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "Missing on this system, which has no apt-get: the programs of the Debian packages $packages." >&2
-    echo "Install Redis with Sentinel, Prometheus with promtool, Alertmanager with amtool, and Python >= 3.11 with venv," >&2
-    echo "so that redis-server, redis-sentinel, prometheus, promtool, alertmanager and amtool are on the PATH." >&2
+    echo "Install Redis with Sentinel, Prometheus with promtool, Alertmanager with amtool, openssl, redis_exporter, and Python >= 3.11 with venv," >&2
+    echo "so that redis-server, redis-sentinel, prometheus, promtool, alertmanager, amtool and redis_exporter are on the PATH." >&2
     exit 1
 fi
 

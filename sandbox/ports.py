@@ -5,6 +5,7 @@ between our look and the server's bind, and the server then cannot start, once i
 """
 
 import errno
+import os
 import random
 import socket
 from contextlib import closing
@@ -15,6 +16,8 @@ from sandbox.errors import SandboxError
 LOOPBACK = "127.0.0.1"
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 12000
+SLICE = "CACHEWATCH_SANDBOX_PORTS"
+"""Environment variable `NUMBER/COUNT`: of COUNT equal slices of the ports, the one counted from 0. Inherited by children."""
 _given: set[int] = set()
 # Seeded by the system: two test runs on one machine must not walk through the same ports.
 _chance = random.SystemRandom()
@@ -48,7 +51,7 @@ def require_free(port: int, who: str) -> None:
 
 def free_port() -> int:
     """Return a loopback port that is free now and that this process has not handed out before."""
-    lowest, beyond = port_range()
+    lowest, beyond = _slice(*port_range())
     for _ in range(1000):
         port = _chance.randrange(lowest, beyond)
         if port not in _given and is_free(port):
@@ -60,6 +63,13 @@ def free_port() -> int:
 def free_ports(count: int) -> tuple[int, ...]:
     """Return `count` different free ports."""
     return tuple(free_port() for _ in range(count))
+
+
+def _slice(lowest: int, beyond: int) -> tuple[int, int]:
+    """Our share of the ports where several programs choose at the same time: between choice and bind a port looks free."""
+    number, _, count = os.environ.get(SLICE, "0/1").partition("/")
+    size = (beyond - lowest) // int(count)
+    return lowest + int(number) * size, lowest + (int(number) + 1) * size
 
 
 def port_range() -> tuple[int, int]:

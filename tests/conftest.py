@@ -1,5 +1,6 @@
 """Real servers for every test that wants one. All on loopback, all gone afterwards."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from sandbox.fleet import SentinelFleet
-from sandbox.ports import free_port
+from sandbox.ports import SLICE, free_port
 from sandbox.redis_node import RedisNode
 from sandbox.sink import Sink, start_sink
+
+# Test processes side by side choose their ports from slices of their own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ[SLICE] = (
+        f"{os.environ['PYTEST_XDIST_WORKER'].removeprefix('gw')}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

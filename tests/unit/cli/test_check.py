@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.certificates import Authority, ServerTls
 from sandbox.ports import free_port
 from sandbox.redis_node import RedisNode
 from tests.unit.cli.command import cachewatch
@@ -70,7 +71,15 @@ def test_a_node_that_answers_is_shown_with_role_and_version(tmp_path: Path, redi
     assert (ended.status, ended.err) == (0, "")
     (row,) = [line for line in ended.out.splitlines() if redis_node.instance in line]
     cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells == [redis_node.instance, "[red]a", "yes", "primary", str(redis_node.info("server")["redis_version"])]
+    assert cells == [
+        redis_node.instance,
+        "[red]a",
+        "yes",
+        "primary",
+        str(redis_node.info("server")["redis_version"]),
+        "no",
+        "",
+    ]
 
 
 def test_a_node_that_does_not_answer_is_status_1_and_the_others_are_shown_all_the_same(
@@ -94,6 +103,37 @@ def test_a_wrong_password_is_status_1_and_is_not_shown(tmp_path: Path) -> None:
     assert (wrong.status, right.status) == (1, 0)
     assert "auth: " in wrong.out
     assert "hunter2" not in wrong.out + wrong.err
+
+
+def test_the_version_of_tls_is_shown(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = ServerTls(authority.cert, authority.issue("server"))
+    with RedisNode(free_port(), tmp_path, tls=tls) as node:
+        write(tmp_path, f"fleet: {{nodes: ['rediss://{node.instance}'], tls: {{ca_file: ca.crt}}}}\n")
+        ended = cachewatch(tmp_path, "check", "--connect", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    assert [answer["tls"] for answer in json.loads(ended.out)["nodes"]] == ["TLSv1.3"]
+
+
+@pytest.mark.parametrize(
+    ("rights", "status", "missing"),
+    [
+        ("+@all", 0, []),
+        ("+ping +info", 0, ["+config|get", "+slowlog|len", "+slowlog|get", "+latency|latest"]),
+        ("+ping +info +config|get +slowlog|len", 0, ["+slowlog|get", "+latency|latest"]),
+        ("+info", 1, ["+ping"]),
+        ("+ping", 1, ["+info"]),
+    ],
+)
+def test_the_rights_that_the_user_lacks_are_named_as_they_are_granted(
+    tmp_path: Path, rights: str, status: int, missing: list[str]
+) -> None:
+    with RedisNode(free_port(), tmp_path, config=[f"user watcher on >word {rights}"]) as node:
+        login = "auth: {username: watcher, password_env: PW}"
+        write(tmp_path, f"fleet: {{nodes: ['redis://{node.instance}'], {login}}}\n")
+        ended = cachewatch(tmp_path, "check", "--connect", "--json", environ={"PW": "word"})
+    assert ended.status == status
+    assert [answer["missing"] for answer in json.loads(ended.out)["nodes"]] == [missing]
 
 
 def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_path: Path) -> None:

@@ -38,3 +38,13 @@ def test_a_port_in_use_is_refused_by_name() -> None:
         with pytest.raises(ports.PortInUse, match=rf"Sentinel cannot listen on 127.0.0.1:{port}"):
             ports.require_free(port, "Sentinel")
     assert ports.is_free(port)
+
+
+def test_programs_that_choose_at_the_same_time_have_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[set[int]] = []
+    for number in range(3):
+        monkeypatch.setenv(ports.SLICE, f"{number}/3")
+        chosen.append(set(ports.free_ports(50)))
+    first, second, third = chosen
+    assert max(first) < min(second)
+    assert max(second) < min(third)
