@@ -76,7 +76,7 @@ class Exporter:
     async def _watch(self) -> None:
         """Watch the nodes that are listed or found."""
         sources = self.sources
-        self.state.parts = {**sources.parts, **self._reload}
+        self.state.parts, self.state.unheard = {**sources.parts, **self._reload}, frozenset(sources.unheard)
         targets = await sources.targets()
         if sources is not self.sources:
             return  # another policy came meanwhile, and has seen to its own nodes

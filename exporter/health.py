@@ -15,7 +15,10 @@ HTTP_STATUS = {"UP": 200, "DOWN": 503, "UNKNOWN": 200}
 
 
 def report(state: State, now: float) -> dict[str, Any]:
-    """Status, the seed's details (`nodes`, `hit_rate`, `memory_usage`, `error`) and a component per node."""
+    """Status, the seed's details (`nodes`, `hit_rate`, `memory_usage`, `error`) and a component per node.
+
+    A source of nodes that never answered makes it UNKNOWN: what only it would name is watched by nobody.
+    """
     nodes = list(state.by_shard())
     verdicts = {node.target.instance: _node_status(state, node, now) for node in nodes}
     hit_rate, memory = _hit_rate(state, nodes, now), _memory_usage(state, nodes, now)
@@ -27,6 +30,8 @@ def report(state: State, now: float) -> dict[str, Any]:
         details["error"] = "Nodes down: " + ", ".join(i for i, status in verdicts.items() if status == "DOWN")
     elif hit_rate is not None and hit_rate < floor:
         overall, details["error"] = "DOWN", "Hit rate too low"
+    elif overall == "UP" and state.unheard:
+        overall, details["error"] = "UNKNOWN", "Never heard: " + ", ".join(sorted(state.unheard))
     components = {node.target.instance: _component(state, node, verdicts[node.target.instance], now) for node in nodes}
     return {"status": overall, "details": details, "components": components}
 

@@ -31,7 +31,7 @@ Known = Mapping[str, Target]
 class Sources:
     """The sources of one policy. `before` are those of an earlier policy: what they found stays until the same kind answers.
 
-    `parts` tells how each was asked last.
+    `parts` tells how each was asked last, `unheard` names those that never gave an answer.
     """
 
     def __init__(self, policy: Policy, keys: Keyring, names: Names, before: Sources | None = None) -> None:
@@ -41,7 +41,9 @@ class Sources:
         self._files = Files()
         self._found: dict[str, Known] = {part: {} for part in self._finders}
         self.parts: dict[str, Collection] = {}
+        self.unheard = set(self._finders)
         if before is not None:
+            self.unheard -= set(before._finders) - before.unheard
             self._files = before._files
             self._found.update((part, known) for part, known in before._found.items() if part in self._finders)
             self.parts.update((part, told) for part, told in before.parts.items() if part in self._finders)
@@ -79,6 +81,7 @@ class Sources:
             error = str(unreachable)
         else:
             self._found[part], error = found.targets, found.problem
+            self.unheard.discard(part)
         if error and error != getattr(self.parts.get(part), "error", None):
             log.warning("%s", error)
         self.parts[part] = Collection(time.monotonic() - began, error)

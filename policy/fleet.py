@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -118,39 +118,38 @@ class Node(Model):
 NodeEntry = Annotated[Node, BeforeValidator(_node_from_text)]
 
 
-class Sentinel(Model):
-    """Where Redis Sentinel answers, and which of its masters belong to this fleet (none named: all it knows)."""
+class Asked(Model):
+    """Servers that are asked, in turn until one answers, who belongs to the fleet."""
+
+    DEFAULT_PORT: ClassVar[int]
 
     addresses: tuple[str, ...] = Field(min_length=1)
+    refresh: Duration = parse_duration("5s")
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.refresh < parse_duration("100ms"):
+            yield "refresh", "must be at least 100ms"
+
+    @field_validator("addresses")
+    @classmethod
+    def _well_formed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(join_address(*split_address(text, cls.DEFAULT_PORT)) for text in value)
+
+
+class Sentinel(Asked):
+    """Where Redis Sentinel answers, and which of its masters belong to this fleet (none named: all it knows)."""
+
+    DEFAULT_PORT = SENTINEL_PORT
+
     masters: tuple[str, ...] | None = Field(default=None, min_length=1)
     auth: Auth | None = None
     tls: Tls | None = None
-    refresh: Duration = parse_duration("5s")
-
-    def _faults(self) -> Iterator[Fault]:
-        if self.refresh < parse_duration("100ms"):
-            yield "refresh", "must be at least 100ms"
-
-    @field_validator("addresses")
-    @classmethod
-    def _well_formed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(join_address(*split_address(text, SENTINEL_PORT)) for text in value)
 
 
-class Cluster(Model):
+class Cluster(Asked):
     """Nodes of a Redis Cluster that are asked who belongs to it; any of them is enough, the others are learned."""
 
-    addresses: tuple[str, ...] = Field(min_length=1)
-    refresh: Duration = parse_duration("5s")
-
-    def _faults(self) -> Iterator[Fault]:
-        if self.refresh < parse_duration("100ms"):
-            yield "refresh", "must be at least 100ms"
-
-    @field_validator("addresses")
-    @classmethod
-    def _well_formed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(join_address(*split_address(text, REDIS_PORT)) for text in value)
+    DEFAULT_PORT = REDIS_PORT
 
 
 class DnsName(Model):

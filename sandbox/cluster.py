@@ -4,12 +4,10 @@ import re
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sandbox import binaries, ports
 from sandbox.errors import SandboxError
-from sandbox.process import wait_until
+from sandbox.process import Started, wait_until
 from sandbox.redis_node import RedisNode
 
 PRIMARIES = 3
@@ -17,7 +15,7 @@ SLOTS = 16384
 _PATIENCE = 60.0
 
 
-class RedisCluster:
+class RedisCluster(Started):
     """Six servers, all slots covered. A dead primary is replaced about 1.5 `node_timeout_ms` later."""
 
     def __init__(self, directory: Path, *, node_timeout_ms: int = 1000) -> None:
@@ -107,17 +105,6 @@ class RedisCluster:
             node.ask_to_stop()
         for node in self.nodes:
             node.stop()
-
-    def __enter__(self) -> Self:
-        """Start the cluster."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it."""
-        self.stop()
 
 
 def _cli(*words: str) -> str:

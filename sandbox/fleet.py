@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sandbox import ports
-from sandbox.process import wait_until
+from sandbox.process import Started, wait_until
 from sandbox.redis_node import RedisNode
 from sandbox.sentinel import Sentinel, Watch, primary_port
 
@@ -26,7 +24,7 @@ class FleetNode:
     pid: int
 
 
-class SentinelFleet:
+class SentinelFleet(Started):
     """A fleet that fails over by itself: a dead primary is replaced about `down_after_ms` + 1.2 s later.
 
     Shards are called shard-a, shard-b, ... `maxmemory` is each node's, as Redis writes it.
@@ -132,17 +130,6 @@ class SentinelFleet:
             server.ask_to_stop()
         for server in everything:
             server.stop()
-
-    def __enter__(self) -> Self:
-        """Start the fleet."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the fleet."""
-        self.stop()
 
 
 def _pair(directory: Path, index: int, maxmemory: str, password: str | None) -> tuple[RedisNode, RedisNode]:

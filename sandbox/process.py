@@ -25,7 +25,36 @@ class StartFailed(SandboxError):
     """A child ended or did not answer in time; the text has the last lines of its log."""
 
 
-class Child:
+class Started:
+    """What runs for the length of a `with` block: a server, or several."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs already, so that the block need not start it."""
+        return False
+
+    def start(self) -> None:
+        """Start it."""
+        raise TypeError(f"{type(self).__name__} does not say how it is started")
+
+    def stop(self) -> None:
+        """Stop it."""
+        raise TypeError(f"{type(self).__name__} does not say how it is stopped")
+
+    def __enter__(self) -> Self:
+        """Start it unless it runs."""
+        if not self.alive:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+
+class Child(Started):
     """One child process with its log file.
 
     `directory` is its working directory and holds `NAME.log` (appended at each start). The process stands in a
@@ -123,18 +152,6 @@ class Child:
             raise StartFailed(f"{late}. Its log {self.log} ends:\n{self.log_tail()}") from None
         if not self.alive:
             raise StartFailed(f"{self.name} ended at its start. Its log {self.log} ends:\n{self.log_tail()}")
-
-    def __enter__(self) -> Self:
-        """Start the child unless it runs."""
-        if not self.alive:
-            self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the child."""
-        self.stop()
 
 
 def wait_until(check: Callable[[], bool], timeout: float, what: str, every: float = 0.03) -> None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -11,7 +9,7 @@ from redis.retry import Retry
 
 from sandbox import binaries, ports
 from sandbox.certificates import ServerTls
-from sandbox.process import Child
+from sandbox.process import Child, Started
 
 START_TIMEOUT = 20.0
 """Seconds a server may take to answer; it needs 0.05 on an idle machine, and machines are not always idle."""
@@ -42,7 +40,7 @@ def connect(
     )
 
 
-class RedisNode:
+class RedisNode(Started):
     """A Redis server without persistence. `maxmemory` as Redis writes it ("64mb"; "0" is unlimited).
 
     `config` are further lines of redis.conf, for example ACL users. With `tls` the port speaks nothing else; `socket` is
@@ -182,15 +180,3 @@ class RedisNode:
         """Stop if needed, and start empty."""
         self.stop()
         self.start(replica_of)
-
-    def __enter__(self) -> Self:
-        """Start the server unless it runs."""
-        if not self.alive:
-            self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the server."""
-        self.stop()
