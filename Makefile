@@ -12,9 +12,10 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 	@sh sandbox/install-debian.sh
 	@$(BIN)/cachewatch demo
 
-test: .venv/dev.ok ## all tests, on real servers, four files at a time: most of a test is waiting
+test: .venv/dev.ok ## all tests, on real servers, four files at a time, then those that time something
 	@sh sandbox/install-debian.sh
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
 
 check: .venv/dev.ok ## lint, types, import contracts, house rules
 	$(BIN)/ruff check .

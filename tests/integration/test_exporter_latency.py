@@ -18,6 +18,8 @@ from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Peer, Serving, passes_on
 from tests.unit.exporter.helpers import Series, value
 
+pytestmark = pytest.mark.alone
+
 NAME = "cache_probe_duration_seconds"
 
 

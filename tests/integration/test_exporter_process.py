@@ -78,6 +78,7 @@ def _status(serving: Serving, path: str) -> tuple[int, str]:
         return error.status, error.content.decode()
 
 
+@pytest.mark.alone
 def test_a_killed_node_is_down_within_two_seconds_a_hung_one_within_three_and_both_come_back(
     exporter: Serving, nodes: tuple[RedisNode, RedisNode]
 ) -> None:
