@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 
@@ -21,10 +22,22 @@ def serve(context: Context, listen: tuple[str, int]) -> None:
     policy = _policy(context)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    _collect_less_garbage()
     try:
         asyncio.run(serve_until_stopped(policy, listen, os.environ, lambda: _again(context)))
     except CannotListen as error:
         raise Refused(str(error)) from error
+
+
+def _collect_less_garbage() -> None:
+    """Leave what was loaded once out of every search for garbage, and search less often.
+
+    A collection of nodes makes thousands of short-lived objects and no cycles to speak of: at the defaults a tenth of the
+    exporter's time went into looking for them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _policy(context: Context) -> Policy:

@@ -106,12 +106,12 @@ class Collector:
         return error
 
     async def _attempt(self, node: NodeState) -> NodeError | None:
-        began, instance, collect = time.monotonic(), node.target.instance, self.state.policy.collect
+        began, instance = time.monotonic(), node.target.instance
         try:
-            connection = await self._connection(node)
+            connection = self._kept(node) or await self._connect(node)
             known = self.state.fresh_facts(node, began)
-            asked = Round(connection, collect, known, self._detail_due(node, began))
-            async with asyncio.timeout(float(seconds(collect.timeout))):
+            asked = Round(connection, self.state.policy.collect, known, self._detail_due(node, began))
+            async with asyncio.timeout(self.state.patience):
                 fields, extra = await asked.cheap()
         except (OSError, NodeError) as error:
             self._drop(instance)
@@ -119,39 +119,40 @@ class Collector:
         _tell_parts(instance, node.facts.extra.parts if node.facts else {}, extra.parts)
         now = time.monotonic()
         self.state.collected(instance, fields, now - began, now, extra)
-        await self._detail(node, asked)
+        if asked.due:
+            await self._detail(node, asked)
         return None
 
     async def _detail(self, node: NodeState, asked: Round) -> None:
         """Take what is asked less often. However it ends, the node has answered: INFO is in."""
-        now, instance, detail = time.monotonic(), node.target.instance, None
+        now, instance = time.monotonic(), node.target.instance
         try:
-            async with asyncio.timeout(float(seconds(self.state.policy.collect.timeout))):
+            async with asyncio.timeout(self.state.patience):
                 detail = await asked.detail(now)
         except (OSError, NodeError) as error:
             self._drop(instance)
             detail = asked.lost(from_exception(error), now)
-        if detail is not None:
-            _tell_parts(instance, node.detail.parts if node.detail else {}, detail.parts)
-            self.state.detailed(instance, detail)
+        _tell_parts(instance, node.detail.parts if node.detail else {}, detail.parts)
+        self.state.detailed(instance, detail)
 
     def _detail_due(self, node: NodeState, now: float) -> bool:
         """Whether a detail interval has passed; half an interval early is better than one late."""
-        collect = self.state.policy.collect
-        patience = float(seconds(collect.detail_interval)) - float(seconds(collect.interval)) / 2
-        return node.detail is None or now - node.detail.at >= patience
+        return node.detail is None or now - node.detail.at >= self.state.detail_pause
 
-    async def _connection(self, node: NodeState) -> Connection:
-        """The kept connection, or a new one; when the name has moved to another address, so does the connection."""
+    def _kept(self, node: NodeState) -> Connection | None:
+        """The connection to a node from last time; none when it has ended, or when the name has moved to another address."""
+        kept = self.connections.get(node.target.instance)
+        if kept is None or kept.ended or kept.address != self.names.address(node.target.host):
+            return None
+        return kept
+
+    async def _connect(self, node: NodeState) -> Connection:
         instance = node.target.instance
+        self._drop(instance)
         async with asyncio.timeout(float(seconds(self.state.policy.timeouts.connection.timeout))):
             address = await self.names.resolve(node.target.host)
-            kept = self.connections.get(instance)
-            if kept is not None and (kept.address != address or kept.ended):
-                self._drop(instance)
-            if instance not in self.connections:
-                access = self.keys.of(node.target) if self.keys else None
-                self.connections[instance] = await Connection.open(address, node.target.port, access)
+            access = self.keys.of(node.target) if self.keys else None
+            self.connections[instance] = await Connection.open(address, node.target.port, access)
         return self.connections[instance]
 
     def _drop(self, instance: str) -> None:

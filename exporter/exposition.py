@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from exporter.forms import END, NUMBER, OWN, Block
 from policy.metrics import CATALOGUE, Metric, declared
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = tuple[tuple[str, str], ...]
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+# What forms use is no text that anybody reads.
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", **dict.fromkeys((OWN, NUMBER, END), "\ufffd")})
 
 
 class Undeclared(Exception):
     """A sample that policy.metrics does not declare."""
 
 
-class Sample(NamedTuple):  # made by the thousand for every page: a tuple is the quickest record
+class Sample(NamedTuple):
     """One line of the page. `suffix` is "", "_bucket", "_sum" or "_count"; `value` is the text of a number."""
 
     metric: Metric
@@ -26,17 +28,12 @@ class Sample(NamedTuple):  # made by the thousand for every page: a tuple is the
     suffix: str = ""
 
 
-Texts = Mapping[str, str]
-"""Lines that are written already, by family."""
-
-
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def escaped(text: str) -> str:
     """A label's value as it stands between quotes."""
     return text.translate(_ESCAPES)
 
 
-@lru_cache(maxsize=1 << 16)  # the same few thousand label sets stand on every page: half of what a page costs
 def label_text(labels: Labels) -> str:
     """`{a="b",c="d"}`, empty labels left out as Prometheus does; "" where none is left."""
     inner = inner_text(labels)
@@ -49,17 +46,28 @@ def inner_text(labels: Labels) -> str:
     return ",".join(f'{name}="{escaped(value)}"' for name, value in labels if value)
 
 
-def render(samples: Iterable[Sample | Texts]) -> str:
-    """The page: each family once, with HELP and TYPE, in the order in which families first came."""
-    families: dict[str, list[str]] = {}
-    for sample in samples:
-        texts = {_checked(sample).metric.name: _line(sample)} if isinstance(sample, Sample) else sample
-        for name, text in texts.items():
-            if name in families:
-                families[name].append(text)
-            else:
-                families[name] = [_head(name), text]
-    return "".join("".join(lines) for lines in families.values())
+def lines_of(samples: Iterable[Sample]) -> Block:
+    """Samples as lines. Undeclared when one is of no family of the catalogue."""
+    made = [(_checked(sample).metric.name, _line(sample)) for sample in samples]
+    return Block(tuple(name for name, _ in made), [line for _, line in made])
+
+
+def families(blocks: Iterable[Block]) -> Iterator[str]:
+    """Each family's text, with HELP and TYPE, in the order in which families first came. Undeclared."""
+    alike: dict[tuple[str, ...], list[Sequence[str]]] = {}
+    for names, texts in blocks:
+        alike.setdefault(names, []).append(texts)
+    found: dict[str, list[str]] = {}
+    for names, rows in alike.items():
+        # By columns: a family of all nodes alike is one step, not one for each node.
+        for name, column in zip(names, zip(*rows, strict=True), strict=True):
+            found.setdefault(name, []).extend(column)
+    return ("".join((_head(name), *texts)) for name, texts in found.items())
+
+
+def render(blocks: Iterable[Block]) -> str:
+    """The page: each family once."""
+    return "".join(families(blocks))
 
 
 def _checked(sample: Sample) -> Sample:
@@ -72,6 +80,7 @@ def _line(sample: Sample) -> str:
     return f"{sample.metric.name}{sample.suffix}{label_text(sample.labels)} {sample.value}\n"
 
 
+@lru_cache(maxsize=1 << 12)
 def _head(name: str) -> str:
     metric = declared(name)
     if metric is None:

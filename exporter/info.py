@@ -10,12 +10,15 @@ from functools import lru_cache
 import hiredis
 
 from exporter.failures import NodeError, from_reply
+from exporter.layout import Fields, Layouts, kind
 from policy.metrics_redis import REDIS_ROWS
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_DB = re.compile(r"keys=(\d+),expires=(\d+)(?:,avg_ttl=(\d+))?(?:.*,cached_keys=(\d+))?", re.ASCII)
-_NAMED = re.compile(r"(db|slave|master)\d+|(errorstat_).+", re.ASCII)
+# A number of more digits is none that a server counts, and one that Prometheus cannot read would cost the whole page.
+_DIGITS = 20
+_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_DB = re.compile(r"keys=(\d{1,20}),expires=(\d{1,20})(?:,avg_ttl=(\d{1,20}))?(?:.*,cached_keys=(\d{1,20}))?", re.ASCII)
 _MAPPED = {field for field, *_ in REDIS_ROWS} | {"latest_fork_usec"}
+_LAYOUTS = Layouts()  # the process's own: what a version of Redis writes does not depend on who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,20 @@ class Keyspace:
     cached: str = ""
 
 
-def parse(raw: object) -> dict[str, str]:
-    """Fields of an INFO reply; NodeError says why when it is anything else."""
+def parse(raw: object, before: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Fields of an INFO reply; NodeError says why when it is anything else. `before` are those that the node sent last."""
     if isinstance(raw, hiredis.ReplyError):
         raise from_reply(str(raw))
     if not isinstance(raw, bytes):
         raise NodeError("protocol", f"INFO was answered with {type(raw).__name__}, not with text")
-    lines = raw.decode("utf-8", "replace").splitlines()
-    fields = dict([line.split(":", 1) for line in lines if ":" in line and line[0] != "#"])  # a list is the quicker
-    if "redis_version" not in fields:
+    text = raw.decode("utf-8", "replace")
+    if "\nredis_version:" not in f"\n{text}":
         raise NodeError("protocol", "the answer to INFO has no redis_version: this is no Redis")
-    return fields
+    return _LAYOUTS.read(text, before.layout if isinstance(before, Fields) else None) or _by_lines(text)
+
+
+def _by_lines(text: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#")
 
 
 def unmapped(raw: bytes) -> tuple[tuple[str, str, str], ...]:
@@ -54,18 +60,12 @@ def unmapped(raw: bytes) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1 << 12)
-def _kind(name: str) -> str | None:
-    match = _NAMED.fullmatch(name)
-    return None if match is None else match[1] or match[2]
-
-
-def named(fields: Mapping[str, str], kind: str) -> list[str]:
+def named(fields: Mapping[str, str], which: str) -> list[str]:
     """Fields that the server numbers or names itself: `db`, `slave`, `master` with a number, `errorstat_` with a word."""
-    return [name for name in fields if _kind(name) == kind]
+    return [name for name in (fields.listed if isinstance(fields, Fields) else fields) if kind(name) == which]
 
 
-@lru_cache(maxsize=1 << 16)  # most values of a fleet are the same few: zero, one, a limit
+@lru_cache(maxsize=1 << 12)  # most values of a fleet are the same few: zero, one, a limit
 def is_number(text: str) -> bool:
     """Whether a text is a number as Redis writes it."""
     return _NUMBER.fullmatch(text) is not None
@@ -77,10 +77,15 @@ def number(fields: Mapping[str, str], name: str) -> str | None:
     return text if text is not None and is_number(text) else None
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number that a server may have counted."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
+
+
 def integer(fields: Mapping[str, str], name: str) -> int | None:
     """A whole number, None where the field is absent or anything else."""
     text = fields.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if is_whole(text) else None
 
 
 def role(fields: Mapping[str, str]) -> str | None:

@@ -9,12 +9,14 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from exporter.failures import NodeError
 
 log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=1 << 12)  # asked at every collection of every node
 def numeric(host: str) -> str | None:
     """An IP address in its shortest form, the path of a Unix socket as it is; None for a name."""
     if host.startswith("/"):

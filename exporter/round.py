@@ -27,15 +27,15 @@ class Round:
     _later: tuple[Question, ...] = ()
     _answers: dict[str, Answer] = field(default_factory=dict)
 
-    async def cheap(self) -> tuple[dict[str, str], Extra]:
+    async def cheap(self) -> tuple[Mapping[str, str], Extra]:
         """INFO's fields and what comes with them each interval. Raises what sockets raise, NodeError without INFO."""
         families = self.collect.families
         asked = questions.cheap(self.known, families)
         if self.known is not None and self.due:
             self._later = questions.detail(self.known, families)
         self._send((*asked, *self._later))
-        raw = await self.connection.reply()
-        fields = info.parse(raw)
+        (raw,) = await self.connection.replies(1)
+        fields = info.parse(raw, self.known)
         await self._read(asked[1:])
         if self.known is None:
             learned = questions.learned(fields)
@@ -45,14 +45,12 @@ class Round:
         unmapped = info.unmapped(raw) if self.collect.unmapped_info and isinstance(raw, bytes) else ()
         return fields, asking.cheap(self._answers, unmapped, time.time())
 
-    async def detail(self, now: float) -> Detail | None:
-        """What was asked beside the cheap tier, None when that is not due. Raises what sockets raise."""
-        if not self.due:
-            return None
+    async def detail(self, now: float) -> Detail:
+        """What was asked beside the cheap tier. Raises what sockets raise."""
         commands = self._answers.get("commands")
         await self._read(self._later)
         answers = {question.part: self._answers[question.part] for question in self._later}
-        return asking.detail(answers, commands.value or () if commands else (), now)
+        return asking.detail(answers, commands.value or "" if commands else "", now)
 
     def lost(self, error: NodeError, now: float) -> Detail:
         """The detail of a round that broke off while it was read: every part of it failed."""

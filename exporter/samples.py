@@ -1,116 +1,143 @@
-"""Facts -> samples, built fresh for every page. Pure."""
+"""State -> blocks of lines, built fresh for every page. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
-from exporter import info
-from exporter.breaker import STATES
-from exporter.exposition import Labels, Sample, Texts, inner_text
-from exporter.state import NodeState, State
+from exporter import info, sli_forms
+from exporter.exposition import Labels, Sample, inner_text, lines_of
+from exporter.families import fixed
+from exporter.forms import Block, Form, slot
+from exporter.state import Facts, NodeState, State
 from policy import metrics as m
+from policy.operations import Families
+
+_SCRAPE = "redis_exporter_scrape_duration_seconds"
+_ASKED = Form.of(
+    (family, slot(name))
+    for family, name in (
+        (m.REDIS_UP.name, m.REDIS_UP.name),
+        ("redis_exporter_last_scrape_error", "redis_exporter_last_scrape_error"),
+        ("redis_exporter_last_scrape_duration_seconds", "redis_exporter_last_scrape_duration_seconds"),
+        ("redis_exporter_scrapes_total", "redis_exporter_scrapes_total"),
+        (_SCRAPE, f"{_SCRAPE}_sum"),
+        (_SCRAPE, f"{_SCRAPE}_count"),
+    )
+)
 
 
-def sli(state: State, now: float) -> Iterator[Sample | Texts]:
+def sli(state: State, now: float) -> Iterator[Block]:
     """The `cache_*` series: what alerts and the verdict need, small enough to be scraped every two seconds."""
-    fleet = (("fleet", state.policy.fleet.name),)
+    speaks = state.prober_speaks(now)
+    yield lines_of(_of_fleet(state, speaks))
+    for node in state.by_shard():
+        own = _labels(state, node)
+        if speaks:
+            yield sli_forms.probed(own, node, state.bound_texts)
+        yield sli_forms.breaker(own, node.breaker.state(now))
+        yield from _collected(state, node, own, now)
+
+
+def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
+    fleet: Labels = (("fleet", state.policy.fleet.name),)
     for part, collection in state.parts.items():
-        yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), _flag(not collection.error))
+        yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), str(int(not collection.error)))
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), repr(collection.took))
-    if state.prober_speaks(now):
+    if speaks:
         yield Sample(m.PROBE_LAG, fleet, repr(state.probe_lag()))
-    for node in state.by_shard():
-        labels = _node_labels(state, node)
-        if state.prober_speaks(now):
-            yield from _probed(state, node, labels)
-        breaker = node.breaker.state(now)
-        for name in STATES:
-            yield Sample(m.BREAKER_STATE, (*labels, ("state", name)), _flag(name == breaker))
-        yield from _collected(state, node, labels, state.fresh_facts(node, now), now)
 
 
-def facts(state: State, now: float) -> Iterator[Sample | Texts]:
-    """The node facts under redis_exporter's names."""
-    for node in state.by_shard():
-        labels = _node_labels(state, node)
-        fields = state.fresh_facts(node, now)
-        if node.collection is not None:
-            # Old facts are no answer either: a collection that no longer runs must not read as a node that is up.
-            yield Sample(m.REDIS_UP, labels, _flag(not node.collection.error and fields is not None))
-            yield from _exporter(labels, node)
-        if fields is not None:
-            yield from _families(state, node, labels, fields, now)
-
-
-def _exporter(labels: Labels, node: NodeState) -> Iterator[Sample]:
-    """What redis_exporter says of its own scrapes, of this node's collections."""
-    if node.collection is not None:
-        yield Sample(m.LABELLED["redis_exporter_last_scrape_error"], labels, _flag(bool(node.collection.error)))
-        yield Sample(m.LABELLED["redis_exporter_last_scrape_duration_seconds"], labels, repr(node.collection.took))
-        yield Sample(m.LABELLED["redis_exporter_scrapes_total"], labels, str(node.collections))
-        duration = m.LABELLED["redis_exporter_scrape_duration_seconds"]
-        yield Sample(duration, labels, repr(node.spent), "_sum")
-        yield Sample(duration, labels, str(node.collections), "_count")
-
-
-def _families(state: State, node: NodeState, labels: Labels, fields: Mapping[str, str], now: float) -> Iterator[Texts]:
-    own, collect, detail = inner_text(labels), state.policy.collect, state.fresh_detail(node, now)
-    if node.facts is not None:
-        yield node.kept.cheap(own, fields, node.facts.extra, detail, collect)
-    if detail is not None:
-        yield node.kept.detail(own, detail, collect)
-
-
-def _node_labels(state: State, node: NodeState) -> Labels:
+def _labels(state: State, node: NodeState) -> str:
+    """The labels that every series of a node has; none where it has no name, as on the page of /scrape."""
     target = node.target
-    return ("fleet", state.policy.fleet.name), ("shard", target.shard), ("instance", target.instance)
+    if not target.instance:
+        return ""
+    return inner_text((("fleet", state.policy.fleet.name), ("shard", target.shard), ("instance", target.instance)))
 
 
-def _flag(on: bool) -> str:
-    return "1" if on else "0"
+def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
+    fields = state.fresh_facts(node, now)
+    if node.collection is not None:
+        yield _parts(state, node, own, fields is not None and not node.collection.error, now)
+    if fields is not None:
+        yield sli_forms.facts(own, fields, info.memory_limit(fields, state.limit_of(node.target.instance)))
 
 
-def _probed(state: State, node: NodeState, labels: Labels) -> Iterator[Sample | Texts]:
-    if node.verdict.up is not None:
-        yield Sample(m.NODE_UP, labels, _flag(node.verdict.up))
-    own = inner_text(labels)
-    start = f'{m.HEALTH_CHECKS.name}{{{own},result="'
-    yield {m.HEALTH_CHECKS.name: "".join([f'{start}{result}"}} {count}\n' for result, count in node.checks.items()])}
-    # Written out: half of all lines of the light page are these buckets.
-    name = m.PROBE_DURATION.name
-    bucket, rest = f'{name}_bucket{{{own},op="ping",le="', f'{{{own},op="ping"}}'
-    *counts, total = node.pings.cumulative()
-    lines = [f'{bucket}{bound}"}} {count}\n' for bound, count in zip(state.bound_texts, counts, strict=True)]
-    lines.append(f'{bucket}+Inf"}} {total}\n{name}_sum{rest} {node.pings.sum!r}\n{name}_count{rest} {total}\n')
-    yield {name: "".join(lines)}
-
-
-def _parts(state: State, node: NodeState, labels: Labels, answered: bool, now: float) -> Iterator[Sample]:
+def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) -> Block:
     """How each part of the last collection ended; all failed where the node itself did not answer."""
     detail = state.fresh_detail(node, now)
-    parts = {**(node.facts.extra.parts if node.facts else {}), **(detail.parts if detail else {})}
-    for part, how in parts.items():
-        yield Sample(m.COLLECT_SUCCESS, (*labels, ("part", part)), _flag(answered and not how.error))
-        yield Sample(m.COLLECT_DURATION, (*labels, ("part", part)), repr(how.took))
-    for kind, names in node.kept.admission.over.items():
-        yield Sample(m.OVER_LIMIT, (*labels, ("kind", kind)), str(len(names)))
+    parts = {
+        "info": node.collection,
+        **(node.facts.extra.parts if node.facts else {}),
+        **(detail.parts if detail else {}),
+    }
+    over = {kind: str(len(names)) for kind, names in node.kept.admission.over.items()}
+    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values() if how is not None]
+    return sli_forms.parts(own, tuple(parts), ended, over)
 
 
-def _collected(
-    state: State, node: NodeState, labels: Labels, fields: Mapping[str, str] | None, now: float
-) -> Iterator[Sample]:
-    if node.collection is not None:
-        part: Labels = (*labels, ("part", "info"))
-        yield Sample(m.COLLECT_SUCCESS, part, _flag(not node.collection.error and fields is not None))
-        yield Sample(m.COLLECT_DURATION, part, repr(node.collection.took))
-        yield from _parts(state, node, labels, fields is not None and not node.collection.error, now)
-    if fields is None:
-        return
-    for metric, name in ((m.HITS, "keyspace_hits"), (m.MISSES, "keyspace_misses"), (m.MEMORY_USED, "used_memory")):
-        if (text := info.number(fields, name)) is not None:
-            yield Sample(metric, labels, text)
-    limit = info.memory_limit(fields, state.limit_of(node.target.instance))
-    if limit is not None:
-        yield Sample(m.MEMORY_LIMIT, (*labels, ("source", limit[1])), str(limit[0]))
-    if (role := info.role(fields)) is not None:
-        yield Sample(m.NODE_ROLE, (*labels, ("role", role)), "1")
+def _asked(state: State, now: float) -> Iterator[Block]:
+    """Whether each node answers, and what redis_exporter says of its own scrapes, of the node's collections."""
+    for node in state.by_shard():
+        if (last := node.collection) is not None:
+            # Old facts are no answer either: a collection that no longer runs must not read as a node that is up.
+            up = int(not last.error and state.fresh_facts(node, now) is not None)
+            count, failed = str(node.collections), str(int(bool(last.error)))
+            numbers = (str(up), failed, repr(last.took), count, repr(node.spent), count)
+            yield _ASKED.filled(_labels(state, node), numbers)
+
+
+def facts(state: State, now: float) -> Iterator[Block]:
+    """The node facts under redis_exporter's names."""
+    return chain.from_iterable(sections(state, now))
+
+
+def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
+    """The same in parts that share no family, so that a page of many nodes need not be in memory at once."""
+    yield _asked(state, now)
+    for section in (_numbers, _commands, _rest, _details):
+        yield shown(section(state, now), state.policy.collect.families)
+
+
+def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
+    for node in state.by_shard():
+        if node.facts is not None and state.fresh_facts(node, now) is not None:
+            yield node, _labels(state, node), node.facts
+
+
+def _numbers(state: State, now: float) -> Iterator[Block]:
+    return (fixed.numbers(own, known.fields) for _, own, known in _fresh(state, now))
+
+
+def _commands(state: State, now: float) -> Iterator[Block]:
+    for node, own, known in _fresh(state, now):
+        yield from node.kept.commands(own, known.extra, state.policy.collect)
+
+
+def _rest(state: State, now: float) -> Iterator[Block]:
+    for node, own, known in _fresh(state, now):
+        yield node.kept.rest(own, known.fields, known.extra, state.fresh_detail(node, now), state.policy.collect)
+
+
+def _details(state: State, now: float) -> Iterator[Block]:
+    for node, own, _ in _fresh(state, now):
+        if (detail := state.fresh_detail(node, now)) is not None:
+            yield node.kept.detail(own, detail, state.policy.collect)
+
+
+def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:
+    """The blocks without the families that the policy hides."""
+    return blocks if families == Families() else (_without_hidden(block, families) for block in blocks)
+
+
+def _without_hidden(block: Block, families: Families) -> Block:
+    keep = _places(block.families, families.allow, families.deny)
+    return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep])
+
+
+@lru_cache(maxsize=1 << 10)
+def _places(names: tuple[str, ...], allow: tuple[str, ...], deny: tuple[str, ...]) -> tuple[int, ...]:
+    families = Families(allow=allow, deny=deny)
+    return tuple(at for at, name in enumerate(names) if families.shows(name))

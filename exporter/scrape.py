@@ -11,12 +11,10 @@ from dataclasses import replace
 from exporter import samples
 from exporter.collector import Collector
 from exporter.exposition import render
-from exporter.families.page import Kept
 from exporter.names import Names
 from exporter.state import Collection, NodeState, State
 from exporter.targets import Target
 from policy.fleet import REDIS_PORT, join_address, split_address
-from policy.model import Policy
 
 # Prometheus' own scrape timeout, for who does not send it.
 DEFAULT_PATIENCE = 10.0
@@ -24,10 +22,6 @@ DEFAULT_PATIENCE = 10.0
 _MARGIN = 0.5
 # Connections to nodes that are not of the fleet: each lives as long as its scrape.
 _VISITS = 32
-# Stands where the labels of a node stand on the other pages, and is taken out of the text. Within a label's value quotes
-# are escaped, so that no node can say this.
-_NOBODY = "\x01"
-_MARK = f'fleet="{_NOBODY}"'
 
 
 class BadTarget(ValueError):
@@ -70,7 +64,6 @@ class Scraper:
     def __init__(self, state: State, collector: Collector, names: Names) -> None:
         self._state, self._collector, self._names = state, collector, names
         self._visits = asyncio.Semaphore(_VISITS)
-        self._marked_by, self._marked = state.policy, _marked(state.policy)
 
     async def page(self, text: str, seconds: float) -> str:
         """The page of a target within `seconds`, `redis_up` 0 on it when the node did not answer. BadTarget, Forbidden, Busy."""
@@ -127,17 +120,9 @@ class Scraper:
 
     def _rendered(self, node: NodeState) -> str:
         """The page of a node without our labels: by relabelling Prometheus gives its own, and ours would be in their way."""
-        if self._marked_by is not self._state.policy:
-            self._marked_by, self._marked = self._state.policy, _marked(self._state.policy)
-        target = replace(node.target, instance="", shard="")
-        self._marked.nodes = {"": replace(node, target=target, kept=Kept(node.kept.admission))}
-        page = render(samples.facts(self._marked, time.monotonic()))
-        return page.replace(f"{{{_MARK}}}", "").replace(f"{_MARK},", "")
-
-
-def _marked(policy: Policy) -> State:
-    """A state for one node at a time, with the mark in place of the fleet's name."""
-    return State(policy.model_copy(update={"fleet": policy.fleet.model_copy(update={"name": _NOBODY})}))
+        alone = State(self._state.policy)
+        alone.nodes[""] = replace(node, target=replace(node.target, instance="", shard=""))
+        return render(samples.facts(alone, time.monotonic()))
 
 
 async def _live(collector: Collector, node: NodeState, until: float) -> NodeState:

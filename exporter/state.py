@@ -58,7 +58,10 @@ class NodeState:
 
 
 class State:
-    """All nodes of the fleet. `now` is monotonic seconds throughout."""
+    """All nodes of the fleet. `now` is monotonic seconds throughout.
+
+    `patience` is how long a collection waits for answers, `detail_pause` how long details are not asked again, in seconds.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._judge_by(policy)
@@ -73,8 +76,11 @@ class State:
         self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
         self.bound_texts = tuple(le(bound) for bound in self.bounds)
         self._limits: dict[str, int | None] = {}
-        self._facts_age = 3 * float(seconds(policy.collect.interval))
-        self._detail_age = 3 * float(seconds(max(policy.collect.interval, policy.collect.detail_interval)))
+        interval, detail = float(seconds(policy.collect.interval)), float(seconds(policy.collect.detail_interval))
+        self.patience = float(seconds(policy.collect.timeout))
+        self.detail_pause = detail - interval / 2  # half an interval early is better than one late
+        self._facts_age = 3 * interval
+        self._detail_age = 3 * max(interval, detail)
         self._window = float(seconds(policy.health.window))
 
     def adopt(self, policy: Policy) -> None:

@@ -98,8 +98,9 @@ async def _interview(connection: Connection, policy: Policy, learned: _Learned) 
 
 async def _put(connection: Connection, asked: tuple[Question, ...]) -> tuple[list[object], tuple[str, ...]]:
     """The replies, and the rights that were lacking, each once."""
-    connection.send(command for question in asked for command in question.commands)
-    replies = [await connection.reply() for question in asked for _ in question.commands]
+    commands = [command for question in asked for command in question.commands]
+    connection.send(commands)
+    replies = await connection.replies(len(commands))
     rights = (_right(question.part, command) for question in asked for command in question.commands)
     return replies, tuple(dict.fromkeys(_lacking(rights, replies)))
 

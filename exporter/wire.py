@@ -10,23 +10,20 @@ import hiredis
 
 from exporter.access import MUTE, NOT_PINNED, OPEN, REFUSED_LATER, Access
 from exporter.failures import NodeError, from_reply
+from exporter.inbox import Inbox
 
-# INFO of a node with every command seen is about 20 KiB; a peer that sends more than this is no Redis we can use.
-MAX_REPLY = 8 * 1024 * 1024
-_CHUNK = 64 * 1024
 # Seconds for a handshake of TLS, below the default 5 s of a connection: what hangs there is told from what hangs later.
 _HANDSHAKE_PATIENCE = 3.0
+Command = tuple[str, ...]
 
 
 class Connection:
     """An open connection. Raises NodeError for error replies and OSError for what sockets do."""
 
-    def __init__(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, address: str, transport: asyncio.Transport, inbox: Inbox) -> None:
         self.address = address
-        self._reader, self._writer = reader, writer
-        self._parser = hiredis.Reader()
-        self._encrypted = writer.get_extra_info("ssl_object")
-        self._answered = False
+        self._transport, self._inbox = transport, inbox
+        self._encrypted = transport.get_extra_info("ssl_object")
 
     @classmethod
     async def open(cls, address: str, port: int, access: Access | None = None) -> Connection:
@@ -36,7 +33,7 @@ class Connection:
         """
         access = access or OPEN
         login = access.login()
-        connection = cls(address, *await _streams(address, port, access))
+        connection = cls(address, *await _dialled(address, port, access))
         try:
             connection._check_pin(access)
             if login:
@@ -54,7 +51,7 @@ class Connection:
     @property
     def ended(self) -> bool:
         """Whether the other side has closed it meanwhile, as servers do with idle clients: nothing failed, it is just over."""
-        return self._reader.at_eof() or self._writer.is_closing()
+        return self._inbox.ended or self._transport.is_closing()
 
     def _check_pin(self, access: Access) -> None:
         if access.tls is not None and not access.tls.trusts(self._encrypted.getpeercert(binary_form=True)):
@@ -69,58 +66,45 @@ class Connection:
             # A server that does not know AUTH repeats its arguments in the error; they must not reach a log.
             raise NodeError("protocol", "AUTH was not answered as Redis answers it") from None
 
-    async def ask(self, commands: Sequence[tuple[str, ...]]) -> list[object]:
+    async def ask(self, commands: Sequence[Command]) -> list[object]:
         """Send all commands in one write and read as many replies; the first error reply is raised."""
         self.send(commands)
-        replies = [await self.reply() for _ in commands]
+        replies = await self.replies(len(commands))
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
                 raise from_reply(str(reply))
         return replies
 
-    def send(self, commands: Iterable[tuple[str, ...]]) -> None:
-        """Send all commands in one write; each is answered by one `reply`, in order."""
-        self._writer.write(b"".join(hiredis.pack_command(c) for c in commands))  # type: ignore[arg-type]  # the stub knows 1-tuples only
+    def send(self, commands: Iterable[Command]) -> None:
+        """Send all commands in one write; each is answered by one reply, in order."""
+        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]  # the stub knows 1-tuples only
+        self._inbox.expect(len(packed))
+        self._transport.write(b"".join(packed))
 
-    async def reply(self) -> object:
-        """The next reply; an error reply is a value (`hiredis.ReplyError`)."""
-        received = 0
+    async def replies(self, count: int) -> list[object]:
+        """The next `count` replies; an error reply is a value (`hiredis.ReplyError`)."""
         try:
-            while (reply := self._parser.gets()) is False:
-                chunk = await self._receive()
-                received += len(chunk)
-                if received > MAX_REPLY:
-                    raise NodeError("protocol", f"a reply of more than {MAX_REPLY} bytes")
-                self._parser.feed(chunk)
-        except hiredis.ProtocolError as error:
-            raise NodeError("protocol", f"not a Redis reply: {error}") from error
-        self._answered = True
-        return reply
-
-    async def _receive(self) -> bytes:
-        try:
-            chunk = await self._reader.read(_CHUNK)
-            if not chunk:
-                raise ConnectionResetError
+            return await self._inbox.take(count)
         except ConnectionError as error:
-            if self._encrypted is not None and not self._answered:
+            if self._encrypted is not None and not self._inbox.answered:
                 raise NodeError("tls", REFUSED_LATER) from error
             raise
-        return chunk
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""
         with contextlib.suppress(OSError, RuntimeError):
-            self._writer.transport.abort()
+            self._transport.abort()
 
 
-async def _streams(address: str, port: int, access: Access) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _dialled(address: str, port: int, access: Access) -> tuple[asyncio.Transport, Inbox]:
+    loop = asyncio.get_running_loop()
     if address.startswith("/"):
-        return await asyncio.open_unix_connection(address)
+        return await loop.create_unix_connection(Inbox, address)
     if access.tls is None:
-        return await asyncio.open_connection(address, port)
+        return await loop.create_connection(Inbox, address, port)
     try:
-        return await asyncio.open_connection(
+        return await loop.create_connection(
+            Inbox,
             address,
             port,
             ssl=access.context(),

@@ -42,7 +42,7 @@ def _read(question: Question, replies: Sequence[object]) -> Any:
 async def answer(connection: Connection, question: Question) -> Answer:
     """Read the replies of a question that was sent. Raises what sockets raise; an error reply is the part's failure."""
     began = time.monotonic()
-    replies = [await connection.reply() for _ in question.commands]
+    replies = await connection.replies(len(question.commands))
     took = time.monotonic() - began
     try:
         return Answer(_read(question, replies), Collection(took))
@@ -61,23 +61,22 @@ def cheap(answers: Mapping[str, Answer], unmapped: tuple[tuple[str, str, str], .
     """The cheap tier's record."""
     commands, cluster = answers.get("commands"), answers.get("cluster_info")
     parts = {part: one.how for part, one in answers.items() if part != "info"}
-    rows = commands.value if commands and commands.value else ()
-    return Extra(parts, rows, cluster.value or {} if cluster else {}, unmapped, wall)
+    stats = commands.value or "" if commands else ""
+    return Extra(parts, stats, cluster.value or {} if cluster else {}, unmapped, wall)
 
 
-def detail(answers: Mapping[str, Answer], commands: Sequence[readings.CommandRow], now: float) -> Detail:
+def detail(answers: Mapping[str, Answer], commandstats: str, now: float) -> Detail:
     """The detail tier's record; a summary's count and sum are those of the same round."""
 
     def value(part: str, otherwise: Any) -> Any:
         found = answers.get(part)
         return otherwise if found is None or found.value is None else found.value
 
-    latency = value("latencystats", {})
     return Detail(
         at=now,
         parts={part: one.how for part, one in answers.items()},
-        latency=latency,
-        usage={row[0]: (row[1], row[2]) for row in commands if row[0] in latency},
+        latencystats=value("latencystats", ""),
+        commandstats=commandstats,
         config=value("config", {}),
         slowlog=value("slowlog", None),
         spikes=value("latency", ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.families.readings import CommandRow, Master, Slowlog
+from exporter.families.readings import Master, Slowlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,13 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What each interval brings. `wall` is Unix seconds of the reading; `unmapped` are (section, field, number)."""
+    """What each interval brings. `wall` is Unix seconds of the reading; `unmapped` are (section, field, number).
+
+    `commandstats` is the text of that section of INFO.
+    """
 
     parts: Mapping[str, Collection] = field(default_factory=dict)
-    commands: tuple[CommandRow, ...] = ()
+    commandstats: str = ""
     cluster: Mapping[str, str] = field(default_factory=dict)
     unmapped: tuple[tuple[str, str, str], ...] = ()
     wall: float | None = None
@@ -31,13 +34,13 @@ class Extra:
 class Detail:
     """What each detail interval brings; a part that could not be read is empty. `at` is monotonic seconds.
 
-    `latency` has for each command the summary's quantiles, and `usage` its calls and microseconds of the same moment.
+    `latencystats` and `commandstats` are the texts of those sections of INFO, of the same moment.
     """
 
     at: float
     parts: Mapping[str, Collection] = field(default_factory=dict)
-    latency: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    usage: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    latencystats: str = ""
+    commandstats: str = ""
     config: Mapping[str, str] = field(default_factory=dict)
     slowlog: Slowlog | None = None
     spikes: tuple[tuple[str, str, str], ...] = ()

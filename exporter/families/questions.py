@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.families.readings import master_names
 from policy.operations import Families
@@ -47,9 +48,14 @@ class Question:
 
 def cheap(fields: Mapping[str, str] | None, families: Families) -> tuple[Question, ...]:
     """What is asked each interval. `fields` are those of the last INFO, None where there was none yet."""
-    mode = (fields or {}).get("redis_mode")
+    mode = "" if fields is None else fields.get("redis_mode", "")
+    return _cheap(mode, mode != "sentinel" and _wanted("commands", families.allow, families.deny))
+
+
+@lru_cache(maxsize=64)
+def _cheap(mode: str, commands: bool) -> tuple[Question, ...]:
     asked = [Question("info", (INFO,))]
-    if mode != "sentinel" and _wanted("commands", families):
+    if commands:
         asked.append(Question("commands", (("INFO", "commandstats"),)))
     if mode == "cluster":
         asked.append(Question("cluster_info", (("CLUSTER", "INFO"),)))
@@ -65,7 +71,7 @@ def learned(fields: Mapping[str, str]) -> tuple[Question, ...]:
 def detail(fields: Mapping[str, str], families: Families) -> tuple[Question, ...]:
     """What costs the node more, asked each detail interval."""
     parts = _of_sentinel(fields) if fields.get("redis_mode") == "sentinel" else _of_server()
-    return tuple(question for question in parts if _wanted(question.part, families))
+    return tuple(question for question in parts if _wanted(question.part, families.allow, families.deny))
 
 
 def _of_server() -> Iterator[Question]:
@@ -82,5 +88,6 @@ def _of_sentinel(fields: Mapping[str, str]) -> Iterator[Question]:
     yield Question("masters", tuple(commands))
 
 
-def _wanted(part: str, families: Families) -> bool:
-    return any(map(families.shows, _SHOWN_BY[part]))
+@lru_cache(maxsize=1 << 8)
+def _wanted(part: str, allow: tuple[str, ...], deny: tuple[str, ...]) -> bool:
+    return any(map(Families(allow=allow, deny=deny).shows, _SHOWN_BY[part]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import hiredis
@@ -12,12 +13,12 @@ import hiredis
 from exporter import info
 from exporter.failures import NodeError, from_reply
 
-_COMMAND = re.compile(
-    r"^cmdstat_([^:\r\n]+):calls=(\d+),usec=(\d+)(?:,usec_per_call=[^,\r\n]*)?(?:,rejected_calls=(\d+),failed_calls=(\d+))?",
-    re.MULTILINE | re.ASCII,
-)
-_LATENCY = re.compile(r"^latency_percentiles_usec_([^:\r\n]+):([^\r\n]*)", re.MULTILINE)
-_QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)=(\d+(?:\.\d+)?)", re.ASCII)
+_CALLED = r"cmdstat_([^:\r\n]+):calls=([0-9]{1,20}),usec=([0-9]{1,20}),usec_per_call=[0-9.]+"
+_LATE = r",rejected_calls=([0-9]{1,20}),failed_calls=([0-9]{1,20})"
+# Two patterns, because one with an optional end takes half as long again.
+_COMMAND, _EARLY_COMMAND = re.compile(_CALLED + _LATE), re.compile(_CALLED + "()()")
+_LATENCY = re.compile(r"^latency_percentiles_usec_[^:\r\n]+:([^\r\n]*)", re.MULTILINE)
+_PERCENT = re.compile(r"p(\d{1,3}(?:\.\d{1,20})?)=", re.ASCII)
 
 # Name, calls, microseconds, rejected and failed calls as they stand; the last two are empty before Redis 6.2.
 CommandRow = tuple[str, str, str, str, str]
@@ -43,20 +44,39 @@ class Slowlog:
     last_usec: int = 0
 
 
-def commandstats(reply: object) -> tuple[CommandRow, ...]:
-    """Rows of INFO commandstats, in the server's order."""
-    return tuple(_COMMAND.findall(_text(reply)))
+def commandstats(reply: object) -> str:
+    """INFO commandstats as it came: its rows are read where they are written (`command_rows`), or never."""
+    return _text(reply)
+
+
+def command_rows(commandstats: str) -> list[CommandRow]:
+    """Rows of INFO commandstats by name: two servers that have seen the same commands give them in the same order."""
+    late = ",rejected_calls=" in commandstats
+    return sorted((_COMMAND if late else _EARLY_COMMAND).findall(commandstats))
 
 
 def errorstats(fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Error prefix and count."""
     rows = ((name, fields[name].removeprefix("count=")) for name in info.named(fields, "errorstat_"))
-    return tuple((name.removeprefix("errorstat_"), count) for name, count in rows if count.isdigit())
+    return tuple((name.removeprefix("errorstat_"), count) for name, count in rows if info.is_whole(count))
 
 
-def latencystats(reply: object) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Command -> (percent, microseconds), both as they stand. Empty before Redis 7."""
-    return {command: tuple(_QUANTILE.findall(text)) for command, text in _LATENCY.findall(_text(reply))}
+def latencystats(reply: object) -> str:
+    """INFO latencystats as it came (`latency_rows`); without rows before Redis 7."""
+    return _text(reply)
+
+
+def latency_rows(latencystats: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The percentiles that the server keeps, the same for each command, and rows by name: command, microseconds of each."""
+    first = _LATENCY.search(latencystats)
+    percents = tuple(_PERCENT.findall(first[1])) if first else ()
+    return percents, sorted(_latencies(percents).findall(latencystats)) if percents else []
+
+
+@lru_cache(maxsize=16)
+def _latencies(percents: tuple[str, ...]) -> re.Pattern[str]:
+    values = ",".join(rf"p{re.escape(percent)}=([0-9]{{1,20}}(?:\.[0-9]{{1,20}})?)" for percent in percents)
+    return re.compile(rf"usec_([^:\r\n]+):{values}\r\n")
 
 
 def cluster_info(reply: object) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from exporter.exposition import Sample, Undeclared, label_text, render
+from exporter.exposition import Sample, Undeclared, label_text, lines_of, render
+from exporter.forms import END, NUMBER, OWN, Block, Form, block, slot
 from policy import metrics as m
 from policy.metrics import Metric
 from tests.unit.exporter.helpers import series
@@ -10,7 +11,7 @@ from tests.unit.exporter.helpers import series
 
 @pytest.mark.parametrize("text", ['say "hi"', "back\\slash", "two\nlines", "\\n", "caf\u00e9 \U0001f4a9", "}{,="])
 def test_any_label_value_comes_back_as_it_was(text: str) -> None:
-    page = render([Sample(m.NODE_ROLE, (("instance", "a:1"), ("role", text)), "1")])
+    page = render([lines_of([Sample(m.NODE_ROLE, (("instance", "a:1"), ("role", text)), "1")])])
     assert series(page) == {("cache_node_role", frozenset({("instance", "a:1"), ("role", text)})): 1.0}
 
 
@@ -21,18 +22,23 @@ def test_an_empty_label_is_left_out() -> None:
 
 def test_a_metric_that_the_catalogue_does_not_declare_is_refused() -> None:
     with pytest.raises(Undeclared, match=r"cache_secret_total .*policy/metrics\.py"):
-        render([Sample(Metric("cache_secret_total", "counter", "", "?"), (), "1")])
+        lines_of([Sample(Metric("cache_secret_total", "counter", "", "?"), (), "1")])
+
+
+def test_a_family_that_the_catalogue_does_not_declare_is_refused() -> None:
+    with pytest.raises(Undeclared, match=r"cache_secret_total .*policy/metrics\.py"):
+        render([Block(("cache_secret_total",), ["cache_secret_total 1\n"])])
 
 
 def test_a_metric_that_only_has_a_declared_ones_name_is_refused() -> None:
     with pytest.raises(Undeclared):
-        render([Sample(Metric(m.NODE_UP.name, "counter", "", "another meaning"), (), "1")])
+        lines_of([Sample(Metric(m.NODE_UP.name, "counter", "", "another meaning"), (), "1")])
 
 
 def test_samples_of_a_family_stand_together_under_one_help_and_type_in_whatever_order_they_come() -> None:
     one, two = (("instance", "a:1"),), (("instance", "b:2"),)
     mixed = [Sample(m.HITS, one, "1"), Sample(m.MISSES, one, "2"), Sample(m.HITS, two, "3"), Sample(m.MISSES, two, "4")]
-    lines = render(mixed).splitlines()
+    lines = render([lines_of(mixed)]).splitlines()
     assert [line.split("{")[0] for line in lines] == [
         f"# HELP cache_hits_total {m.HITS.help}",
         "# TYPE cache_hits_total counter",
@@ -43,6 +49,36 @@ def test_samples_of_a_family_stand_together_under_one_help_and_type_in_whatever_
         "cache_misses_total",
         "cache_misses_total",
     ]
+
+
+def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
+    blocks = [
+        block('instance="a:1"', [(name, slot(name).replace(NUMBER, "1")) for name in names])
+        for names in (("redis_up", "cache_hits_total"), ("cache_hits_total",), ("redis_up", "cache_hits_total"))
+    ]
+    page = render(blocks)
+    assert page.count("# TYPE") == 2
+    assert [line.split("{")[0] for line in page.splitlines() if line[0] != "#"] == ["redis_up"] * 2 + [
+        "cache_hits_total"
+    ] * 3
+
+
+@pytest.mark.parametrize("own", ["", 'instance="50%",shard="a\\"b"'])
+def test_a_form_is_filled_whatever_stands_in_its_labels(own: str) -> None:
+    form = Form.of([("redis_up", slot("redis_up")), ("cache_node_role", slot("cache_node_role", role="100% %s"))])
+    (up, role) = form.filled(own, ("1", "2.5")).texts
+    assert up == (f"redis_up{{{own}}} 1\n" if own else "redis_up 1\n")
+    assert role == f'cache_node_role{{{own}{"," if own else ""}role="100% %s"}} 2.5\n'
+
+
+def test_a_form_takes_as_many_numbers_as_it_has_places() -> None:
+    with pytest.raises(ValueError, match="size 2"):
+        Form.of([("redis_up", slot("redis_up"))]).filled("", ("1", "2"))
+
+
+def test_what_forms_are_cut_by_cannot_come_in_a_label() -> None:
+    page = render([lines_of([Sample(m.NODE_ROLE, (("role", f"a{OWN}b{END}c{NUMBER}d"),), "1")])])
+    assert series(page) == {("cache_node_role", frozenset({("role", "a\ufffdb\ufffdc\ufffdd")})): 1.0}
 
 
 def test_no_samples_are_an_empty_page() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from exporter.exposition import render
 from exporter.failures import NodeError
-from exporter.families import readings, write
+from exporter.families import fixed, latency, readings
 from exporter.families.facts import Detail, Extra
 from exporter.families.page import Kept
 from policy.operations import Collect
@@ -15,25 +15,33 @@ OWN = 'instance="a:1"'
 FIELDS = {"redis_version": "7.0.15"}
 
 
-def rows(*names: str, calls: int = 1) -> tuple[readings.CommandRow, ...]:
-    """Commands, each called so often and slow by a microsecond."""
-    return tuple((name, str(calls), "1", "0", "0") for name in names)
+def stats(*names: str, calls: int = 1, usec: int = 1, late: bool = True) -> str:
+    """INFO commandstats of commands, each called so often and slow by so many microseconds."""
+    more = ",rejected_calls=2,failed_calls=3" if late else ""
+    rows = (f"cmdstat_{name}:calls={calls},usec={usec},usec_per_call=1.00{more}\r\n" for name in names)
+    return "# Commandstats\r\n" + "".join(rows)
 
 
-def shown(kept: Kept, collect: Collect, commands: tuple[readings.CommandRow, ...], **fields: str) -> Series:
+def shown(kept: Kept, collect: Collect, commandstats: str = "", **fields: str) -> Series:
     """The page of a node with these commands and fields."""
-    return series(render([kept.cheap(OWN, {**FIELDS, **fields}, Extra(commands=commands), None, collect)]))
+    extra, known = Extra(commandstats=commandstats), {**FIELDS, **fields}
+    blocks = [
+        fixed.numbers(OWN, known),
+        *kept.commands(OWN, extra, collect),
+        kept.rest(OWN, known, extra, None, collect),
+    ]
+    return series(render(blocks))
 
 
 def test_a_unit_is_changed_by_an_exponent_and_reads_back_exactly() -> None:
-    found = shown(Kept(), Collect(), (("get", "21", "8564", "0", "0"),))
+    found = shown(Kept(), Collect(), stats("get", calls=21, usec=8564))
     assert value(found, "redis_commands_duration_seconds_total", cmd="get") == 0.008564
 
 
 def test_the_first_names_keep_their_series_and_later_ones_share_other() -> None:
     kept, collect = Kept(), Collect.model_validate({"limits": {"commands": 2}})
-    shown(kept, collect, rows("get", "set"))
-    found = shown(kept, collect, rows("aaa", "zzz", "set", "get", calls=5))
+    shown(kept, collect, stats("get", "set"))
+    found = shown(kept, collect, stats("aaa", "zzz", "set", "get", calls=5))
     calls = {dict(labels)["cmd"]: count for (name, labels), count in found.items() if name == "redis_commands_total"}
     assert calls == {"get": 5, "set": 5, "other": 10}
     assert len(kept.admission.over["commands"]) == 2
@@ -42,20 +50,42 @@ def test_the_first_names_keep_their_series_and_later_ones_share_other() -> None:
 def test_a_flood_of_names_takes_no_memory_without_bound() -> None:
     kept, collect = Kept(), Collect.model_validate({"limits": {"errors": 1}})
     for turn in range(100):
-        shown(kept, collect, (), **{f"errorstat_E{turn}": "count=1"})
+        shown(kept, collect, **{f"errorstat_E{turn}": "count=1"})
     assert len(kept.admission.over["errors"]) == 10
 
 
 def test_databases_that_hold_keys_are_shown_before_empty_ones() -> None:
     collect = Collect.model_validate({"limits": {"databases": 1}})
-    found = shown(Kept(), collect, (), db9="keys=3,expires=1,avg_ttl=1500")
+    found = shown(Kept(), collect, db9="keys=3,expires=1,avg_ttl=1500")
     assert value(found, "redis_db_keys", db="db9") == 3
     assert value(found, "redis_db_avg_ttl_seconds", db="db9") == 1.5
     assert value(found, "redis_db_keys", db="db0") is None
 
 
+def test_a_server_that_tells_of_countless_databases_is_not_believed() -> None:
+    detail = Detail(0.0, config={"databases": "9" * 12})
+    found = series(render([Kept().rest(OWN, FIELDS, Extra(), detail, Collect())]))
+    assert sum(name == "redis_db_keys" for name, _ in found) == Collect().limits.databases
+
+
+def test_percentiles_become_a_summary_with_the_calls_and_time_of_the_same_moment() -> None:
+    raw = captured("redis-7.2.6", "primary.info_all")
+    detail = Detail(0.0, latencystats=readings.latencystats(raw), commandstats=readings.commandstats(raw))
+    found = series(render([Kept().detail(OWN, detail, Collect())]))
+    (get,) = (row for row in readings.command_rows(detail.commandstats) if row[0] == "get")
+    percents, rows = readings.latency_rows(detail.latencystats)
+    assert percents == ("50", "99", "99.9")
+    (percentiles,) = (row[1:] for row in rows if row[0] == "get")
+    name = "redis_latency_percentiles_usec"
+    shown = [value(found, f"{name}{suffix}", cmd="get") for suffix in ("_count", "_sum")]
+    assert shown == [float(get[1]), float(get[2])]
+    assert [value(found, name, cmd="get", quantile=q) for q in ("0.5", "0.99", "0.999")] == [
+        float(usec) for usec in percentiles
+    ]
+
+
 def test_a_label_that_a_server_made_up_cannot_break_the_page() -> None:
-    found = shown(Kept(), Collect(), rows('ev"il\\'), **{'errorstat_A"B': "count=2"})
+    found = shown(Kept(), Collect(), stats('ev"il\\'), **{'errorstat_A"B': "count=2"})
     assert value(found, "redis_commands_total", cmd='ev"il\\') == 1
     assert value(found, "redis_errors_total", err='A"B') == 2
 
@@ -64,22 +94,46 @@ def test_a_label_that_a_server_made_up_cannot_break_the_page() -> None:
     ("percent", "share"), [("50", "0.5"), ("99", "0.99"), ("99.9", "0.999"), ("100", "1"), ("0", "0")]
 )
 def test_a_percentile_becomes_a_quantile(percent: str, share: str) -> None:
-    assert write.quantile(percent) == share
+    assert latency.quantile(percent) == share
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_command_of_every_version_is_read(version: str) -> None:
     raw = captured(version, "primary.info_all")
-    assert len(readings.commandstats(raw)) == raw.count(b"\r\ncmdstat_")
-    assert len(readings.latencystats(raw)) == raw.count(b"\r\nlatency_percentiles_usec_")
+    assert len(readings.command_rows(readings.commandstats(raw))) == raw.count(b"\r\ncmdstat_")
+    assert len(readings.latency_rows(readings.latencystats(raw))[1]) == raw.count(b"\r\nlatency_percentiles_usec_")
 
 
-def test_texts_are_made_anew_only_when_facts_or_labels_change() -> None:
-    kept, extra, detail = Kept(), Extra(commands=rows("get")), Detail(0.0)
-    first = kept.cheap(OWN, FIELDS, extra, detail, Collect())
-    assert kept.cheap(OWN, FIELDS, extra, detail, Collect()) is first
-    assert kept.cheap('instance="b:2"', FIELDS, extra, detail, Collect()) is not first
-    assert kept.cheap(OWN, FIELDS, Extra(), detail, Collect()) is not first
+def test_commands_of_a_server_before_6_2_have_no_refusals_and_failures() -> None:
+    found = shown(Kept(), Collect(), stats("get", "set", late=False))
+    assert value(found, "redis_commands_total", cmd="get") == 1
+    assert not any(name.startswith(("redis_commands_rejected", "redis_commands_failed")) for name, _ in found)
+
+
+def test_refusals_and_failures_are_told_apart_and_added_up_in_other() -> None:
+    collect = Collect.model_validate({"limits": {"commands": 1}})
+    found = shown(Kept(), collect, stats("a", "b", "c"))
+    assert [value(found, "redis_commands_rejected_calls_total", cmd=cmd) for cmd in ("a", "other")] == [2, 4]
+    assert [value(found, "redis_commands_failed_calls_total", cmd=cmd) for cmd in ("a", "other")] == [3, 6]
+
+
+def test_a_number_that_no_server_counts_is_left_out_and_costs_nobody_the_page() -> None:
+    long = "9" * 400
+    lines = stats("get") + f"cmdstat_mad:calls={long},usec=1,usec_per_call=1.00\r\n"
+    found = shown(
+        Kept(), Collect(), lines, used_memory=long, errorstat_MAD=f"count={long}", db0=f"keys={long},expires=0"
+    )
+    assert {dict(own).get("cmd") for name, own in found if name == "redis_commands_total"} == {"get"}
+    assert not {name for name, _ in found} & {"redis_memory_used_bytes", "redis_errors_total"}
+    assert value(found, "redis_db_keys", db="db0") == 0
+
+
+def test_lines_of_details_are_made_anew_only_when_they_or_the_labels_change() -> None:
+    kept, detail, collect = Kept(), Detail(0.0, config={"maxclients": "5"}), Collect()
+    first = kept.detail(OWN, detail, collect)
+    assert kept.detail(OWN, detail, collect) is first
+    assert kept.detail('instance="b:2"', detail, collect).texts == ['redis_config_maxclients{instance="b:2"} 5\n']
+    assert kept.detail('instance="b:2"', Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
 
 
 @pytest.mark.parametrize("reply", [b"text", 7, None])

@@ -6,9 +6,12 @@ import pytest
 
 from exporter import info, samples
 from exporter.exposition import render
+from exporter.families import readings
+from exporter.families.facts import Detail, Extra
 from exporter.state import Collection, State
 from exporter.targets import Target
 from policy.metrics import CATALOGUE, HEALTH_RESULTS, NODE_LABELS, latency_bounds, le
+from policy.operations import Collect, Families
 from tests.unit.exporter.helpers import VERSIONS, Series, captured, check, info_of, labels_of, series, value, watching
 
 A = Target.at("10.0.0.1", 6379, "shard-a")
@@ -187,3 +190,28 @@ def test_the_worst_lag_of_the_last_fifteen_seconds_is_shown() -> None:
     assert value(page(state, 10.0), "cache_probe_schedule_lag_seconds") == 0.25
     state.prober_reported(0.01, 15.1)
     assert value(page(state, 15.1), "cache_probe_schedule_lag_seconds") == 0.01
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_family_comes_in_two_parts_of_the_page(version: str) -> None:
+    state = full(version)
+    state.policy = state.policy.model_copy(update={"collect": Collect(unmapped_info=True)})
+    raw = captured(version, "primary.info_all")
+    extra = Extra(commandstats=readings.commandstats(raw), unmapped=info.unmapped(raw), cluster={"cluster_state": "ok"})
+    detail = Detail(
+        0.0, latencystats=readings.latencystats(raw), commandstats=extra.commandstats, config={"maxclients": "9"}
+    )
+    state.collected(A.instance, info.parse(raw), 0.1, 0.0, extra)
+    state.detailed(A.instance, detail)
+    parts = [samples.sli(state, 0.0), *samples.sections(state, 0.0)]
+    names = [name for part in parts for name in {name for block in part for name in block.families}]
+    assert len(names) > 120
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_family_that_the_policy_hides_is_not_there_and_all_others_are() -> None:
+    state = full()
+    before = {name for name, _ in page(state)}
+    families = Families(deny=("redis_memory_*",), allow=("redis_*",))
+    state.policy = state.policy.model_copy(update={"collect": Collect(families=families)})
+    assert before - {name for name, _ in page(state)} == {name for name in before if name.startswith("redis_memory_")}

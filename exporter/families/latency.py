@@ -1,0 +1,41 @@
+"""`redis_latency_percentiles_usec`: a summary per command, of latencystats and the commandstats of the same moment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
+
+from exporter.exposition import escaped
+from exporter.families import readings
+from exporter.families.facts import Detail
+from exporter.forms import Block, Form, slot
+
+NAME = "redis_latency_percentiles_usec"
+
+
+@lru_cache(maxsize=256)
+def quantile(percent: str) -> str:
+    """Redis' percentile as the label of a summary: 99.9 -> 0.999."""
+    text = format(Decimal(percent) / 100, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def block(own: str, detail: Detail, shown: Callable[[str], bool]) -> Block:
+    """The lines of every command that has percentiles and calls."""
+    percents, rows = readings.latency_rows(detail.latencystats)
+    usage = {row[0]: (row[2], row[1]) for row in readings.command_rows(detail.commandstats)}
+    found = [row for row in rows if row[0] in usage and shown(row[0])]
+    names = tuple([row[0] for row in found])
+    numbers = chain.from_iterable([(*row[1:], *usage[row[0]]) for row in found])
+    return _form(names, percents).filled(own, list(numbers))
+
+
+@lru_cache(maxsize=64)
+def _form(names: tuple[str, ...], percents: tuple[str, ...]) -> Form:
+    lines = []
+    for cmd in map(escaped, names):
+        lines += [(NAME, slot(NAME, cmd=cmd, quantile=quantile(percent))) for percent in percents]
+        lines += [(NAME, slot(f"{NAME}_{suffix}", cmd=cmd)) for suffix in ("sum", "count")]
+    return Form.of(lines)

@@ -1,0 +1,70 @@
+"""Lines of the page as forms: all of them but the numbers, made once for all nodes alike. Pure.
+
+A page has 600 lines a node and changes each interval, but only the numbers do: filling a form is a few calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+# In a form: where the node's own labels come, where a number, and where a family ends. No label can hold any of them
+# (exposition.escaped).
+OWN, NUMBER, END = "\x01", "\x02", "\x00"
+
+
+class Block(NamedTuple):
+    """Lines of one node: the text of each family beside its name. Nodes alike share one and the same `families`."""
+
+    families: tuple[str, ...]
+    texts: Sequence[str]
+
+
+class Form(NamedTuple):
+    """Lines of several families; `between` is what stands before, between and after the numbers."""
+
+    families: tuple[str, ...]
+    between: tuple[str, ...]
+
+    @classmethod
+    def of(cls, lines: Iterable[tuple[str, str]]) -> Form:
+        """The form of families and their lines."""
+        families, text = _joined(lines)
+        return cls(families, tuple(text.split(NUMBER)))
+
+    def filled(self, own: str, numbers: Sequence[str]) -> Block:
+        """The lines of a node with these labels (`inner_text`); ValueError unless there are as many numbers as places."""
+        woven = [""] * (2 * len(self.between) - 1)
+        woven[::2], woven[1::2] = self.between, numbers
+        return _block(self.families, "".join(woven), own)
+
+
+def slot(name: str, unit: str = "", **labels: str) -> str:
+    """One line of a form: the node's own labels, then these, each already as it stands between quotes.
+
+    `unit` is the exponent that changes the number's unit, as `e-6`.
+    """
+    more = "".join(f',{label}="{text}"' for label, text in labels.items())
+    return f"{name}{{{OWN}{more}}} {NUMBER}{unit}\n"
+
+
+def block(own: str, lines: Iterable[tuple[str, str]]) -> Block:
+    """Lines that are written out, by family, with OWN where these labels come; those that are empty left out."""
+    return _block(*_joined(line for line in lines if line[1]), own)
+
+
+def _block(families: tuple[str, ...], text: str, own: str) -> Block:
+    return Block(families, _labelled(text, own).split(END) if families else ())
+
+
+def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
+    texts: dict[str, list[str]] = {}
+    for family, text in lines:
+        texts.setdefault(family, []).append(text)
+    return tuple(texts), END.join(map("".join, texts.values()))
+
+
+def _labelled(text: str, own: str) -> str:
+    if own:
+        return text.replace(OWN, own)
+    return text.replace(f"{{{OWN}}}", "").replace(f"{OWN},", "")

@@ -1,0 +1,157 @@
+"""How one kind of server writes INFO: its lines as one pattern, so that a reply is read in a single call. Pure.
+
+Servers of one version and role write the same lines in the same order; only the values differ, and how many databases,
+replicas, errors or masters they list. Where a number stood when the layout was learned, only a number is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+_WHOLE, _BROKEN, _ANY = r"(-?\d{1,20})", r"(-?\d{1,20}\.\d{1,20})", r"([^\r\n]*)"
+# What a server numbers or names itself, in as many lines as it likes.
+_NAMED = re.compile(r"(db|slave|master)\d+|(errorstat_).+|(module)", re.ASCII)
+_RUNS = {
+    "db": r"db\d+",
+    "slave": r"slave\d+",
+    "master": r"master\d+",
+    "errorstat_": "errorstat_[^:\r\n]+",
+    "module": "module",
+}
+# After these lines they come when there are any.
+_BEFORE_RUN = {"# Keyspace": "db", "# Errorstats": "errorstat_", "# Modules": "module", "connected_slaves": "slave"}
+
+
+@lru_cache(maxsize=1 << 12)
+def kind(name: str) -> str:
+    """`db`, `slave`, `master`, `errorstat_` or `module` for a field that the server numbers or names itself, else ""."""
+    match = _NAMED.fullmatch(name)
+    return "" if match is None else match[1] or match[2] or match[3]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The pattern of a whole INFO, the place of each field among its groups, and the places of the runs by their kind.
+
+    `numbers` are the fields whose place takes numbers only.
+    """
+
+    pattern: re.Pattern[str]
+    places: Mapping[str, int]
+    runs: Mapping[str, int]
+    numbers: frozenset[str]
+
+    def read(self, text: str) -> Fields | None:
+        """The fields of an INFO that is written like this, None of any other."""
+        match = self.pattern.fullmatch(text)
+        return None if match is None else Fields(self, match.groups())
+
+
+class Fields(Mapping[str, str]):
+    """The fields of one INFO; `groups` are the pattern's groups."""
+
+    __slots__ = ("_listed", "groups", "layout")
+
+    def __init__(self, layout: Layout, groups: tuple[str, ...]) -> None:
+        self.layout, self.groups = layout, groups
+        self._listed: dict[str, str] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        place = self.layout.places.get(name)
+        return self.listed[name] if place is None else self.groups[place]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.layout.places
+        yield from self.listed
+
+    def __len__(self) -> int:
+        return len(self.layout.places) + len(self.listed)
+
+    @property
+    def listed(self) -> dict[str, str]:
+        """What the server numbers or names itself."""
+        if self._listed is None:
+            self._listed = _fields("".join([self.groups[place] for place in self.layout.runs.values()]))
+        return self._listed
+
+
+def _fields(text: str) -> dict[str, str]:
+    return dict([line.split(":", 1) for line in text.split("\r\n") if line])
+
+
+@dataclass
+class _Draft:
+    """A layout in the making. `open` is the kind of the run that the next line may belong to."""
+
+    parts: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
+    numbers: set[str] = field(default_factory=set)
+    open: str = ""
+
+    def add(self, line: str) -> bool:
+        """Take a line; False when it cannot be told from an earlier one."""
+        name, colon, value = line.partition(":")
+        if not colon or line.startswith("#"):
+            self.parts.append(re.escape(line) + r"\r\n")
+            return self._begin(_BEFORE_RUN.get(line, ""))
+        if listed := kind(name):
+            return listed == self.open or self._begin(listed)
+        if name in self.places:
+            return False
+        self.places[name] = len(self.places) + len(self.runs)
+        self.parts.append(f"{re.escape(name)}:{self._value(name, value)}\\r\\n")
+        return self._begin(_BEFORE_RUN.get(name, ""))
+
+    def _value(self, name: str, value: str) -> str:
+        pattern = next((p for p in (_WHOLE, _BROKEN) if re.fullmatch(p, value, re.ASCII)), _ANY)
+        if pattern != _ANY:
+            self.numbers.add(name)
+        return pattern
+
+    def _begin(self, run: str) -> bool:
+        self.open = run
+        if run in self.runs:
+            return False
+        if run:
+            self.runs[run] = len(self.places) + len(self.runs)
+            self.parts.append(rf"((?:{_RUNS[run]}:[^\r\n]*\r\n)*)")
+        return True
+
+
+def learn(text: str) -> Layout | None:
+    """The layout of an INFO, None where fields come twice or lines do not end as Redis ends them."""
+    draft = _Draft()
+    *lines, rest = text.split("\r\n")
+    if rest or not all(map(draft.add, lines)):
+        return None
+    return Layout(
+        re.compile("".join(draft.parts), re.ASCII), dict(draft.places), dict(draft.runs), frozenset(draft.numbers)
+    )
+
+
+class Layouts:
+    """Those learned so far. A fleet has a few; past `most` no more are learned, and a reply is read line by line."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._known: list[Layout] = []
+
+    def read(self, text: str, like: Layout | None) -> Fields | None:
+        """The fields of an INFO, None when no layout fits; the one that fitted last (`like`) is tried first."""
+        if like is not None and (fields := like.read(text)) is not None:
+            return fields
+        for layout in self._known:
+            if (fields := layout.read(text)) is not None:
+                return fields
+        return self._learned(text) if len(self._known) < self._most else None
+
+    def _learned(self, text: str) -> Fields | None:
+        layout = learn(text)
+        if layout is None:
+            return None
+        self._known.append(layout)
+        return layout.read(text)

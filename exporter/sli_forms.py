@@ -1,0 +1,78 @@
+"""The forms of the light page: what a node's `cache_*` lines look like, made once for all nodes alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+
+from exporter import info
+from exporter.breaker import STATES
+from exporter.exposition import escaped
+from exporter.forms import Block, Form, slot
+from exporter.state import NodeState
+from policy import metrics as m
+
+_BREAKER = Form.of((m.BREAKER_STATE.name, slot(m.BREAKER_STATE.name, state=state)) for state in STATES)
+_IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for state in STATES}
+_COUNTED = ((m.HITS.name, "keyspace_hits"), (m.MISSES.name, "keyspace_misses"), (m.MEMORY_USED.name, "used_memory"))
+
+
+def breaker(own: str, state: str) -> Block:
+    """The state of a breaker."""
+    return _BREAKER.filled(own, _IN_STATE[state])
+
+
+def probed(own: str, node: NodeState, bounds: tuple[str, ...]) -> Block:
+    """What the prober knows: the verdict once there is one, checks by result, the latency's buckets."""
+    judged = node.verdict.up is not None
+    counts = list(map(str, node.pings.cumulative()))
+    numbers = [str(int(bool(node.verdict.up)))] if judged else []
+    numbers += map(str, node.checks.values())
+    numbers += (*counts, repr(node.pings.sum), counts[-1])
+    return _probed(judged, tuple(node.checks), bounds).filled(own, numbers)
+
+
+@lru_cache(maxsize=8)
+def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...]) -> Form:
+    up, checks, duration = m.NODE_UP.name, m.HEALTH_CHECKS.name, m.PROBE_DURATION.name
+    lines = [(up, slot(up))] if judged else []
+    lines += [(checks, slot(checks, result=result)) for result in results]
+    lines += [(duration, slot(f"{duration}_bucket", op="ping", le=bound)) for bound in (*bounds, "+Inf")]
+    lines += [(duration, slot(f"{duration}_{suffix}", op="ping")) for suffix in ("sum", "count")]
+    return Form.of(lines)
+
+
+def parts(own: str, names: tuple[str, ...], ended: Sequence[tuple[str, str]], over: Mapping[str, str]) -> Block:
+    """How the parts of a collection ended, `1` or `0` and seconds each, and how many names of each kind share `other`."""
+    form = _parts(names, tuple(over))
+    return form.filled(own, (*(ok for ok, _ in ended), *(took for _, took in ended), *over.values()))
+
+
+@lru_cache(maxsize=64)
+def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
+    success, took, over = m.COLLECT_SUCCESS.name, m.COLLECT_DURATION.name, m.OVER_LIMIT.name
+    lines = chain(
+        ((success, slot(success, part=part)) for part in names),
+        ((took, slot(took, part=part)) for part in names),
+        ((over, slot(over, kind=kind)) for kind in kinds),
+    )
+    return Form.of(lines)
+
+
+def facts(own: str, fields: Mapping[str, str], limit: tuple[int, str] | None) -> Block:
+    """What INFO says for the objectives: hits, misses, memory and its limit with where that comes from, the role."""
+    counted = {name: text for name, field in _COUNTED if (text := info.number(fields, field)) is not None}
+    role = info.role(fields)
+    numbers = (*counted.values(), *((str(limit[0]),) if limit else ()), *(("1",) if role else ()))
+    return _facts(tuple(counted), limit[1] if limit else None, role).filled(own, numbers)
+
+
+@lru_cache(maxsize=64)
+def _facts(counted: tuple[str, ...], source: str | None, role: str | None) -> Form:
+    lines = [(name, slot(name)) for name in counted]
+    if source is not None:
+        lines.append((m.MEMORY_LIMIT.name, slot(m.MEMORY_LIMIT.name, source=escaped(source))))
+    if role is not None:
+        lines.append((m.NODE_ROLE.name, slot(m.NODE_ROLE.name, role=escaped(role))))
+    return Form.of(lines)
