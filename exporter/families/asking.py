@@ -28,6 +28,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "cluster_info": readings.cluster_info,
     "slowlog": readings.slowlog,
     "latency": readings.latency_latest,
+    "latency_histogram": readings.latency_histogram,
 }
 
 
@@ -66,18 +67,19 @@ def cheap(answers: Mapping[str, Answer], unmapped: tuple[tuple[str, str, str], .
 
 
 def detail(answers: Mapping[str, Answer], commands: Sequence[readings.CommandRow], now: float) -> Detail:
-    """The detail tier's record; a summary's count and sum are those of the same round."""
+    """The detail tier's record; a summary's count and sum, and a histogram's sum, are those of the same round."""
 
     def value(part: str, otherwise: Any) -> Any:
         found = answers.get(part)
         return otherwise if found is None or found.value is None else found.value
 
-    latency = value("latencystats", {})
+    latency, histograms = value("latencystats", {}), value("latency_histogram", {})
     return Detail(
         at=now,
         parts={part: one.how for part, one in answers.items()},
         latency=latency,
-        usage={row[0]: (row[1], row[2]) for row in commands if row[0] in latency},
+        usage={row[0]: (row[1], row[2]) for row in commands if row[0] in latency or row[0] in histograms},
+        histograms=histograms,
         config=value("config", {}),
         slowlog=value("slowlog", None),
         spikes=value("latency", ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.families.readings import CommandRow, Master, Slowlog
+from exporter.families.readings import CommandRow, LatencyHistogram, Master, Slowlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,15 @@ class Extra:
 class Detail:
     """What each detail interval brings; a part that could not be read is empty. `at` is monotonic seconds.
 
-    `latency` has for each command the summary's quantiles, and `usage` its calls and microseconds of the same moment.
+    `latency` has for each command the summary's quantiles, and `usage` its calls and microseconds of the same moment;
+    `histograms` the buckets of its time.
     """
 
     at: float
     parts: Mapping[str, Collection] = field(default_factory=dict)
     latency: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     usage: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    histograms: Mapping[str, LatencyHistogram] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
     slowlog: Slowlog | None = None
     spikes: tuple[tuple[str, str, str], ...] = ()

@@ -10,16 +10,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 
 from exporter import info
 from exporter.exposition import escaped
 from exporter.families.facts import Detail, Extra
-from exporter.families.readings import CommandRow, pairs, sentinel_masters
+from exporter.families.readings import CommandRow, LatencyHistogram, pairs, sentinel_masters
 from policy import metrics as m
 from policy.metrics_redis import CLUSTER_NAMES, REDIS_ROWS
 
 Lines = Iterator[tuple[str, str]]
 OTHER = "other"
+HISTOGRAM = "redis_commands_latencies_usec"
 _FIXED = tuple((field, name, f"{name}{{") for field, name, _, _ in REDIS_ROWS)
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 # What redis_exporter reads as numbers.
@@ -181,11 +183,12 @@ def quantile(percent: str) -> str:
 def details(own: str, detail: Detail, shown: Callable[[str], bool]) -> Lines:
     """Everything of the detail tier."""
     for command, (calls, usec) in detail.usage.items():
-        if shown(command):
+        if command in detail.latency and shown(command):
             yield (
                 "redis_latency_percentiles_usec",
                 _summary(own, escaped(command), detail.latency[command], calls, usec),
             )
+    yield _histograms(own, detail, shown)
     for key in ("maxmemory", "maxclients", "io-threads"):
         if (value := number(detail.config.get(key))) is not None:
             yield line(f"redis_config_{key.replace('-', '_')}", own, value)
@@ -208,3 +211,43 @@ def _summary(own: str, command: str, quantiles: Iterable[tuple[str, str]], calls
     name, labels = "redis_latency_percentiles_usec", f'{own},cmd="{command}"'
     lines = [f'{name}{{{labels},quantile="{quantile(percent)}"}} {value}\n' for percent, value in quantiles]
     return f"{''.join(lines)}{name}_sum{{{labels}}} {usec}\n{name}_count{{{labels}}} {calls}\n"
+
+
+def _histograms(own: str, detail: Detail, shown: Callable[[str], bool]) -> tuple[str, str]:
+    """Time per command as histograms, those of the names over the limit together as `other`.
+
+    A command that was first called between commandstats and this part has no sum yet: it waits for the next time.
+    """
+    alone, rest, rest_usec = [], [], 0
+    for command, histogram in detail.histograms.items():
+        if (usage := detail.usage.get(command)) is None:
+            continue
+        if shown(command):
+            alone.append(_histogram(own, escaped(command), histogram, usage[1]))
+        else:
+            rest.append(histogram)
+            rest_usec += int(usage[1])
+    if rest:
+        alone.append(_histogram(own, OTHER, _sum_of(rest), str(rest_usec)))
+    return HISTOGRAM, "".join(alone)
+
+
+def _histogram(own: str, command: str, histogram: LatencyHistogram, usec: str) -> str:
+    calls, buckets = histogram
+    labels = f'{own},cmd="{command}"'
+    start = f'{HISTOGRAM}_bucket{{{labels},le="'
+    lines = [f'{start}{bound}"}} {count}\n' for bound, count in zip(buckets[::2], buckets[1::2], strict=True)]
+    end = f'{start}+Inf"}} {calls}\n{HISTOGRAM}_sum{{{labels}}} {usec}\n{HISTOGRAM}_count{{{labels}}} {calls}\n'
+    return f"{''.join(lines)}{end}"
+
+
+def _sum_of(histograms: Iterable[LatencyHistogram]) -> LatencyHistogram:
+    """Several as one. They have different bounds, so calls are counted in the bucket in which each has them first."""
+    calls, steps = 0, dict[int, int]()
+    for count, buckets in histograms:
+        calls += count
+        for bound, more, before in zip(buckets[::2], buckets[1::2], (0, *buckets[1::2]), strict=False):
+            steps[bound] = steps.get(bound, 0) + more - before
+    bounds = sorted(steps)
+    totals = accumulate(steps[bound] for bound in bounds)
+    return calls, tuple(number for pair in zip(bounds, totals, strict=True) for number in pair)
