@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from alerts import node_down_cases, ratio_cases, recording
+from alerts import discovery_cases, node_down_cases, ratio_cases, recording
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Watch, gauge, suite, up_to
@@ -32,19 +32,29 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
     return {
         "node_down": suite("node_down", evaluation, node_down_cases.cases(policy)),
         **{stem: _ratio_suite(policy, stem, found) for stem, found in ratios.items()},
+        "discovery": _discovery_suite(policy),
     }
 
 
 def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[str, Any]:
-    interval = milliseconds(policy.rules.interval)
-    longest = max(milliseconds(ratio.hold) for ratio in ratios)
-    step = interval * max(1, -(-longest // (interval * _MAX_EVALUATIONS)))
+    step = _step(policy, max(milliseconds(ratio.hold) for ratio in ratios))
     cases = [case for ratio in ratios for case in ratio_cases.cases(policy, ratio, step)]
     if stem == "latency":
         cases += [_down_is_not_slow(policy, ratio, step) for ratio in ratios]
     if stem == "hit_rate":
         cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
     return suite(stem, step, cases)
+
+
+def _discovery_suite(policy: Policy) -> dict[str, Any]:
+    step = _step(policy, milliseconds(policy.rules.discovery_grace))
+    return suite("discovery", step, discovery_cases.cases(policy, step))
+
+
+def _step(policy: Policy, hold: int) -> int:
+    """Milliseconds between two evaluations of a test of an alert that waits for `hold`."""
+    interval = milliseconds(policy.rules.interval)
+    return interval * max(1, -(-hold // (interval * _MAX_EVALUATIONS)))
 
 
 def _hit_rate(policy: Policy) -> tuple[Ratio, ...]:

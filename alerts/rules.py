@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from alerts import links, node_down, recording, texts
 from alerts.model import Alert, Group, Record
-from alerts.promql import duration, selector
+from alerts.promql import duration, one_of, quote, selector
 from policy import metrics
-from policy.alerts import ALERTS, AlertSpec
+from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
+from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
@@ -24,6 +25,7 @@ def groups(policy: Policy) -> dict[str, Group]:
         "hit_rate": _group(policy, "hit_rate", recording.hit_rate(policy)),
         "latency": _group(policy, LATENCY_ROW, recording.latency(policy)),
         "memory": _group(policy, "memory", recording.memory(policy)),
+        "discovery": Group("cachewatch-discovery", policy.rules.interval, (_discovery(policy),)),
     }
 
 
@@ -62,6 +64,16 @@ def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     level = getattr(policy.thresholds.memory, str(spec.level))
     expr = f"{selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)} > {plain(level.above)}"
     return _alert(policy, spec, expr, level.for_, texts.memory(level.above, level.for_))
+
+
+def _discovery(policy: Policy) -> Alert:
+    # Of all sources, configured or not: one that the exporter learns of by a reload is missed with the same rules.
+    asked = f"{metrics.COLLECT_SUCCESS.name}{{fleet={quote(policy.fleet.name)},part=~{one_of(SOURCES)}}}"
+    # `last_over_time`: a restart of the exporter must not begin the wait anew, nor end what fires.
+    newest = f"last_over_time({asked}[{duration(node_down.verdict_memory(policy))}])"
+    hold = policy.rules.discovery_grace
+    expr = f"min by (fleet, part) ({newest}) == 0"
+    return _alert(policy, DISCOVERY_FAILING, expr, hold, texts.discovery(policy, hold))
 
 
 def _alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: texts.Text) -> Alert:

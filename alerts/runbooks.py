@@ -8,13 +8,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from importlib import resources
+from pathlib import Path
 from string import Template
 
 from alerts import recording
-from alerts.promql import duration, markdown_code, quote, selector
+from alerts.promql import duration, markdown_code, one_of, quote, selector
 from policy import metrics
 from policy.access import Auth, Tls
-from policy.alerts import BY_NAME, AlertSpec
+from policy.alerts import BY_NAME, DISCOVERY_FAILING, AlertSpec
+from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
@@ -26,7 +28,7 @@ LATENCY_ROW = "latency_p95"
 def page(policy: Policy, name: str) -> str:
     """The runbook of an alert as Markdown. KeyError for a name that is not in `policy.alerts.BY_NAME`."""
     spec = BY_NAME[name]
-    stem, values = _PAGES[spec.row]
+    stem, values = _PAGES[spec.row or spec.name]
     text = resources.files("alerts.pages").joinpath(f"{stem}.md").read_text(encoding="utf-8")
     return Template(text).substitute({**_common(policy, spec), **values(policy, spec)})
 
@@ -126,6 +128,40 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
     }
 
 
+def _discovery(policy: Policy, spec: AlertSpec) -> Values:
+    fleet, asked = policy.fleet, metrics.COLLECT_SUCCESS.name
+    parts = f"{asked}{{fleet={quote(fleet.name)},part=~{one_of(SOURCES)}}}"
+    return {
+        "hold": duration(policy.rules.discovery_grace),
+        "sources": ", ".join(f"`{name}`" for name in SOURCES if getattr(fleet, name)) or "none but the list of nodes",
+        "exporter": policy.stack.exporter,
+        "query_sources": _query(policy, parts),
+        "query_nodes": _query(policy, f"count({selector(metrics.NODE_UP.name, fleet=fleet.name)})"),
+        "ask_source": _ask_source(policy),
+        "silence_fleet": _silence(policy, spec, ('part="PART"',)),
+    }
+
+
+def _ask_source(policy: Policy) -> str:
+    """Shell lines that ask each source of the policy for its nodes, as the exporter does."""
+    fleet, lines = policy.fleet, []
+    if fleet.sentinel is not None:
+        login = f"{_tls(fleet.sentinel.tls)}{_login(fleet.sentinel.auth)}"
+        lines += [f"{_redis_cli_at(address)}{login} SENTINEL MASTERS" for address in fleet.sentinel.addresses]
+    if fleet.cluster is not None:
+        login = f"{_tls(fleet.tls)}{_login(fleet.auth)}"
+        lines += [f"{_redis_cli_at(address)}{login} CLUSTER NODES" for address in fleet.cluster.addresses]
+    folders = dict.fromkeys(str(Path(pattern).parent) for pattern in fleet.files)
+    lines += [f"ls -l {shlex.quote(folder)}" for folder in folders]
+    lines += [f"getent ahosts {shlex.quote(entry.name)}" for entry in fleet.dns]
+    return "\n".join(lines) or "# The policy names no source of nodes: is it the policy that the exporter runs with?"
+
+
+def _redis_cli_at(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"redis-cli -h {host.strip('[]')} -p {port}"
+
+
 def _in_a_row(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s in a row"
 
@@ -159,8 +195,7 @@ def _failover_check(policy: Policy) -> str:
     sentinel = policy.fleet.sentinel
     if sentinel is None:
         return f"# Its replicas, if it has any (on each of the other nodes):\n{_redis_cli(policy)} ROLE"
-    host, _, port = sentinel.addresses[0].rpartition(":")
-    ask = f"redis-cli -h {host.strip('[]')} -p {port}{_tls(sentinel.tls)}{_login(sentinel.auth)}"
+    ask = f"{_redis_cli_at(sentinel.addresses[0])}{_tls(sentinel.tls)}{_login(sentinel.auth)}"
     asks = [f"{ask} SENTINEL GET-MASTER-ADDR-BY-NAME {shlex.quote(master)}" for master in sentinel.masters or ()]
     return "\n".join(["# Who is primary now, says Sentinel?", *(asks or [f"{ask} SENTINEL MASTERS"])])
 
@@ -199,9 +234,10 @@ def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
     return f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```"
 
 
-_PAGES: dict[str | None, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
+_PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "hit_rate": ("hit_rate", _hit_rate),
     LATENCY_ROW: ("latency", _latency),
     "memory": ("memory", _memory),
-    None: ("node_down", _node_down),
+    "CacheNodeDown": ("node_down", _node_down),
+    DISCOVERY_FAILING.name: ("discovery", _discovery),
 }

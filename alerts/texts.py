@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from alerts.promql import duration
+from alerts.promql import duration, template_text
 from policy import metrics
 from policy.model import Policy
 from policy.units import latency_text, percent_text
 
 VALUE = "{{ $value | humanizePercentage }}"
 FLEET = "{{ $labels.fleet }}"
+PART = "{{ $labels.part }}"
 NODE = "{{ $labels.instance }}"
 OF_SHARD = "{{ with $labels.shard }} of shard {{ . }}{{ end }}"
 
@@ -78,6 +79,17 @@ def memory(above: Decimal, hold: timedelta) -> Text:
         f"{NODE}{OF_SHARD} uses {VALUE} of its memory limit{limit}, more than the {percent_text(above)} of the "
         f"policy{_lasting(hold)}. First: INFO memory and the eviction rate. With maxmemory-policy noeviction writes fail "
         "when it is full, with another policy keys are evicted and the hit rate falls.",
+    )
+
+
+def discovery(policy: Policy, hold: timedelta) -> Text:
+    """Text of the alert on a source of nodes."""
+    return Text(
+        f"The nodes of {FLEET} are no longer learned from {PART}",
+        f"The exporter {template_text(policy.stack.exporter)} gets no good answer from {PART}{_lasting(hold)}. The nodes "
+        f"that {PART} named last stay watched. One that joins, or takes another's place, is not seen, and after a restart "
+        f"of the exporter nobody watches or misses what only {PART} names. First: the log of the exporter says why; "
+        "cachewatch check --connect asks again.",
     )
 
 

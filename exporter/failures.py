@@ -25,6 +25,8 @@ _REPLIES = (
     ("ERR invalid password", "auth"),
     ("ERR Client sent AUTH", "auth"),
     ("LOADING", "loading"),
+    # One script runs and everybody waits: for its first five seconds the node says nothing, then this.
+    ("BUSY ", "timeout"),
     ("ERR max number of clients", "refused"),
     ("DENIED", "refused"),
 )

@@ -97,7 +97,7 @@ def facts(state: State, now: float) -> Iterator[Block]:
 def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
     """The same in parts that share no family, so that a page of many nodes need not be in memory at once."""
     yield _asked(state, now)
-    for section in (_numbers, _commands, _rest, _details):
+    for section in (_numbers, _commands, _rest, _details, _histograms):
         yield shown(section(state, now), state.policy.collect.families)
 
 
@@ -125,6 +125,12 @@ def _details(state: State, now: float) -> Iterator[Block]:
     for node, own, _ in _fresh(state, now):
         if (detail := state.fresh_detail(node, now)) is not None:
             yield node.kept.detail(own, detail, state.policy.collect)
+
+
+def _histograms(state: State, now: float) -> Iterator[Block]:
+    for node, own, _ in _fresh(state, now):
+        if (detail := state.fresh_detail(node, now)) is not None and detail.histograms:
+            yield node.kept.histograms(own, detail, state.policy.collect)
 
 
 def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""The seed's six alerts: which row and level of the thresholds each speaks of, how severe it is and what to do."""
+"""The alerts: which row and level of the thresholds each speaks of, how severe it is and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Action = Literal["investigate", "page", "check_nodes", "automatic_failover", "ch
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
-    """One alert. `row` and `level` name its threshold, None for the node verdict, which has no threshold.
+    """One alert. `row` and `level` name its threshold, None for one that judges no measured row.
 
     `inhibits` names the alerts that this one silences, `per` the labels that must be equal for it.
     """
@@ -26,7 +26,7 @@ class AlertSpec:
 
 
 # Section 2 of the seed, table "Alerting Thresholds".
-ALERTS: tuple[AlertSpec, ...] = (
+SEED_ALERTS: tuple[AlertSpec, ...] = (
     AlertSpec("CacheLowHitRate", "hit_rate", "warning", "warning", "investigate", ("fleet",)),
     AlertSpec("CacheVeryLowHitRate", "hit_rate", "critical", "critical", "page", ("fleet",), ("CacheLowHitRate",)),
     AlertSpec("CacheHighLatency", "latency_p95", "warning", "warning", "check_nodes", ("fleet", "instance")),
@@ -50,4 +50,7 @@ ALERTS: tuple[AlertSpec, ...] = (
     ),
     AlertSpec("CacheMemoryHigh", "memory", "warning", "warning", "check_eviction", ("fleet", "instance")),
 )
+# The seed does not know it: whoever names the nodes can fail as well, and then nobody sees that they change.
+DISCOVERY_FAILING = AlertSpec("CacheDiscoveryFailing", None, None, "warning", "investigate", ("fleet",))
+ALERTS = (*SEED_ALERTS, DISCOVERY_FAILING)
 BY_NAME = {spec.name: spec for spec in ALERTS}

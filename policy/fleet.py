@@ -18,10 +18,11 @@ from policy.units import Duration, OptionalBytes, parse_duration
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
+SOURCES = ("sentinel", "cluster", "files", "dns")
+"""What names nodes beside the list; also their `part` in `cache_collect_success`."""
 _SCHEMES = ("redis", "rediss", "unix")
 _LONGEST_PATH = 107  # sockaddr_un.sun_path less the NUL at its end
 _HOST_NAME = re.compile(r"\w[\w.-]*")
-_SOURCES = ("sentinel", "cluster", "files", "dns")
 _CREDENTIALS = "has credentials in it; put them under auth (username, password_env or password_file)"
 
 
@@ -204,7 +205,7 @@ class Fleet(Model):
     @model_validator(mode="before")
     @classmethod
     def _local_node(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "nodes" not in data and not any(map(data.get, _SOURCES)):
+        if isinstance(data, dict) and "nodes" not in data and not any(map(data.get, SOURCES)):
             return {**data, "nodes": [f"redis://127.0.0.1:{REDIS_PORT}"]}
         return data
 
@@ -223,7 +224,7 @@ class Fleet(Model):
 
     def _faults(self) -> Iterator[Fault]:
         yield from self._plain_where_tls_is_asked()
-        if not self.nodes and not any(getattr(self, source) for source in _SOURCES):
+        if not self.nodes and not any(getattr(self, source) for source in SOURCES):
             yield (
                 "nodes",
                 "names no node, and there is no sentinel, cluster, file or name to ask: nothing would be watched",

@@ -184,6 +184,7 @@ LABELLED_ROWS: tuple[LabelledRow, ...] = _labelled("""
     counter redis_commands_failed_calls_total cmd Calls that failed while they ran, per command.
     counter redis_errors_total err Error replies per prefix.
     summary redis_latency_percentiles_usec cmd Microseconds per command since the server started, by quantile.
+    histogram redis_commands_latencies_usec cmd Microseconds per command since the server started, by bucket.
     gauge redis_connected_slave_offset_bytes slave_ip,slave_port,slave_state Replication offset that the replica has acknowledged.
     gauge redis_connected_slave_lag_seconds slave_ip,slave_port,slave_state Seconds since the replica's last acknowledgement.
     gauge redis_slave_info master_host,master_port,read_only 1 on a replica.

@@ -64,6 +64,7 @@ class Rules(Model):
     liveness_evaluation: Duration = parse_duration("1s")
     rate_window: Duration = parse_duration("1m")
     exporter_grace: Duration = parse_duration("15s")
+    discovery_grace: Duration = parse_duration("5m")
 
     def _faults(self) -> Iterator[Fault]:
         for name in ("interval", "liveness_interval", "liveness_timeout", "liveness_evaluation", "rate_window"):
@@ -71,6 +72,9 @@ class Rules(Model):
                 yield name, "must be at least 100ms"
         if self.liveness_timeout > self.liveness_interval:
             yield "liveness_timeout", f"is longer than liveness_interval ({duration_text(self.liveness_interval)})"
+        if self.exporter_grace < self.liveness_interval:
+            least = f"liveness_interval ({duration_text(self.liveness_interval)})"
+            yield "exporter_grace", f"must be at least {least}, or each restart of the exporter pages"
 
 
 class Timing(Model):

@@ -28,6 +28,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "cluster_info": readings.cluster_info,
     "slowlog": readings.slowlog,
     "latency": readings.latency_latest,
+    "latency_histogram": readings.latency_histogram,
 }
 
 
@@ -66,7 +67,7 @@ def cheap(answers: Mapping[str, Answer], unmapped: tuple[tuple[str, str, str], .
 
 
 def detail(answers: Mapping[str, Answer], commandstats: str, now: float) -> Detail:
-    """The detail tier's record; a summary's count and sum are those of the same round."""
+    """The detail tier's record; a summary's count and sum, and a histogram's sum, are those of the same round."""
 
     def value(part: str, otherwise: Any) -> Any:
         found = answers.get(part)
@@ -77,6 +78,7 @@ def detail(answers: Mapping[str, Answer], commandstats: str, now: float) -> Deta
         parts={part: one.how for part, one in answers.items()},
         latencystats=value("latencystats", ""),
         commandstats=commandstats,
+        histograms=value("latency_histogram", {}),
         config=value("config", {}),
         slowlog=value("slowlog", None),
         spikes=value("latency", ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.families.readings import Master, Slowlog
+from exporter.families.readings import LatencyHistogram, Master, Slowlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,15 @@ class Extra:
 class Detail:
     """What each detail interval brings; a part that could not be read is empty. `at` is monotonic seconds.
 
-    `latencystats` and `commandstats` are the texts of those sections of INFO, of the same moment.
+    `latencystats` and `commandstats` are the texts of those sections of INFO, of the same moment; `histograms` the
+    buckets of each command's time.
     """
 
     at: float
     parts: Mapping[str, Collection] = field(default_factory=dict)
     latencystats: str = ""
     commandstats: str = ""
+    histograms: Mapping[str, LatencyHistogram] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
     slowlog: Slowlog | None = None
     spikes: tuple[tuple[str, str, str], ...] = ()

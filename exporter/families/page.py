@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from exporter.families import commands, fixed, latency, readings, write
+from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
 from exporter.forms import Block, block
@@ -78,6 +78,10 @@ class Kept:
             percentiles = latency.block(own, detail, shows)
             self._detail = made_of, Block((*percentiles.families, *families), [*percentiles.texts, *texts])
         return self._detail[1]
+
+    def histograms(self, own: str, detail: Detail, collect: Collect) -> Block:
+        """The lines of LATENCY HISTOGRAM."""
+        return histograms.lines(own, detail, partial(self.admission.shows, "commands", collect.limits))
 
 
 def _rest(

@@ -21,6 +21,7 @@ RIGHTS = {
     "config": "+config|get",
     "slowlog": "+slowlog|len +slowlog|get",
     "latency": "+latency|latest",
+    "latency_histogram": "+latency|histogram",
     "masters": "+sentinel|masters +sentinel|ckquorum +sentinel|sentinels +sentinel|slaves",
 }
 # The families that a part is asked for; none of them shown, nothing is asked.
@@ -28,11 +29,12 @@ _SHOWN_BY: dict[str, list[str]] = {
     part: [f"redis_{name}" for name in names.split()]
     for part, names in {
         "commands": "commands_total commands_duration_seconds_total commands_rejected_calls_total "
-        "commands_failed_calls_total latency_percentiles_usec",
+        "commands_failed_calls_total latency_percentiles_usec commands_latencies_usec",
         "latencystats": "latency_percentiles_usec",
         "config": "config_maxmemory config_maxclients config_io_threads db_keys db_keys_expiring",
         "slowlog": "slowlog_length slowlog_last_id last_slow_execution_duration_seconds",
         "latency": "latency_spike_last latency_spike_duration_seconds",
+        "latency_histogram": "commands_latencies_usec",
         "masters": "sentinel_master_ckquorum_status sentinel_master_ok_slaves sentinel_master_ok_sentinels",
     }.items()
 }
@@ -70,15 +72,24 @@ def learned(fields: Mapping[str, str]) -> tuple[Question, ...]:
 
 def detail(fields: Mapping[str, str], families: Families) -> tuple[Question, ...]:
     """What costs the node more, asked each detail interval."""
-    parts = _of_sentinel(fields) if fields.get("redis_mode") == "sentinel" else _of_server()
+    parts = _of_sentinel(fields) if fields.get("redis_mode") == "sentinel" else _of_server(fields)
     return tuple(question for question in parts if _wanted(question.part, families.allow, families.deny))
 
 
-def _of_server() -> Iterator[Question]:
+def _of_server(fields: Mapping[str, str]) -> Iterator[Question]:
     yield Question("latencystats", (("INFO", "latencystats"),))
     yield Question("config", tuple(("CONFIG", "GET", key) for key in CONFIG_KEYS))
     yield Question("slowlog", (("SLOWLOG", "LEN"), ("SLOWLOG", "GET", "1")))
     yield Question("latency", (("LATENCY", "LATEST"),))
+    # Before Redis 7 it is an unknown subcommand: its error would read as a part that fails.
+    if _major(fields) >= 7:
+        yield Question("latency_histogram", (("LATENCY", "HISTOGRAM"),))
+
+
+def _major(fields: Mapping[str, str]) -> int:
+    """The first number of the version, 0 where it has none."""
+    first = fields.get("redis_version", "").partition(".")[0]
+    return int(first) if first.isascii() and first.isdigit() else 0
 
 
 def _of_sentinel(fields: Mapping[str, str]) -> Iterator[Question]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,8 @@ _PERCENT = re.compile(r"p(\d{1,3}(?:\.\d{1,20})?)=", re.ASCII)
 
 # Name, calls, microseconds, rejected and failed calls as they stand; the last two are empty before Redis 6.2.
 CommandRow = tuple[str, str, str, str, str]
+# Calls, then bound and cumulative calls in turn: microseconds, ascending. Flat, for a node keeps some hundred of them.
+LatencyHistogram = tuple[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,7 @@ def cluster_info(reply: object) -> dict[str, str]:
 
 def config(replies: Iterable[object]) -> dict[str, str]:
     """Settings of several CONFIG GET; a setting that this version lacks is absent."""
-    flat = [text(item) for reply in replies for item in _list(reply)]
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    return {text(name): text(value) for reply in replies for name, value in _paired(_list(reply))}
 
 
 def slowlog(length: object, newest: object) -> Slowlog:
@@ -104,6 +105,19 @@ def latency_latest(reply: object) -> tuple[tuple[str, str, str], ...]:
     """Event, Unix time and milliseconds of its latest spike."""
     rows = ([text(item) for item in _list(row)] for row in _list(reply))
     return tuple((row[0], row[1], row[2]) for row in rows if len(row) > 2)
+
+
+def latency_histogram(reply: object) -> dict[str, LatencyHistogram]:
+    """Command -> its histogram. Redis leaves out a bucket that holds no more than the one before it."""
+    return {text(command): _histogram(row) for command, row in _paired(_list(reply))}
+
+
+def _histogram(row: object) -> LatencyHistogram:
+    said = {text(name): value for name, value in _paired(_list(row))}
+    calls, buckets = said.get("calls"), _list(said.get("histogram_usec"))
+    if not all(isinstance(number, int) for number in (calls, *buckets)) or len(buckets) % 2:
+        raise NodeError("protocol", "LATENCY HISTOGRAM was not answered with calls and buckets")
+    return calls, tuple(buckets)  # type: ignore[return-value]  # looked at above
 
 
 def masters(names: Sequence[str], replies: Sequence[object]) -> tuple[Master, ...]:
@@ -162,6 +176,13 @@ def _list(reply: object) -> list[Any]:
     if not isinstance(reply, list):
         raise NodeError("protocol", f"answered with {type(reply).__name__}, not with a list")
     return reply
+
+
+def _paired(items: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """A list of names and values in turn."""
+    if len(items) % 2:
+        raise NodeError("protocol", "answered with a name that has no value")
+    return zip(items[::2], items[1::2], strict=True)
 
 
 def _mapping(row: object) -> dict[str, str]:

@@ -58,6 +58,7 @@ def plays(version: str, role: str) -> Mapping[str, bytes]:
             "INFO": f"{role}.info_all",
             "CLUSTER INFO": "cluster.cluster_info",
             "LATENCY LATEST": "primary.latency_latest",
+            "LATENCY HISTOGRAM": "primary.latency_histogram",
             "SLOWLOG LEN": "primary.slowlog_len",
             "SLOWLOG GET": "primary.slowlog_get_1",
             "CONFIG GET": "primary.config_get_maxmemory",

@@ -41,6 +41,7 @@ def page(policy: Policy, age: float) -> str:
     lines = [
         sample("cache_node_up", dead, 0),
         sample("cache_node_role", {**dead, "role": "primary"}, 1),
+        sample("cache_collect_success", {"fleet": policy.fleet.name, "part": "dns"}, 0),
         sample("cache_health_checks_total", {**dead, "result": "timeout"}, age * 10),
         sample("cache_node_up", slow, 1),
         sample("cache_hits_total", slow, age * 100),
@@ -135,6 +136,7 @@ def hostile(exporter: int, prometheus: int) -> Policy:
                 "liveness_evaluation": "250ms",
                 "rate_window": "4s",
                 "exporter_grace": "2s",
+                "discovery_grace": "0s",
             },
             "stack": {
                 "exporter": f"127.0.0.1:{exporter}",
@@ -148,7 +150,7 @@ def hostile(exporter: int, prometheus: int) -> Policy:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Prometheus on the rules of a policy with hostile names, and all six alerts firing."""
+    """Prometheus on the rules of a policy with hostile names, and every alert firing."""
     folder = tmp_path_factory.mktemp("prometheus")
     policy = hostile(free_port(), free_port())
     exporter = Exporter(policy, port_of(policy.stack.exporter))
@@ -156,7 +158,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     write(built, folder)
     with exporter, start_prometheus(folder / "prometheus.yml", folder, port_of(policy.stack.prometheus)) as server:
         found = Stage(policy, server, exporter, built)
-        wait_until(lambda: len(found.firing()) == 7, 60, "the alerts to fire")
+        wait_until(lambda: len(found.firing()) == 8, 60, "the alerts to fire")
         # The rates need their window full to say what the texts below say.
         wait_until(lambda: "(timeout)" in down(found)["annotations"]["description"], 30, "the result in the text")
         yield found
@@ -172,6 +174,7 @@ def test_names_come_out_of_prometheus_as_they_stand_in_the_policy(stage: Stage) 
     assert {label["shard"] for label in labels if "shard" in label} == {HOSTILE}
     found = sorted((label["alertname"], label.get("instance", "")) for label in labels)
     assert found == [
+        ("CacheDiscoveryFailing", ""),
         ("CacheHighLatency", SLOW),
         ("CacheLowHitRate", ""),
         ("CacheMemoryHigh", SLOW),
@@ -187,6 +190,7 @@ def test_an_alert_has_only_the_labels_that_say_something(stage: Stage) -> None:
     names = {alert["labels"]["alertname"]: set(alert["labels"]) for alert in stage.firing()}
     common = {"alertname", "severity", "action", "fleet"}
     assert names["CacheLowHitRate"] == common
+    assert names["CacheDiscoveryFailing"] == common | {"part"}
     assert names["CacheHighLatency"] == common | {"shard", "instance"}
     assert names["CacheNodeDown"] == common | {"shard", "instance", "cause"}
 
@@ -205,6 +209,8 @@ def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
     start = f"3 health checks in a row of {DEAD} failed (timeout). It belongs to shard {HOSTILE}"
     assert text.startswith(f"{start}. It was last seen as primary. No Sentinel")
     assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
+    blind = stage.one(alertname="CacheDiscoveryFailing")["annotations"]
+    assert blind["summary"] == f"The nodes of {HOSTILE} are no longer learned from dns"
     memory = stage.one(alertname="CacheMemoryHigh")["annotations"]["description"]
     assert "uses 95.31% of its memory limit of 64MiB (maxmemory), more than the 85%" in memory
     slow = stage.one(alertname="CacheHighLatency")["annotations"]["description"]
@@ -228,7 +234,7 @@ def test_nothing_is_counted_twice_though_two_jobs_scrape_the_exporter(stage: Sta
 def test_every_promtool_command_of_the_runbooks_runs_as_it_stands(stage: Stage) -> None:
     pages = [text for path, text in stage.built.items() if path.startswith("runbooks/")]
     commands = {line for text in pages for line in text.splitlines() if line.startswith("promtool ")}
-    assert len(commands) == 9
+    assert len(commands) == 11
     for command in commands:
         result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"

@@ -37,6 +37,7 @@ TALKS = {
     "half": (half_an_answer, "timeout"),
     "endless": (never_ends, "protocol"),
     "loading": (says(b"-LOADING Redis is loading the dataset in memory\r\n"), "loading"),
+    "busy": (says(b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL.\r\n"), "timeout"),
     "maxclients": (too_many_clients, "refused"),
     "no rights": (says(b"-NOPERM this user has no permissions to run the 'info' command\r\n"), "auth"),
 }

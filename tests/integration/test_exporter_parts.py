@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib.util
 import logging
 import os
 import socket
+import threading
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import redis
 
+from exporter.app import Exporter
 from exporter.families.questions import RIGHTS
+from exporter.state import NodeState
 from exporter.survey import survey
 from policy.model import Policy
 from sandbox.fleet import SentinelFleet
@@ -62,7 +68,8 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
         _use_6_2(monkeypatch)
     with RedisNode(free_port(), tmp_path, config=[_rules()[0]]) as node:
         parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
-        assert set(parts) == {"info", "commands", "latencystats", "config", "slowlog", "latency"}
+        of_7 = {"latency_histogram"} if version == "7.0" else set()
+        assert set(parts) == {"info", "commands", "latencystats", "config", "slowlog", "latency"} | of_7
         assert set(parts.values()) == {1.0}
         policy = Policy.model_validate(_fleet(node, **_login()))
         answers, _ = await survey(policy, {"CACHE_PASSWORD": "secret"})
@@ -98,8 +105,8 @@ async def test_a_user_without_rights_loses_those_parts_only_and_the_log_names_th
     caplog.set_level(logging.INFO)
     with RedisNode(free_port(), tmp_path, config=[f"{ACL} +info +ping +latency|latest"]) as node:
         parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
-    assert {part for part, ok in parts.items() if not ok} == {"config", "slowlog"}
-    for part in ("config", "slowlog"):
+    assert {part for part, ok in parts.items() if not ok} == {"config", "slowlog", "latency_histogram"}
+    for part in ("config", "slowlog", "latency_histogram"):
         assert caplog.text.count(RIGHTS[part]) == 1
         assert caplog.text.count(f"the part {part} cannot be collected") == 1
 
@@ -141,7 +148,28 @@ async def test_redis_6_2_is_collected_live(tmp_path: Path, monkeypatch: pytest.M
     with RedisNode(free_port(), tmp_path) as node:
         parts = await _parts(_fleet(node), node.instance)
         assert str(node.info("server")["redis_version"]).startswith("6.2.")
+    assert "latency_histogram" not in parts
     assert set(parts.values()) == {1.0}
+
+
+async def test_the_latency_histogram_of_a_command_is_what_the_server_says(redis_node: RedisNode) -> None:
+    with redis_node.client() as client:
+        for turn in range(200):
+            client.set("key", "x" * 1000 * turn)
+        said = client.execute_command("LATENCY", "HISTOGRAM", "set")
+        usec = cast("dict[str, Any]", redis_node.info("commandstats")["cmdstat_set"])["usec"]
+    async with watching(_fleet(redis_node)) as exporter:
+        await until(lambda: detailed(exporter), 20.0)
+        found = page(facts_text(exporter), redis_node.instance)
+    name, buckets = "redis_commands_latencies_usec", cast("dict[float, int]", said["set"]["histogram_usec"])
+    expected: dict[tuple[str, str | None], tuple[str, float]] = {
+        (f"{name}_bucket", "+Inf"): ("histogram", 200),
+        (f"{name}_count", None): ("histogram", 200),
+        (f"{name}_sum", None): ("histogram", usec),
+    }
+    expected |= {(f"{name}_bucket", str(bound)): ("histogram", count) for bound, count in buckets.items()}
+    mine = ((n, dict(labels), seen) for (n, labels), seen in found.items() if n.startswith(name))
+    assert {(n, own.get("le")): seen for n, own, seen in mine if own["cmd"] == "set"} == expected
 
 
 async def test_what_is_denied_is_not_shown_and_what_it_was_asked_for_is_not_asked(redis_node: RedisNode) -> None:
@@ -152,7 +180,8 @@ async def test_what_is_denied_is_not_shown_and_what_it_was_asked_for_is_not_aske
         names = {name for name, _ in page(facts_text(exporter), redis_node.instance)}
     assert "redis_config_maxmemory" in names
     assert not [name for name in names if name.startswith(("redis_latency", "redis_slowlog", "redis_commands_"))]
-    assert not {"cmdstat_slowlog|get", "cmdstat_latency|latest"} & set(redis_node.info("commandstats"))
+    asked = {"cmdstat_slowlog|get", "cmdstat_latency|latest", "cmdstat_latency|histogram"}
+    assert not asked & set(redis_node.info("commandstats"))
 
 
 async def test_fields_that_nobody_mapped_are_shown_when_the_policy_wants_them(redis_node: RedisNode) -> None:
@@ -162,3 +191,41 @@ async def test_fields_that_nobody_mapped_are_shown_when_the_policy_wants_them(re
         names = {name for name, _ in page(facts_text(exporter), redis_node.instance)}
     assert {"redis_info_stats_total_forks", "redis_info_server_hz"} <= names
     assert "redis_info_memory_used_memory" not in names
+
+
+async def test_a_node_that_runs_one_script_for_ever_times_out_before_and_after_it_says_that_it_is_busy(
+    tmp_path: Path,
+) -> None:
+    """At its time limit Redis begins to answer: -BUSY. Nobody is served before or after."""
+    policy = {"collect": FAST["collect"], "probe": {"interval": "50ms", "timeout": "500ms"}}
+    with RedisNode(free_port(), tmp_path, config=["busy-reply-threshold 100"]) as node, node.client() as client:
+        async with watching({**policy, "fleet": {"nodes": [f"redis://{node.instance}"]}}) as exporter:
+            await until(lambda: exporter.state.nodes and _watched(exporter, node).verdict.up, 20.0)
+            script = threading.Thread(target=_run_until_killed, args=(node.port,))
+            script.start()
+            await until(lambda: _busy(client), 20.0)
+            before = _watched(exporter, node).checks["timeout"]
+            await until(lambda: _watched(exporter, node).checks["timeout"] > before + 30, 20.0)
+            client.execute_command("SCRIPT KILL")
+            await asyncio.to_thread(script.join, 20)
+            await until(lambda: _watched(exporter, node).verdict.up, 20.0)
+            failed = {result for result, count in _watched(exporter, node).checks.items() if count}
+    assert failed == {"success", "timeout"}
+
+
+def _watched(exporter: Exporter, node: RedisNode) -> NodeState:
+    return exporter.state.nodes[node.instance]
+
+
+def _run_until_killed(port: int) -> None:
+    with connect(port, timeout=60.0) as client, contextlib.suppress(redis.exceptions.ResponseError):
+        client.eval("while true do end", 0)
+
+
+def _busy(client: redis.Redis) -> bool:
+    try:
+        return not client.ping()
+    except redis.exceptions.TimeoutError:
+        return False
+    except redis.exceptions.ResponseError as error:
+        return "BUSY" in str(error)

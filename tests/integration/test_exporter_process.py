@@ -15,7 +15,7 @@ import pytest
 from exporter import probe_link
 from exporter.http import PATHS
 from policy.metrics import CATALOGUE
-from sandbox import binaries, web
+from sandbox import web
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import Child, wait_until
 from sandbox.redis_node import RedisNode
@@ -220,20 +220,6 @@ def test_every_path_answers_and_an_unknown_one_names_them(exporter: Serving) -> 
     status, text = _status(exporter, "/metric")
     assert status == 404
     assert all(path in text for path in PATHS)
-
-
-def test_promtool_finds_nothing_to_say_about_our_own_metrics(exporter: Serving) -> None:
-    text = exporter.text()
-    check = subprocess.run(
-        [binaries.find("promtool"), "check", "metrics"],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert "error while linting" not in check.stderr
-    assert [line for line in check.stderr.splitlines() if line.startswith("cache_")] == []
 
 
 def test_the_page_has_nothing_that_the_catalogue_does_not_declare(exporter: Serving) -> None:

@@ -51,7 +51,7 @@ DATA: dict[str, dict[str, Any]] = {
             "memory": {"warning": {"for": "0s"}},
         },
         "health": {"failures": 1, "recoveries": 1},
-        "rules": {"exporter_grace": "0s"},
+        "rules": {"exporter_grace": "2s", "discovery_grace": "0s"},
     },
     "cluster": {"fleet": {"cluster": {"addresses": ["10.0.0.1:6379"]}}},
     "files and names": {"fleet": {"files": ["targets/*.json"], "dns": [{"name": "cache.internal"}]}},
@@ -80,6 +80,7 @@ DATA: dict[str, dict[str, Any]] = {
             "liveness_evaluation": "330ms",
             "rate_window": "401ms",
             "exporter_grace": "950ms",
+            "discovery_grace": "1999ms",
         },
     },
     "demo": {

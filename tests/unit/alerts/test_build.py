@@ -7,7 +7,7 @@ from alerts import alertmanager, prometheus, rule_tests, rules
 from alerts.build import HEADER, files
 from tests.unit.alerts.policies import DATA, policy
 
-STEMS = ("node_down", "hit_rate", "latency", "memory")
+STEMS = ("node_down", "hit_rate", "latency", "memory", "discovery")
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -32,6 +32,7 @@ def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
         "alertmanager.yml",
         *(f"rules/{stem}.yml" for stem in STEMS),
         *(f"rule-tests/{stem}.yml" for stem in STEMS),
+        "runbooks/CacheDiscoveryFailing.md",
         "runbooks/CacheHighLatency.md",
         "runbooks/CacheLowHitRate.md",
         "runbooks/CacheMemoryHigh.md",

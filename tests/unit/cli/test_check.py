@@ -10,6 +10,8 @@ from sandbox.ports import free_port
 from sandbox.redis_node import RedisNode
 from tests.unit.cli.command import cachewatch
 
+LATENCY = ("+latency|latest", "+latency|histogram")
+
 
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "cachewatch.yaml"
@@ -119,8 +121,8 @@ def test_the_version_of_tls_is_shown(tmp_path: Path) -> None:
     ("rights", "status", "missing"),
     [
         ("+@all", 0, []),
-        ("+ping +info", 0, ["+config|get", "+slowlog|len", "+slowlog|get", "+latency|latest"]),
-        ("+ping +info +config|get +slowlog|len", 0, ["+slowlog|get", "+latency|latest"]),
+        ("+ping +info", 0, ["+config|get", "+slowlog|len", "+slowlog|get", *LATENCY]),
+        ("+ping +info +config|get +slowlog|len", 0, ["+slowlog|get", *LATENCY]),
         ("+info", 1, ["+ping"]),
         ("+ping", 1, ["+info"]),
     ],

@@ -1,14 +1,17 @@
 """Facts -> lines: units by exponent, limits that hold, and replies that are no replies."""
 
+from itertools import pairwise
+
 import hiredis
 import pytest
 
 from exporter.exposition import render
 from exporter.failures import NodeError
-from exporter.families import fixed, latency, readings
-from exporter.families.facts import Detail, Extra
+from exporter.families import asking, fixed, latency, questions, readings
+from exporter.families.asking import Answer
+from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
-from policy.operations import Collect
+from policy.operations import Collect, Families
 from tests.unit.exporter.helpers import VERSIONS, Series, captured, series, value
 
 OWN = 'instance="a:1"'
@@ -138,7 +141,8 @@ def test_lines_of_details_are_made_anew_only_when_they_or_the_labels_change() ->
 
 @pytest.mark.parametrize("reply", [b"text", 7, None])
 def test_a_reply_of_another_kind_is_refused_by_the_part(reply: object) -> None:
-    for read in (readings.latency_latest, lambda r: readings.config([r]), lambda r: readings.slowlog(r, r)):
+    reads = (readings.latency_latest, readings.latency_histogram, lambda r: readings.config([r]))
+    for read in (*reads, lambda r: readings.slowlog(r, r)):
         with pytest.raises(NodeError):
             read(reply)
 
@@ -155,3 +159,106 @@ def test_a_sentinel_without_quorum_says_so_and_is_no_failed_part() -> None:
     quorum = hiredis.ReplyError("NOQUORUM 1 usable Sentinels")
     (read,) = readings.masters(["a"], [[master], quorum, [down], [replica, down]])
     assert (read.address, read.ok_sentinels, read.ok_replicas, read.quorum[1]) == ("10.0.0.1:6379", 1, 1, False)
+
+
+HISTOGRAM = "redis_commands_latencies_usec"
+
+
+def histograms(collect: Collect, commandstats: str, reply: object) -> Series:
+    """The page of a node's details with these commands and this answer to LATENCY HISTOGRAM."""
+    answers = {"latency_histogram": Answer(readings.latency_histogram(reply), Collection(0.0))}
+    return series(render([Kept().histograms(OWN, asking.detail(answers, commandstats, 0.0), collect)]))
+
+
+def said(command: str, calls: int, *buckets: int) -> list[object]:
+    """A command in the answer to LATENCY HISTOGRAM."""
+    return [command.encode(), [b"calls", calls, b"histogram_usec", list(buckets)]]
+
+
+@pytest.mark.parametrize("version", ["redis-7.2.6", "redis-7.4.1"])
+def test_every_histogram_of_every_version_is_read_and_grows_to_its_count(version: str) -> None:
+    found = readings.latency_histogram(captured(version, "primary.latency_histogram"))
+    commands = readings.command_rows(readings.commandstats(captured(version, "primary.info_all")))
+    assert set(found) <= {row[0] for row in commands}
+    assert len(found) > 10
+    for calls, buckets in found.values():
+        bounds, counts = buckets[::2], buckets[1::2]
+        assert all(less < more for numbers in (bounds, counts) for less, more in pairwise(numbers))
+        assert counts[-1] == calls
+
+
+def test_a_histogram_has_the_servers_buckets_and_the_time_of_exactly_that_command() -> None:
+    """redis_exporter adds the time of every command whose name begins with it: GETEX to GET."""
+    commands = stats("get", calls=5, usec=70) + stats("getex", calls=9, usec=9000)
+    found = histograms(Collect(), commands, said("get", 5, 8, 3, 33, 5))
+    buckets = {dict(labels)["le"]: count for (name, labels), count in found.items() if name == f"{HISTOGRAM}_bucket"}
+    assert buckets == {"8": 3, "33": 5, "+Inf": 5}
+    assert value(found, f"{HISTOGRAM}_sum", cmd="get") == 70
+    assert value(found, f"{HISTOGRAM}_count", cmd="get") == 5
+
+
+def test_histograms_over_the_limit_are_added_bucket_by_bucket() -> None:
+    collect = Collect.model_validate({"limits": {"commands": 1}})
+    reply = [*said("a", 1, 1, 1), *said("b", 7, 4, 2, 16, 7), *said("c", 10, 8, 9, 66, 10), *said("d", 0)]
+    found = histograms(collect, stats("a", "b", "c", "d"), reply)
+    buckets = {
+        dict(labels)["le"]: count
+        for (name, labels), count in found.items()
+        if name == f"{HISTOGRAM}_bucket" and ("cmd", "other") in labels
+    }
+    assert buckets == {"4": 2, "8": 11, "16": 16, "66": 17, "+Inf": 17}
+    assert value(found, f"{HISTOGRAM}_sum", cmd="other") == 3
+
+
+def test_a_command_that_was_first_called_after_its_time_was_read_waits_for_the_next_time() -> None:
+    found = histograms(Collect(), stats("get"), [*said("get", 1, 1, 1), *said("config|get", 1, 8, 1)])
+    assert {dict(labels)["cmd"] for _, labels in found} == {"get"}
+
+
+def test_a_server_that_tracks_no_latency_has_no_histograms_and_no_failed_part() -> None:
+    assert readings.latency_histogram([]) == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [b"get"],
+        [b"get", 1],
+        [b"get", [b"calls", 1]],
+        [b"get", [b"calls", 1, b"histogram_usec", [1]]],
+        [b"get", [b"calls", b"1", b"histogram_usec", [1, 1]]],
+        [b"get", [[b"calls"], 1, b"histogram_usec", [1, b"x"]]],
+        [b"get", [b"calls", 1, b"histogram_usec"]],
+    ],
+)
+def test_a_histogram_in_another_form_fails_its_part(reply: object) -> None:
+    with pytest.raises(NodeError) as refused:
+        readings.latency_histogram(reply)
+    assert refused.value.result == "protocol"
+
+
+def test_settings_without_a_value_fail_their_part() -> None:
+    with pytest.raises(NodeError):
+        readings.config([[b"maxmemory"]])
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [("7.0.15", True), ("7.2.4", True), ("10.0.0", True), ("6.2.14", False), ("5.0.14", False), ("", False)],
+)
+def test_the_histogram_is_asked_of_servers_that_know_it(version: str, asked: bool) -> None:
+    parts = [question.part for question in questions.detail({"redis_version": version}, Families())]
+    assert ("latency_histogram" in parts) == asked
+
+
+def test_the_histogram_is_not_asked_of_a_sentinel_nor_where_it_is_not_shown() -> None:
+    sentinel = {"redis_version": "7.0.15", "redis_mode": "sentinel"}
+    denied = Families(deny=(HISTOGRAM,))
+    for fields, families in ((sentinel, Families()), (FIELDS, denied)):
+        assert "latency_histogram" not in [question.part for question in questions.detail(fields, families)]
+
+
+def test_the_histogram_alone_still_asks_for_the_time_of_the_commands() -> None:
+    only = Families(allow=(HISTOGRAM,))
+    assert [question.part for question in questions.cheap(FIELDS, only)] == ["info", "commands"]
+    assert [question.part for question in questions.detail(FIELDS, only)] == ["latency_histogram"]

@@ -17,6 +17,8 @@ from exporter.ping import PING, auth_command, result_of
         (b"-ERR Client sent AUTH, but no password is set", "auth"),
         (b"-ERR AUTH <password> called without any password configured for the default user.", "auth"),
         (b"-LOADING Redis is loading the dataset in memory", "loading"),
+        (b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", "timeout"),
+        (b"-BUSYKEY Target key name already exists.", "protocol"),
         (b"-ERR max number of clients reached", "refused"),
         (b"-DENIED Redis is running in protected mode", "refused"),
         (b"-ERR unknown command 'PING'", "protocol"),

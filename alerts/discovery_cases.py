@@ -1,0 +1,97 @@
+"""Test cases of CacheDiscoveryFailing: a source of nodes that fails for long, and what must not be taken for one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from alerts.promql import milliseconds, selector
+from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from policy import metrics
+from policy.alerts import DISCOVERY_FAILING as SPEC
+from policy.fleet import SOURCES
+from policy.model import Policy
+
+_WATCH = Watch(SPEC.name)
+_ONE, _OTHER = SOURCES[:2]
+_BEFORE = 3  # samples before an exporter restarts
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Milliseconds: between evaluations, between samples, until a failure is told, that an exporter may be away."""
+
+    fleet: str
+    step: int
+    sample: int
+    hold: int
+    away: int
+
+    @property
+    def fires(self) -> int:
+        """The first firing of what failed from the start."""
+        return up_to(self.step, self.hold)
+
+    @property
+    def end(self) -> int:
+        """An evaluation well past it, and past a restart of the exporter."""
+        return self.fires + up_to(self.step, self.away + (_BEFORE + 2) * self.sample) + self.step
+
+    @property
+    def samples(self) -> int:
+        """How many samples last until the end."""
+        return self.end // self.sample + 2
+
+    def alert(self, part: str) -> Labels:
+        """The alert on a source."""
+        return {"severity": SPEC.severity, "action": SPEC.action, "fleet": self.fleet, "part": part}
+
+    def case(self, promise: str, told: Mapping[str, str], expects: tuple[Expect, ...], **labels: str) -> Case:
+        """A case from the samples of parts; `labels` are more labels of each."""
+        own = {"fleet": self.fleet, **labels}
+        series = {selector(metrics.COLLECT_SUCCESS.name, **own, part=part): text for part, text in told.items()}
+        return Case(f"{SPEC.name}: {promise}", self.sample, series, expects)
+
+
+def cases(policy: Policy, step: int) -> Iterator[Case]:
+    """All cases, evaluated each `step` milliseconds."""
+    rules = policy.rules
+    sample, hold, away = map(milliseconds, (rules.liveness_interval, rules.discovery_grace, rules.exporter_grace))
+    scene = Scene(policy.fleet.name, step, sample, hold, away)
+    yield from _fails(scene)
+    yield from _silent(scene)
+    yield _restart(scene)
+
+
+def _fails(scene: Scene) -> Iterator[Case]:
+    bad = gauge(0, scene.samples)
+    mine = scene.alert(_ONE)
+    beside = {_ONE: bad, _OTHER: gauge(1, scene.samples)}
+    expects = (*_WATCH.first(scene.fires, scene.step, mine), _WATCH.firing(scene.end, mine))
+    yield scene.case("fires at its duration, for the source that fails", beside, expects)
+    both = _WATCH.firing(scene.end, mine, scene.alert(_OTHER))
+    yield scene.case("fires for each source", {_ONE: bad, _OTHER: bad}, (both,))
+    count = scene.fires // scene.sample + 1
+    heals = {_ONE: f"{gauge(0, count)} {gauge(1, scene.samples)}"}
+    good = up_to(scene.step, count * scene.sample)
+    expects = (_WATCH.firing(scene.fires, mine), _WATCH.firing(good))
+    yield scene.case("resolves with the next good answer", heals, expects)
+
+
+def _silent(scene: Scene) -> Iterator[Case]:
+    silent = (_WATCH.silent_until(scene.end),)
+    yield scene.case("silent while all answer", dict.fromkeys(SOURCES, gauge(1, scene.samples)), silent)
+    yield scene.case("silent where nothing names nodes", {}, silent)
+    parts = {"config": gauge(0, scene.samples), "cluster_info": gauge(0, scene.samples)}
+    yield scene.case("silent about the parts of a node", parts, silent, instance="192.0.2.1:6379")
+
+
+def _restart(scene: Scene) -> Case:
+    """The exporter is away for as long as it may be: the wait goes on, and what fires does not end."""
+    missing = scene.away // scene.sample
+    told = {_ONE: f"{gauge(0, _BEFORE)} {gone(missing)} {gauge(0, scene.samples)}"}
+    back = (_BEFORE + missing) * scene.sample
+    mine = scene.alert(_ONE)
+    fires = _WATCH.first(scene.fires, scene.step, mine)
+    last = max(scene.fires, (back - 1) // scene.step * scene.step)
+    return scene.case("a restart of the exporter changes nothing", told, (*fires, _WATCH.firing(last, mine)))
