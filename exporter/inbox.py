@@ -63,12 +63,12 @@ class Inbox(asyncio.BufferedProtocol):
                 self._replies.append(reply)
                 self._received, self._owed = 0, self._owed - 1
         except hiredis.ProtocolError as error:
-            self._end(NodeError("protocol", f"not a Redis reply: {error}"))
+            self._refuse(f"not a Redis reply: {error}")
             return
         if self._owed < 0:
-            self._end(NodeError("protocol", "it answered what nobody asked"))
+            self._refuse("it answered what nobody asked")
         elif self._received > MAX_REPLY:
-            self._end(NodeError("protocol", f"a reply of more than {MAX_REPLY} bytes"))
+            self._refuse(f"a reply of more than {MAX_REPLY} bytes")
         elif self._replies:
             self.answered = True
             self._wake()
@@ -80,6 +80,11 @@ class Inbox(asyncio.BufferedProtocol):
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done() and len(self._replies) >= self._wanted:
             self._waiting.set_result(None)
+
+    def _refuse(self, why: str) -> None:
+        """Believe nothing of a peer that is no Redis, what it said before included."""
+        self._replies.clear()
+        self._end(NodeError("protocol", why))
 
     def _end(self, why: Exception) -> None:
         self._ended = self._ended or why

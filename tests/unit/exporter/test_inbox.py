@@ -1,0 +1,78 @@
+"""What arrives on a connection: whole replies, in order, and a clear end when a peer is no Redis."""
+
+import asyncio
+
+import pytest
+
+from exporter.failures import NodeError
+from exporter.inbox import MAX_REPLY, Inbox
+
+
+def arrive(inbox: Inbox, data: bytes) -> None:
+    """Let bytes arrive as the transport hands them over: never more than the landing place holds."""
+    while data:
+        landing = inbox.get_buffer(-1)
+        size = min(len(landing), len(data))
+        landing[:size] = data[:size]
+        inbox.buffer_updated(size)
+        data = data[size:]
+
+
+async def test_replies_come_in_order_however_they_were_cut() -> None:
+    inbox = Inbox()
+    inbox.expect(3)
+    taken = asyncio.ensure_future(inbox.take(2))
+    for byte in b"+OK\r\n$3\r\nabc\r\n:7\r\n":
+        arrive(inbox, bytes([byte]))
+        await asyncio.sleep(0)
+    assert await taken == [b"OK", b"abc"]
+    assert await inbox.take(1) == [7]
+
+
+async def test_two_connections_do_not_mix_what_they_receive() -> None:
+    one, other = Inbox(), Inbox()
+    one.expect(1)
+    other.expect(1)
+    arrive(one, b"$6\r\nabc")
+    arrive(other, b"$6\r\nxyz")
+    arrive(one, b"def\r\n")
+    arrive(other, b"uvw\r\n")
+    assert (await one.take(1), await other.take(1)) == ([b"abcdef"], [b"xyzuvw"])
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not a Redis reply"),
+        (b"+OK\r\n+OK\r\n", "answered what nobody asked"),
+        (b"$%d\r\n" % (2 * MAX_REPLY) + b"x" * (MAX_REPLY + 1), "a reply of more than"),
+    ],
+)
+async def test_a_peer_that_is_no_redis_ends_the_wait_and_every_later_one(data: bytes, why: str) -> None:
+    inbox = Inbox()
+    inbox.expect(1)
+    waiting = asyncio.ensure_future(inbox.take(2))
+    await asyncio.sleep(0)
+    arrive(inbox, data)
+    for _ in range(2):
+        with pytest.raises(NodeError, match=why) as refused:
+            await (waiting if not waiting.done() else inbox.take(2))
+        assert refused.value.result == "protocol"
+    assert inbox.ended
+
+
+async def test_a_connection_that_was_lost_is_a_reset_whoever_comes_later() -> None:
+    inbox = Inbox()
+    inbox.connection_lost(None)
+    with pytest.raises(ConnectionResetError):
+        await inbox.take(1)
+
+
+async def test_a_wait_that_was_given_up_does_not_take_the_next_ones_reply() -> None:
+    inbox = Inbox()
+    inbox.expect(1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await inbox.take(1)
+    arrive(inbox, b"+late\r\n")
+    assert await inbox.take(1) == [b"late"]
