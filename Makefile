@@ -2,6 +2,8 @@
 # packages of the servers when they are not on the PATH.
 PYTHON ?= python3
 BIN := .venv/bin
+# Test files at a time: most of a test is waiting for a server, so one more than there are cores, and 8 at most.
+TESTERS ?= $(shell n=$$(nproc); echo $$(( n < 8 ? n + 1 : 8 )))
 
 .PHONY: help demo test check bench lock clean
 
@@ -12,9 +14,9 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 	@sh sandbox/install-debian.sh
 	@$(BIN)/cachewatch demo
 
-test: .venv/dev.ok ## all tests, on real servers, four files at a time, then those that time something
+test: .venv/dev.ok ## all tests, on real servers, several files at a time, then those that time something
 	@sh sandbox/install-debian.sh
-	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile -m "not alone"
 	$(BIN)/pytest -m alone
 
 check: .venv/dev.ok ## lint, types, import contracts, house rules

@@ -23,6 +23,7 @@ class Breaker:
         self._calls: deque[tuple[float, bool]] = deque(maxlen=1000)
         self._opened_at: float | None = None
         self._trial = False
+        self._answered_at = float("-inf")
 
     def state(self, now: float) -> str:
         """closed, open or half_open."""
@@ -39,10 +40,10 @@ class Breaker:
         self._trial = True
         return True
 
-    def record(self, now: float, ok: bool) -> None:
-        """Count a call that was made."""
+    def record(self, now: float, ok: bool, took: float = 0.0) -> None:
+        """Count a call that was made and took so many seconds."""
         if self._opened_at is not None:
-            self._opened_at = None if ok else now
+            self._opened_at = None if ok else self._open_from(now, took)
             self._trial = False
             self._calls.clear()
             return
@@ -51,12 +52,17 @@ class Breaker:
             self._calls.popleft()
         enough = len(self._calls) >= self._policy.min_calls
         if not ok and enough and self._failure_rate() >= self._policy.failure_rate:
-            self._opened_at = now
+            self._opened_at = self._open_from(now, took)
 
     def retry_now(self, now: float) -> None:
-        """Let a trial through at the next call: the node was seen to answer again."""
+        """The node was seen to answer again: let one call that begins after this through, whatever fails meanwhile."""
+        self._answered_at = now
         if self._opened_at is not None and not self._trial:
             self._opened_at = now - self._half_open_after
+
+    def _open_from(self, now: float, took: float) -> float:
+        """When the wait for the next trial began. A call from before the node answered again is no reason to wait."""
+        return now - self._half_open_after if now - took < self._answered_at else now
 
     def _failure_rate(self) -> float:
         return sum(not ok for _, ok in self._calls) / len(self._calls)

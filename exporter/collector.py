@@ -97,12 +97,13 @@ class Collector:
 
     async def _counted(self, node: NodeState) -> NodeError | None:
         """One attempt, told to the breaker however it ends: it would wait for ever for a trial that nobody ended."""
-        ok = False
+        began, ok = time.monotonic(), False
         try:
             error = await self._attempt(node)
             ok = error is None
         finally:
-            node.breaker.record(time.monotonic(), ok)
+            now = time.monotonic()
+            node.breaker.record(now, ok, now - began)
         return error
 
     async def _attempt(self, node: NodeState) -> NodeError | None:

@@ -155,7 +155,7 @@ class State:
             before, ok = node.verdict, result == "success"
             node.verdict = after(before, ok, self.policy.health)
             node.last_error = "" if ok else result
-            if node.verdict.up and before.up is False:
+            if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
 
     def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:

@@ -35,7 +35,8 @@ class TrafficConfig:
     """One run: where the cache is, `rate` requests per second in total, `lifetime` in seconds, files to talk through.
 
     `mode_file` holds "normal" or "cold" and is looked at each second; `counts_file` is rewritten each second:
-    `{"at", "mode", "shards": {NAME: {"requests", "hits", "misses", "errors"}}}`.
+    `{"at", "mode", "shards": {NAME: {"requests", "hits", "misses", "errors", "retries"}}}`. `retries` are
+    GETs sent once more: a server that was late has counted both.
     """
 
     shards: tuple[str, ...]
@@ -120,10 +121,11 @@ class Run:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def count(self, shard: str, result: str) -> None:
-        """Count one request."""
+    def count(self, shard: str, result: str, retries: int) -> None:
+        """Count one request and how often its GET was sent once more."""
         with self._lock:
             self._counts[shard, result] += 1
+            self._counts[shard, "retry"] += retries
 
     def work(self, seed: int) -> None:
         """Make this worker's share of the requests, on schedule, until the end."""
@@ -136,7 +138,10 @@ class Run:
         while not self.ended.wait(max(0.0, due - time.monotonic())):
             key = visitors.next_key(self.mode)
             shard = shard_of(key, config.shards)
-            self.count(shard, read_through(connections[shard], key, visitors.expiry()))
+            client = connections[shard]
+            before = client.retries["get"]
+            result = read_through(client, key, visitors.expiry())
+            self.count(shard, result, client.retries["get"] - before)
             # Late requests are dropped, not made up for: a slow cache must not end in a burst.
             due = max(due + pace, time.monotonic())
         for client in connections.values():
@@ -146,14 +151,14 @@ class Run:
         """Take the mode that is asked for and publish the counts."""
         self.mode = "cold" if Path(self.config.mode_file).read_text() == "cold" else "normal"
         with self._lock:
-            counts = dict(self._counts)
+            at, counts = time.time(), dict(self._counts)
         shards = {shard: _totals(shard, counts) for shard in self.config.shards}
-        write_json(Path(self.config.counts_file), {"at": time.time(), "mode": self.mode, "shards": shards})
+        write_json(Path(self.config.counts_file), {"at": at, "mode": self.mode, "shards": shards})
 
 
 def _totals(shard: str, counts: dict[tuple[str, str], int]) -> dict[str, int]:
-    hits, misses, errors = (counts.get((shard, result), 0) for result in ("hit", "miss", "error"))
-    return {"requests": hits + misses + errors, "hits": hits, "misses": misses, "errors": errors}
+    hits, misses, errors, retries = (counts.get((shard, what), 0) for what in ("hit", "miss", "error", "retry"))
+    return {"requests": hits + misses + errors, "hits": hits, "misses": misses, "errors": errors, "retries": retries}
 
 
 def run(config: TrafficConfig) -> None:

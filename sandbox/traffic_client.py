@@ -1,6 +1,7 @@
 """The application's side of the cache: find the primary, ask it, give up in time, read the database instead."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,19 +37,21 @@ class ShardClient:
         self._port: int | None = None
         self._client: redis.Redis | None = None
         self._asked = 0.0
+        self.retries: Counter[str] = Counter()
+        """How often a GET ("get") or a SET ("set") was tried once more, so far."""
 
     def get(self, key: str) -> str | None:
         """Return the cached value or None. `redis.RedisError` once the retries are used up."""
         rules = self._rules
-        value: str | None = self._call(rules.get_timeout, rules.get_retries, lambda client: client.get(key))
+        value: str | None = self._call("get", rules.get_timeout, rules.get_retries, lambda client: client.get(key))
         return value
 
     def put(self, key: str, value: str, expiry: int) -> None:
         """Cache a value for `expiry` seconds. `redis.RedisError` once the retries are used up."""
         rules = self._rules
-        self._call(rules.set_timeout, rules.set_retries, lambda client: client.set(key, value, ex=expiry))
+        self._call("set", rules.set_timeout, rules.set_retries, lambda client: client.set(key, value, ex=expiry))
 
-    def _call(self, timeout: float, retries: int, command: Callable[[redis.Redis], Any]) -> Any:
+    def _call(self, what: str, timeout: float, retries: int, command: Callable[[redis.Redis], Any]) -> Any:
         while True:
             try:
                 return command(self._connected(timeout))
@@ -57,6 +60,7 @@ class ShardClient:
                 if not retries:
                     raise
                 retries -= 1
+                self.retries[what] += 1
 
     def _connected(self, timeout: float) -> redis.Redis:
         if self._client is None:

@@ -22,7 +22,7 @@ class Driven:
         targets = [{"instance": name, "host": host, "port": port, "access": access.order()} for name, port in peers]
         self.prober.retarget({**self.order, "targets": targets}, time.perf_counter())
 
-    def run(self, until: Callable[[], bool], patience: float = 15.0) -> None:
+    def run(self, until: Callable[[], bool], patience: float = 60.0) -> None:
         """Run until something is true."""
         end = time.perf_counter() + patience
         while not until():
@@ -33,7 +33,7 @@ class Driven:
     def run_for(self, duration: float) -> None:
         """Run for some seconds."""
         end = time.perf_counter() + duration
-        self.run(lambda: time.perf_counter() >= end, duration + 10)
+        self.run(lambda: time.perf_counter() >= end, duration + 60.0)
 
     def results(self) -> set[str]:
         """Every class of result so far."""

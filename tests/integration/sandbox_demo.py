@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sandbox.process import MARKER, wait_until
+from sandbox.process import MARKER, StartFailed, wait_until
 
 START_TIMEOUT = 120.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,11 @@ def listening(directory: Path) -> set[int]:
 
 
 def said(directory: Path, text: str) -> None:
-    wait_until(lambda: text in output(directory), START_TIMEOUT, f"the demo to say {text!r}")
+    """Wait until the demo has said it; AssertionError with all that it did say otherwise."""
+    try:
+        wait_until(lambda: text in output(directory), START_TIMEOUT, f"the demo to say {text!r}")
+    except StartFailed as late:
+        raise AssertionError(f"{late}. It said:\n{output(directory)}") from late
 
 
 def endpoints(directory: Path) -> dict[str, Any]:

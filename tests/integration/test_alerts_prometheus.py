@@ -160,7 +160,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         found = Stage(policy, server, exporter, built)
         wait_until(lambda: len(found.firing()) == 8, 60, "the alerts to fire")
         # The rates need their window full to say what the texts below say.
-        wait_until(lambda: "(timeout)" in down(found)["annotations"]["description"], 30, "the result in the text")
+        wait_until(lambda: "(timeout)" in down(found)["annotations"]["description"], 60, "the result in the text")
         yield found
 
 
@@ -240,7 +240,9 @@ def test_every_promtool_command_of_the_runbooks_runs_as_it_stands(stage: Stage) 
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
     (worst,) = (command for command in commands if "bottomk(5, instance" in command)
     result = subprocess.run(shlex.split(worst), capture_output=True, text=True, timeout=30, check=True)
-    assert re.search(rf"{SLOW}.* => 0\.25 ", result.stdout)
+    found = re.search(rf"{SLOW}.* => (\S+) ", result.stdout)
+    assert found is not None, result.stdout
+    assert float(found[1]) == pytest.approx(0.25), "25 %, up to the rounding of a division of rates"
 
 
 def test_the_exporters_death_is_one_page_and_ends_no_other(stage: Stage) -> None:
@@ -260,8 +262,8 @@ def test_the_exporters_death_is_one_page_and_ends_no_other(stage: Stage) -> None
         seen.append(causes())
         return ("unwatched", stage.policy.stack.exporter) in seen[-1]
 
-    wait_until(unwatched, 30, "the exporter's page")
+    wait_until(unwatched, 60, "the exporter's page")
     assert all(("no_answer", DEAD) in moment for moment in seen)
-    wait_until(lambda: causes() == {("unwatched", stage.policy.stack.exporter)}, 30, "one page for all nodes")
+    wait_until(lambda: causes() == {("unwatched", stage.policy.stack.exporter)}, 60, "one page for all nodes")
     stage.exporter.start()
-    wait_until(lambda: "unwatched" not in {cause for cause, _ in causes()}, 30, "the exporter's page to end")
+    wait_until(lambda: "unwatched" not in {cause for cause, _ in causes()}, 60, "the exporter's page to end")

@@ -57,7 +57,7 @@ async def test_each_node_is_entered_by_the_login_that_the_policy_gives_it(tmp_pa
             ],
         )
         async with watching(policy, {"FIRST": "first", "SECOND": "second"}) as exporter:
-            await until(_up(exporter, usual.instance, special.instance, without.instance), 20.0)
+            await until(_up(exporter, usual.instance, special.instance, without.instance), 60.0)
 
 
 async def test_no_login_is_sent_to_a_node_that_it_was_not_given_for(redis_node: RedisNode) -> None:
@@ -66,7 +66,7 @@ async def test_no_login_is_sent_to_a_node_that_it_was_not_given_for(redis_node: 
         auth, off = {"password_env": "SECRET"}, {"match": peer.instance, "auth": {"enabled": False}}
         policy = _fleet(f"redis://{redis_node.instance}", f"redis://{peer.instance}", auth=auth, overrides=[off])
         async with watching(policy, {"SECRET": "right-word"}):
-            await until(lambda: any(b"PING" in data for data in heard) and any(b"INFO" in data for data in heard), 20.0)
+            await until(lambda: any(b"PING" in data for data in heard) and any(b"INFO" in data for data in heard), 60.0)
     assert b"right-word" not in b"".join(heard)
     assert b"AUTH" not in b"".join(heard)
 
@@ -76,13 +76,13 @@ async def test_a_rotated_password_is_used_at_the_next_connection_without_a_faile
     file.write_text("first\n")
     with RedisNode(free_port(), tmp_path, password="first") as node:
         async with watching(_fleet(f"redis://{node.instance}", auth={"password_file": str(file)})) as exporter:
-            await until(_up(exporter, node.instance), 20.0)
+            await until(_up(exporter, node.instance), 60.0)
             file.write_text("second\n")
             with node.client() as client:
                 client.execute_command("CONFIG", "SET", "requirepass", "second")
                 client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             before = value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="success") or 0
-            await until(lambda: _success(exporter, node) >= before + 10 and _up(exporter, node.instance)(), 20.0)
+            await until(lambda: _success(exporter, node) >= before + 10 and _up(exporter, node.instance)(), 60.0)
             assert value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="auth") == 0
 
 
@@ -96,12 +96,12 @@ async def test_a_password_file_that_vanished_is_named_in_the_failure(tmp_path: P
     node = RedisNode(free_port(), tmp_path, password="first")
     with node:
         async with watching(_fleet(f"redis://{node.instance}", auth={"password_file": str(file)})) as exporter:
-            await until(_up(exporter, node.instance), 20.0)
+            await until(_up(exporter, node.instance), 60.0)
             file.unlink()
             node.restart()
-            await until(lambda: str(file) in _error(exporter, node), 20.0)
+            await until(lambda: str(file) in _error(exporter, node), 60.0)
             checks = "cache_health_checks_total"
-            await until(lambda: (value(shown(exporter), checks, instance=node.instance, result="auth") or 0) > 0, 20.0)
+            await until(lambda: (value(shown(exporter), checks, instance=node.instance, result="auth") or 0) > 0, 60.0)
 
 
 def _error(exporter: Exporter, node: RedisNode) -> str:
@@ -115,9 +115,9 @@ async def test_a_unix_socket_is_a_node_like_any_other(tmp_path: Path) -> None:
     node = RedisNode(free_port(), tmp_path, password="word", socket=path)
     with node:
         async with watching(_fleet(instance, auth={"password_env": "PW"}), {"PW": "word"}) as exporter:
-            await until(_up(exporter, instance), 20.0)
+            await until(_up(exporter, instance), 60.0)
             assert value(shown(exporter), "cache_probe_duration_seconds_count", instance=instance)
             node.stop()
-            await until(lambda: value(shown(exporter), "cache_node_up", instance=instance) == 0, 20.0)
+            await until(lambda: value(shown(exporter), "cache_node_up", instance=instance) == 0, 60.0)
             node.start()
-            await until(_up(exporter, instance), 40.0)
+            await until(_up(exporter, instance), 60.0)

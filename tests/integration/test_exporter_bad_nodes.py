@@ -29,6 +29,8 @@ from tests.integration.exporter_support import (
 )
 from tests.unit.exporter.helpers import Series, value
 
+pytestmark = pytest.mark.alone
+
 INTERVAL = 1.0
 # How each kind of bad node answers, and the class that its checks must end in.
 TALKS = {
@@ -81,7 +83,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
         for peer in peers.values():
             peer.talk = passes_on(healthy.port)
             peer.hang_up()
-        wait_until(lambda: _all_up(exporter, observed), 30.0, "every node to be up again")
+        wait_until(lambda: _all_up(exporter, observed), 60.0, "every node to be up again")
         observed.log = exporter.log.read_text()
         yield observed
 
@@ -92,6 +94,7 @@ def _policy(*nodes: str) -> dict[str, Any]:
         "collect": {"interval": f"{INTERVAL:g}s", "timeout": "500ms"},
         "probe": {"interval": "200ms", "timeout": "500ms"},
         "timeouts": {"connection": {"timeout": "1s", "retries": 1, "backoff": "100ms"}},
+        "breaker": {"half_open_after": "5m"},
     }
 
 

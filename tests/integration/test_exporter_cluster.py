@@ -17,7 +17,7 @@ from tests.integration.exporter_support import Peer, half_an_answer, says, shown
 from tests.unit.exporter.helpers import Series, labels_of, until, value
 
 FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ def test_a_reply_in_pieces_and_replies_in_one_piece_are_all_counted_once(driven:
         assert driven.results() == {"success"}
 
 
+@pytest.mark.alone
 def test_a_probe_leaves_on_schedule_although_the_one_before_is_not_answered(driven: Driven) -> None:
     seen: list[float] = []
 
@@ -134,6 +135,7 @@ def test_a_server_that_sends_more_than_it_was_asked_for_is_no_redis(driven: Driv
     assert driven.results() <= {"success", "reset"}
 
 
+@pytest.mark.alone
 def test_after_a_stall_of_this_machine_the_missed_probes_are_not_sent_in_a_burst(
     driven: Driven, redis_node: RedisNode
 ) -> None:

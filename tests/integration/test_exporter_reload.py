@@ -21,7 +21,7 @@ from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Serving, shown, watching
 from tests.unit.exporter.helpers import labels_of, until, value
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 QUICK = {"collect": {"interval": "1s", "timeout": "500ms"}, "probe": {"interval": "100ms"}}
 
 
@@ -112,6 +112,7 @@ def test_another_login_is_used_at_once_by_collection_and_health_checks(tmp_path:
             wait_until(lambda: value(serving.page(), "redis_up") == 1, PATIENCE, "the collection to be let in")
 
 
+@pytest.mark.alone
 def test_sighup_does_the_same_and_sigterm_still_ends_it_in_time(exporter: Serving, nodes: list[RedisNode]) -> None:
     write(exporter, yaml.safe_dump(policy(*nodes)))
     os.kill(exporter.pid, signal.SIGHUP)
@@ -125,6 +126,7 @@ def test_sighup_does_the_same_and_sigterm_still_ends_it_in_time(exporter: Servin
     assert "Traceback" not in exporter.log.read_text()
 
 
+@pytest.mark.alone
 def test_sigterm_ends_it_in_time_while_a_scrape_waits_for_a_hung_node(
     exporter: Serving, nodes: list[RedisNode]
 ) -> None:

@@ -23,7 +23,7 @@ from tests.house.tree import ROOT
 from tests.integration.exporter_support import Peer, Serving, half_an_answer, requests, silent
 from tests.unit.exporter.helpers import Series, labels_of, series, value
 
-PATIENCE = 40.0
+PATIENCE = 60.0
 ON_DEMAND = {"collect": {"background": False}}
 
 
@@ -80,6 +80,7 @@ def test_nothing_is_asked_of_a_node_that_nobody_wants(exporter: Serving, nodes: 
     assert int(str(nodes[0].info("stats")["total_commands_processed"])) - int(str(before)) <= 4, "but for our own"
 
 
+@pytest.mark.alone
 def test_a_hung_and_a_killed_node_are_down_within_the_scrape_timeout(exporter: Serving, nodes: list[RedisNode]) -> None:
     target = f"localhost:{nodes[0].port}"
     scraped(exporter, target)

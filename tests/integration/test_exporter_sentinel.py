@@ -24,7 +24,7 @@ from tests.integration.exporter_support import Peer, Serving, half_an_answer, sa
 from tests.unit.exporter.helpers import Series, labels_of, until, value
 
 FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -96,8 +96,8 @@ async def test_a_node_that_joins_appears_and_one_that_is_removed_disappears_from
         await until(lambda: len(_instances(shown(exporter))) == 2, PATIENCE)
         with RedisNode(free_port(), world.directory, replica_of=world.primary.port) as third:
             await until(lambda: world.sentinel.sees("shard-a", 2, 0), PATIENCE)
-            await until(lambda: third.instance in _instances(shown(exporter)), 10.0)
-            await until(lambda: _role(shown(exporter), third) == "replica", 10.0)
+            await until(lambda: third.instance in _instances(shown(exporter)), 60.0)
+            await until(lambda: _role(shown(exporter), third) == "replica", 60.0)
         await until(lambda: value(shown(exporter), "cache_node_up", instance=third.instance) == 0, PATIENCE)
         world.ask("SENTINEL", "RESET", "shard-a")
         await until(lambda: third.instance not in str(shown(exporter)), PATIENCE)
@@ -175,8 +175,8 @@ async def test_listed_nodes_do_not_wait_for_a_sentinel_that_hangs(redis_node: Re
     with Peer(half_an_answer) as hung:
         sentinel = {"addresses": [hung.instance] * 3, "masters": ["shard-a"]}
         fleet = {"nodes": [f"redis://{redis_node.instance}"], "sentinel": sentinel}
-        async with watching({"fleet": fleet, "collect": {"timeout": "3s"}}) as exporter:
-            await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 8.0)
+        async with watching({"fleet": fleet, "collect": {"interval": "15s", "timeout": "14s"}}) as exporter:
+            await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 40.0)
             assert not exporter.ready(), "Sentinel has not been heard yet"
             assert report(exporter.state, time.monotonic())["status"] == "UNKNOWN"
             assert report(exporter.state, time.monotonic())["details"]["error"] == "Never heard: sentinel"

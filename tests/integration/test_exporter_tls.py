@@ -152,12 +152,12 @@ async def test_no_password_is_sent_to_a_server_whose_certificate_is_wrong(
 
 
 def test_the_handshake_is_no_latency(world: World, driven: Driven) -> None:
-    with Peer(_tls_server(world.pair, [], delay=0.4)) as peer:
+    with Peer(_tls_server(world.pair, [], delay=1.2)) as peer:
         driven.watch(("a", peer.port), access=Access(tls=world.tls(ca="ca")))
         driven.run(lambda: driven.count("success") >= 10)
         driven.watch()
     slowest = max(event.seconds or 0.0 for event in driven.prober.events)
-    assert slowest < 0.3, "the first probes waited 0.4 s for the handshake, and then their answer was quick"
+    assert slowest < 1.0, "the first probes waited 1.2 s for the handshake, and then their answer was quick"
 
 
 async def test_sentinel_is_asked_over_tls_of_its_own(world: World, tmp_path: Path, redis_node: RedisNode) -> None:
@@ -177,7 +177,7 @@ async def test_sentinel_is_asked_over_tls_of_its_own(world: World, tmp_path: Pat
         for ca, found in (("ca", {redis_node.instance}), ("other", set())):
             own = {"addresses": [peer.instance], "tls": {"ca_file": str(world.files[ca])}}
             async with watching({**FAST, "fleet": {"sentinel": own}}) as exporter:
-                await until(lambda: "sentinel" in exporter.state.parts, 20.0)
+                await until(lambda: "sentinel" in exporter.state.parts, 60.0)
                 assert set(exporter.state.nodes) == found
                 assert ("cannot be trusted" in exporter.state.parts["sentinel"].error) is not bool(found)
 
@@ -195,13 +195,13 @@ async def test_authorities_and_certificates_are_renewed_in_place_and_nobody_rest
             def seen(name: str, **labels: str) -> float | None:
                 return value(shown(exporter), name, instance=node.instance, **labels)
 
-            await until(lambda: seen("cache_node_up") == 1 and seen("redis_up") == 1, 20.0)
+            await until(lambda: seen("cache_node_up") == 1 and seen("redis_up") == 1, 60.0)
             node.stop()
             node.tls = ServerTls(second.cert, second.issue("server"), clients=True)
             node.start()
-            await until(lambda: (seen("cache_health_checks_total", result="tls") or 0) >= 3, 20.0)
-            await until(lambda: seen("cache_node_up") == 0 and seen("redis_up") == 0, 20.0)
+            await until(lambda: (seen("cache_health_checks_total", result="tls") or 0) >= 3, 60.0)
+            await until(lambda: seen("cache_node_up") == 0 and seen("redis_up") == 0, 60.0)
             renewed = second.issue("client")
             for old, new in ((ca, second.cert), (client.cert, renewed.cert), (client.key, renewed.key)):
                 old.write_bytes(new.read_bytes())
-            await until(lambda: seen("cache_node_up") == 1 and seen("redis_up") == 1, 40.0)
+            await until(lambda: seen("cache_node_up") == 1 and seen("redis_up") == 1, 60.0)

@@ -287,11 +287,13 @@ def _ends_within_two_seconds(notifier: WebChild) -> bool:
     return time.monotonic() - asked < 2
 
 
+@pytest.mark.alone
 def test_asked_to_end_it_is_gone_within_two_seconds(notifier: WebChild) -> None:
     assert _ends_within_two_seconds(notifier)
     assert "Traceback" not in notifier.log_tail(99)
 
 
+@pytest.mark.alone
 def test_asked_to_end_it_refuses_what_slack_has_not_taken_so_that_alertmanager_asks_again(
     notifier: WebChild, sink: Sink
 ) -> None:

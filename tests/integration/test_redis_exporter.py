@@ -53,7 +53,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisExporter]:
 async def ours(*instances: str) -> dict[str, Page]:
     """What Cachewatch shows of the servers once their details are read."""
     async with watching({**FAST, "fleet": {"nodes": [f"redis://{instance}" for instance in instances]}}) as exporter:
-        await until(lambda: detailed(exporter), 20.0)
+        await until(lambda: detailed(exporter), 60.0)
         text = facts_text(exporter)
     return {instance: page(text, instance) for instance in instances}
 
@@ -92,10 +92,10 @@ async def test_a_primary_and_its_replica_show_every_family_of_redis_exporter(
         config = ("enable-debug-command local",)
         primary = stack.enter_context(RedisNode(free_port(), tmp_path, maxmemory="64mb", config=config))
         replica = stack.enter_context(RedisNode(free_port(), tmp_path, replica_of=primary.port))
-        wait_until(lambda: replica.info("replication")["master_link_status"] == "up", 20.0, "the replica")
-        wait_until(lambda: "slave0" in primary.info("replication"), 20.0, "the primary to see it")
+        wait_until(lambda: replica.info("replication")["master_link_status"] == "up", 60.0, "the replica")
+        wait_until(lambda: "slave0" in primary.info("replication"), 60.0, "the primary to see it")
         loaded(primary)
-        wait_until(lambda: primary.info("persistence")["rdb_bgsave_in_progress"] == 0, 20.0, "the copy to be sent")
+        wait_until(lambda: primary.info("persistence")["rdb_bgsave_in_progress"] == 0, 60.0, "the copy to be sent")
         theirs = {node.instance: peer.scrape(node.instance) for node in (primary, replica)}
         mine = await ours(primary.instance, replica.instance)
     assert {"redis_errors_total", "redis_latency_spike_last", SUMMARY} <= {name for name, _ in theirs[primary.instance]}

@@ -72,6 +72,7 @@ def test_an_unreadable_request_is_refused(tmp_path: Path, body: bytes) -> None:
         assert refused.value.status == 400
 
 
+@pytest.mark.alone
 def test_a_client_that_sends_nothing_or_drips_holds_the_demo_two_seconds_at_most(tmp_path: Path) -> None:
     with serving(tmp_path) as control, socket.create_connection(("127.0.0.1", control.server_port)) as silent:
         silent.sendall(b"POST /break HT")

@@ -78,13 +78,13 @@ def test_a_dead_node_pages_once_for_that_node_and_the_page_is_closed_when_it_is_
     def events(action: str) -> list[str]:
         return [json.dumps(e) for e in received(directory, "pagerduty") if e["event_action"] == action]
 
-    wait_until(lambda: bool(events("trigger")), 30, "the page")
+    wait_until(lambda: bool(events("trigger")), 60, "the page")
     assert "broken already" in call("break", "node-down", "--dir", directory).stdout
     assert call("heal", "--dir", directory).returncode == 0
     wait_until(lambda: bool(events("resolve")), 60, "the page to be closed")
     assert len(events("trigger")) == 1
     assert dead in events("trigger")[0]
-    wait_until(lambda: bool(received(directory, "slack")), 30, "the message in Slack")
+    wait_until(lambda: bool(received(directory, "slack")), 60, "the message in Slack")
     pids = {node["instance"]: node["pid"] for node in before}
     after = {node["instance"]: node["pid"] for node in endpoints(directory)["nodes"]}
     assert [instance for instance in pids if pids[instance] != after[instance]] == [dead]

@@ -80,14 +80,15 @@ def test_hit_rate_falls_well_below_70_percent_and_recovers(fleet: SentinelFleet,
     assert hit_rate(fleet, 800) > 0.75
 
 
+@pytest.mark.alone
 def test_latency_slows_well_over_5_percent_of_pings_and_none_fails(fleet: SentinelFleet, faults: Faults) -> None:
     primary = fleet.primary("shard-a")
     faults.break_it("latency")
-    wait_until(lambda: slow_share(primary) > 0.1, 20, "more than 10 % of PINGs to take over 5 ms")
+    wait_until(lambda: slow_share(primary) > 0.1, 60, "more than 10 % of PINGs to take over 5 ms")
     assert max(ping_times(primary)) < 1.0
     assert fleet.replica("shard-a").answers()
     faults.heal("latency")
-    wait_until(lambda: slow_share(primary) < 0.05, 20, "PINGs to be quick again")
+    wait_until(lambda: slow_share(primary) < 0.05, 60, "PINGs to be quick again")
 
 
 def test_memory_is_over_90_percent_without_evictions_and_is_given_back(fleet: SentinelFleet, faults: Faults) -> None:
@@ -97,7 +98,7 @@ def test_memory_is_over_90_percent_without_evictions_and_is_given_back(fleet: Se
     assert 0.90 < memory_share(primary) < 1.0
     assert primary.info("stats")["evicted_keys"] == 0
     faults.heal("memory")
-    wait_until(lambda: memory_share(primary) < before + 0.1, 20, "the memory to be given back")
+    wait_until(lambda: memory_share(primary) < before + 0.1, 60, "the memory to be given back")
 
 
 @pytest.mark.parametrize(("name", "shard"), [("node-down", "shard-a"), ("node-hang", "shard-b")])
@@ -107,9 +108,9 @@ def test_a_broken_primary_is_replaced_and_comes_back_as_replica(
     old = fleet.primary(shard)
     faults.break_it(name)
     assert old.role(timeout=0.3) is None
-    wait_until(lambda: fleet.primary(shard) is not old, 30, "the failover")
+    wait_until(lambda: fleet.primary(shard) is not old, 60, "the failover")
     faults.heal(name)
-    wait_until(fleet.in_sync, 30, "the old primary to follow the new one")
+    wait_until(fleet.in_sync, 60, "the old primary to follow the new one")
     assert old.role() == "replica"
     assert faults.active == ()
 
@@ -117,7 +118,7 @@ def test_a_broken_primary_is_replaced_and_comes_back_as_replica(
 def test_a_node_healed_before_the_failover_is_whole_again(fleet: SentinelFleet, faults: Faults) -> None:
     faults.break_it("node-down")
     faults.heal("node-down")
-    wait_until(fleet.in_sync, 40, "the shard to be whole")
+    wait_until(fleet.in_sync, 60, "the shard to be whole")
 
 
 def test_breaking_twice_and_healing_what_is_not_broken_say_so_and_change_nothing(

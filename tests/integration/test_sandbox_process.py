@@ -36,10 +36,9 @@ def test_a_child_ends_with_the_block_that_started_it(tmp_path: Path) -> None:
 def test_a_paused_child_ends_too(tmp_path: Path) -> None:
     with Child("sleeper", ("sleep", "100"), tmp_path) as child:
         child.pause()
-        wait_until(lambda: state(child.pid) == "T", 5, "the child to be stopped")
-        begun = time.monotonic()
-    assert not child.alive
-    assert time.monotonic() - begun < 4
+        wait_until(lambda: state(child.pid) == "T", 60, "the child to be stopped")
+        child.stop(grace=60)
+    assert child.wait(1) == -signal.SIGTERM, "not SIGKILL: it was let run to hear of its end"
 
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_a_child_that_fails_at_its_start_is_reported_with_the_end_of_its_log(tmp
     child.start()
     with pytest.raises(StartFailed, match=r"broken ended at its start(.|\n)*the disk is full"):
         child.wait_ready(lambda: False, 10)
-    assert child.wait(5) == 3
+    assert child.wait(60) == 3
 
 
 def test_a_running_child_is_not_started_twice(tmp_path: Path) -> None:
@@ -65,7 +64,7 @@ def test_a_running_child_is_not_started_twice(tmp_path: Path) -> None:
 
 def test_a_child_carries_the_marker_and_a_terminals_ctrl_c_does_not_reach_it(tmp_path: Path) -> None:
     with Child("sleeper", ("sleep", "100"), tmp_path) as child:
-        wait_until(lambda: Path(f"/proc/{child.pid}/comm").read_text().strip() == "sleep", 5, "the program to run")
+        wait_until(lambda: Path(f"/proc/{child.pid}/comm").read_text().strip() == "sleep", 60, "the program to run")
         assert f"{MARKER}=" in Path(f"/proc/{child.pid}/environ").read_text()
         assert os.getsid(child.pid) != os.getsid(0)
 
@@ -83,7 +82,7 @@ def test_children_die_when_their_parent_is_killed(tmp_path: Path) -> None:
         assert not gone(pid)
         parent.kill()
         parent.wait()
-        wait_until(lambda: gone(pid), 5, "the child of a killed parent to die")
+        wait_until(lambda: gone(pid), 60, "the child of a killed parent to die")
 
 
 def test_waiting_in_vain_says_for_what() -> None:

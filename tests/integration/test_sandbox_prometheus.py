@@ -25,8 +25,8 @@ def test_an_alert_of_a_rule_reaches_alertmanager(tmp_path: Path) -> None:
         (tmp_path / "prometheus.yml").write_text(CONFIG % f"127.0.0.1:{alertmanager.port}")
         with start_prometheus(tmp_path / "prometheus.yml", tmp_path / "run", ports.free_port()) as prometheus:
             assert prometheus.query("1 + 1")[0]["value"][1] == "2"
-            wait_until(lambda: bool(prometheus.alerts()), 20, "the alert to fire")
-            wait_until(lambda: bool(alertmanager.alerts()), 20, "the alert to arrive")
+            wait_until(lambda: bool(prometheus.alerts()), 60, "the alert to fire")
+            wait_until(lambda: bool(alertmanager.alerts()), 60, "the alert to arrive")
             assert alertmanager.alerts()[0]["labels"]["alertname"] == "Missing"
     assert ports.is_free(prometheus.port)
     assert ports.is_free(alertmanager.port)

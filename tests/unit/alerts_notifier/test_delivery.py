@@ -150,7 +150,7 @@ async def test_a_message_that_cannot_leave_is_given_up_after_its_lifetime() -> N
 async def test_one_message_that_hangs_does_not_hold_the_next_for_ever() -> None:
     channel = Channel()
     channel.gate.clear()
-    deliveries = _deliveries(channel, Pace(patience=20, lifetime=0.2, spacing=0))
+    deliveries = _deliveries(channel, Pace(patience=20, lifetime=1.0, spacing=0))
     assert (await deliveries.deliver(_node("a:1"))).result == "failed"
     channel.gate.set()
     assert (await deliveries.deliver(_node("b:2"))).result == "sent"

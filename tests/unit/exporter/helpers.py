@@ -73,7 +73,7 @@ def check(state: State, instance: str, results: Iterable[str], now: float = 0.0)
         state.checked(instance, result, 0.001 if result == "success" else None, now)
 
 
-async def until(true: Callable[[], object], patience: float = 10.0) -> None:
+async def until(true: Callable[[], object], patience: float = 60.0) -> None:
     """Wait until something is true; TimeoutError when it is not within `patience` seconds."""
     async with asyncio.timeout(patience):
         while True:

@@ -124,6 +124,46 @@ def test_a_node_seen_to_answer_again_is_tried_at_once() -> None:
     assert not breaker.allows(3.1), "the trial is under way already"
 
 
+def test_a_trial_from_before_the_node_answered_again_fails_and_another_is_made_at_once() -> None:
+    breaker = opened()
+    assert breaker.allows(31.0)
+    breaker.retry_now(31.5)
+    breaker.record(32.0, False, took=1.0)
+    assert breaker.state(32.0) == "half_open"
+    assert breaker.allows(32.0)
+    breaker.record(32.1, True, took=0.1)
+    assert breaker.state(32.1) == "closed"
+
+
+def test_a_call_from_before_the_node_answered_again_opens_the_breaker_for_no_time() -> None:
+    breaker = a_breaker()
+    breaker.record(0.0, False)
+    breaker.retry_now(0.5)
+    breaker.record(1.0, False, took=0.8)
+    assert breaker.allows(1.0)
+
+
+def test_a_node_that_answers_the_prober_and_no_call_gets_one_extra_trial_for_each_recovery() -> None:
+    breaker, made = opened(), []
+    for second in range(120):
+        trial = breaker.allows(second)
+        if second in (10, 50, 82):
+            breaker.retry_now(second + 0.5)
+        if trial:
+            made.append(second)
+            breaker.record(second + 0.9, False, took=0.9)
+    assert made == [11, 42, 51, 82, 83, 114]
+
+
+def test_a_trial_that_began_after_the_node_answered_again_is_a_reason_to_wait() -> None:
+    breaker = opened()
+    breaker.retry_now(3.0)
+    assert breaker.allows(3.0)
+    breaker.record(4.0, False, took=1.0)
+    assert not breaker.allows(33.9)
+    assert breaker.allows(34.0)
+
+
 def test_retry_now_leaves_a_closed_breaker_alone() -> None:
     breaker = a_breaker()
     breaker.retry_now(1.0)

@@ -1,6 +1,7 @@
 """A collection that breaks in a way nobody foresaw: it is told, and the node is asked again."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,7 +9,7 @@ from exporter.collector import Collector
 from exporter.failures import NodeError
 from exporter.names import Names
 from exporter.state import NodeState
-from tests.unit.exporter.helpers import watching
+from tests.unit.exporter.helpers import check, watching
 
 NODE = "127.0.0.1:6379"
 
@@ -42,6 +43,26 @@ async def test_a_trial_that_broke_off_does_not_keep_the_node_out_for_good() -> N
         await _round(collector)
     assert node.breaker.state(0.0) != "closed"
     assert node.breaker.allows(1e12), "the next trial"
+
+
+async def test_a_call_sent_to_a_node_that_was_still_down_does_not_keep_it_out_once_it_is_up() -> None:
+    class Hung(Collector):
+        asked = 0
+
+        async def _attempt(self, node: NodeState) -> NodeError | None:
+            Hung.asked += 1
+            if Hung.asked == 1:  # while it waits for its answer, the prober sees the node up again
+                check(self.state, NODE, ["success"] * self.state.policy.health.recoveries, now=time.monotonic())
+                return NodeError("timeout", "no answer")
+            return None
+
+    state = watching(breaker={"min_calls": 1}, timeouts={"connection": {"retries": 0}})
+    check(state, NODE, ["timeout"] * state.policy.health.failures)
+    collector = Hung(state, None, Names())
+    await _round(collector)
+    await _round(collector)
+    assert Hung.asked == 2
+    assert state.nodes[NODE].breaker.state(time.monotonic()) == "closed"
 
 
 async def test_a_node_whose_collection_still_runs_is_not_asked_a_second_time() -> None:

@@ -18,6 +18,16 @@ def test_a_node_that_comes_back_is_collected_at_once_not_thirty_seconds_later() 
     assert node.breaker.allows(2.5)
 
 
+def test_a_node_that_was_never_up_is_collected_at_once_when_it_is() -> None:
+    state = watching()
+    node = state.nodes[NODE]
+    check(state, NODE, ["refused"])
+    for _ in range(3):
+        node.breaker.record(0.0, False)
+    check(state, NODE, ["success"], now=1.0)
+    assert node.breaker.allows(1.0)
+
+
 def test_a_late_reply_is_a_duration_and_no_health_check() -> None:
     state = watching()
     state.checked(NODE, "", 1.4, 0.0)
