@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from exporter import health, samples, scrape, service_discovery
-from exporter.exposition import CONTENT_TYPE, render
+from exporter import answers, health, samples, scrape, service_discovery
+from exporter.exposition import render
 from exporter.state import State
 
 PATHS = ("/metrics", "/metrics/sli", "/sd", "/health", "/-/healthy", "/-/ready")
@@ -32,14 +32,15 @@ class Doors:
     scrape: Callable[[str, float], Awaitable[str]]
     reload: Callable[[], Awaitable[str]]
 
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Everything."""
         now = time.monotonic()
-        return _page(render(samples.sli(self.state, now)) + render(samples.facts(self.state, now)) + self.own())
+        parts = render(samples.sli(self.state, now)), render(samples.facts(self.state, now)), self.own()
+        return await answers.page(request, *parts)
 
-    async def sli(self, _: web.Request) -> web.Response:
+    async def sli(self, request: web.Request) -> web.StreamResponse:
         """The `cache_*` series."""
-        return _page(render(samples.sli(self.state, time.monotonic())))
+        return await answers.page(request, render(samples.sli(self.state, time.monotonic())))
 
     async def sd(self, _: web.Request) -> web.Response:
         """The nodes for Prometheus' http_sd. It keeps the list it has when it is refused; half a list it would believe."""
@@ -64,7 +65,7 @@ class Doors:
             else _said(503, "Cachewatch has not asked every node yet.")
         )
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def one(self, request: web.Request) -> web.StreamResponse:
         """One node, now."""
         wanted = request.query.getall("target", [])
         if len(wanted) != 1 or not wanted[0]:
@@ -76,7 +77,7 @@ class Doors:
             )
         except tuple(_REFUSALS) as refused:
             return _said(_REFUSALS[type(refused)], str(refused))
-        return _page(page)
+        return await answers.page(request, page)
 
     async def read_again(self, _: web.Request) -> web.Response:
         """Take the policy anew, or tell what is wrong with it."""
@@ -93,10 +94,6 @@ def application(doors: Doors) -> web.Application:
     app.add_routes([web.get(path, page) for path, page in zip(PATHS, pages, strict=True)])
     app.add_routes([web.get("/scrape", doors.one), web.post("/-/reload", doors.read_again)])
     return app
-
-
-def _page(text: str) -> web.Response:
-    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _said(status: int, text: str) -> web.Response:
