@@ -9,11 +9,15 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import exporter_cost, time_to_page
+from bench import bad_nodes, exporter_cost, fleet_scale, scrape_cost, server_cost, time_to_page
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
     "exporter_cost": exporter_cost.measure,
+    "server_cost": server_cost.measure,
+    "scrape_cost": scrape_cost.measure,
+    "fleet_scale": fleet_scale.measure,
+    "bad_nodes": bad_nodes.measure,
 }
 
 

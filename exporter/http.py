@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from exporter import health, samples, scrape, service_discovery
-from exporter.exposition import CONTENT_TYPE, families, render
+from exporter import answers, health, samples, scrape, service_discovery
+from exporter.exposition import families
 from exporter.state import State
 
 PATHS = ("/metrics", "/metrics/sli", "/sd", "/health", "/-/healthy", "/-/ready")
 _ALL = (*PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
-_PIECE = 128 * 1024  # small enough to stay in the processor's cache from one copy to the next
 _REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 
 
@@ -34,25 +33,18 @@ class Doors:
     reload: Callable[[], Awaitable[str]]
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Everything, in pieces: the page of a large fleet is larger than all that is known of it."""
-        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
-        await response.prepare(request)
-        if request.method != "HEAD":
-            for piece in pieces(self.everything()):
-                await response.write(piece)
-        await response.write_eof()
-        return response
+        """Everything."""
+        return await answers.page(request, self._everything())
 
-    def everything(self) -> Iterator[str]:
-        """The texts of all families."""
+    def _everything(self) -> Iterator[str]:
         now = time.monotonic()
         for section in (samples.sli(self.state, now), *samples.sections(self.state, now)):
             yield from families(section)
         yield self.own()
 
-    async def sli(self, _: web.Request) -> web.Response:
+    async def sli(self, request: web.Request) -> web.StreamResponse:
         """The `cache_*` series."""
-        return _page(render(samples.sli(self.state, time.monotonic())))
+        return await answers.page(request, families(samples.sli(self.state, time.monotonic())))
 
     async def sd(self, _: web.Request) -> web.Response:
         """The nodes for Prometheus' http_sd. It keeps the list it has when it is refused; half a list it would believe."""
@@ -77,7 +69,7 @@ class Doors:
             else _said(503, "Cachewatch has not asked every node yet.")
         )
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def one(self, request: web.Request) -> web.StreamResponse:
         """One node, now."""
         wanted = request.query.getall("target", [])
         if len(wanted) != 1 or not wanted[0]:
@@ -89,7 +81,7 @@ class Doors:
             )
         except tuple(_REFUSALS) as refused:
             return _said(_REFUSALS[type(refused)], str(refused))
-        return _page(page)
+        return await answers.page(request, (page,))
 
     async def read_again(self, _: web.Request) -> web.Response:
         """Take the policy anew, or tell what is wrong with it."""
@@ -106,23 +98,6 @@ def application(doors: Doors) -> web.Application:
     app.add_routes([web.get(path, page) for path, page in zip(PATHS, pages, strict=True)])
     app.add_routes([web.get("/scrape", doors.one), web.post("/-/reload", doors.read_again)])
     return app
-
-
-def pieces(texts: Iterable[str]) -> Iterator[bytes]:
-    """Texts together as bytes, `_PIECE` of them or a little more at a time."""
-    held: list[bytes] = []
-    size = 0
-    for text in texts:
-        held.append(text.encode())
-        size += len(held[-1])
-        if size >= _PIECE:
-            yield b"".join(held)
-            held, size = [], 0
-    yield b"".join(held)
-
-
-def _page(text: str) -> web.Response:
-    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _said(status: int, text: str) -> web.Response:

@@ -1,0 +1,55 @@
+"""Cachewatch and Debian's redis_exporter as processes, and their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from sandbox import binaries, web
+from sandbox.module_child import module_argv, module_env
+from sandbox.ports import LOOPBACK, free_port
+from sandbox.process import wait_until
+from sandbox.prometheus import WebChild
+
+_PATIENCE = 120.0
+# The last thing that a collection of a node brings.
+_DETAILS = "redis_slowlog_length{"
+
+
+def ours(directory: Path, instances: Iterable[str], sections: Mapping[str, object], name: str = "exporter") -> WebChild:
+    """`cachewatch serve` on these nodes, not started yet; `sections` are the policy's, the rest of it the defaults."""
+    port, file = free_port(), directory / f"{name}.yaml"
+    policy = {"fleet": {"nodes": [f"redis://{instance}" for instance in instances]}, **sections}
+    file.write_text(yaml.safe_dump(policy))
+    argv = module_argv("cli", "-c", file, "serve", "--listen", f"{LOOPBACK}:{port}")
+    return WebChild(name, argv, directory, port, env=module_env())
+
+
+def peer(directory: Path) -> WebChild:
+    """redis_exporter, which asks whom each scrape names; not started yet."""
+    port = free_port()
+    argv = (binaries.find("redis_exporter"), "-web.listen-address", f"{LOOPBACK}:{port}", "-redis.addr", "")
+    return WebChild("peer", argv, directory, port, ready_path="/health")
+
+
+def page(url: str) -> str:
+    """A page as it comes to whoever does not ask for gzip."""
+    return web.request("GET", url, timeout=30.0).decode()
+
+
+def warmed(child: WebChild, count: int) -> None:
+    """Wait until the details of so many nodes were read."""
+    wait_until(lambda: page(f"{child.url}/metrics").count(_DETAILS) == count, _PATIENCE, "every node's details", 1.0)
+
+
+def collections(text: str) -> float:
+    """Collections that the exporter has made of all nodes, by its page."""
+    found = [line for line in text.splitlines() if line.startswith("redis_exporter_scrapes_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in found)
+
+
+def series(text: str) -> int:
+    """Node facts on a page."""
+    return sum(line.startswith("redis_") for line in text.splitlines())

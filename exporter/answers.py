@@ -1,0 +1,82 @@
+"""Pages over HTTP: gzip when it is asked for, and a large page never as a whole in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from aiohttp import web
+
+from exporter.exposition import CONTENT_TYPE
+
+# Level 1 makes a sixteenth of a page at 0.12 ms of CPU per node; level 6 makes a nineteenth at four times that.
+_LEVEL = 1
+_GZIP = 16 + zlib.MAX_WBITS
+# Bytes: small enough to stay in the processor's cache from one copy to the next.
+_PIECE = 128 * 1024
+# Seconds in which a page must have been read: nobody waits longer for one, and it holds what it is made of.
+PATIENCE = 60.0
+_NOTHING = re.compile(r"q=0(\.0*)?")
+
+
+def asks_for_gzip(headers: Iterable[str]) -> bool:
+    """Whether the request's Accept-Encoding names gzip. `*` does not: whoever wants the work done says so."""
+    for coding in ",".join(headers).lower().split(","):
+        name, *parameters = (part.strip() for part in coding.split(";"))
+        if name in ("gzip", "x-gzip"):
+            return not any(_NOTHING.fullmatch(parameter) for parameter in parameters)
+    return False
+
+
+async def page(request: web.Request, texts: Iterable[str]) -> web.StreamResponse:
+    """Answer with the texts, one after the other, as they are made."""
+    headers = {"Content-Type": CONTENT_TYPE, "Vary": "Accept-Encoding"}
+    rest = pieces(texts)
+    if asks_for_gzip(request.headers.getall("Accept-Encoding", ())):
+        headers["Content-Encoding"], rest = "gzip", _packed(rest)
+    first, second = next(rest, b""), next(rest, None)
+    if second is None:
+        return web.Response(body=first, headers=headers)
+    return await _streamed(request, chain((first, second), rest), headers)
+
+
+async def _streamed(request: web.Request, rest: Iterable[bytes], headers: dict[str, str]) -> web.StreamResponse:
+    """Send at the pace of whoever reads."""
+    response = web.StreamResponse(headers=headers)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await response.prepare(request)
+            for piece in rest if request.method != "HEAD" else ():
+                await response.write(piece)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # half a page must not look like a whole one
+    return response
+
+
+def pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    """Texts together as bytes, `_PIECE` of them or a little more at a time."""
+    held: list[bytes] = []
+    size = 0
+    for text in texts:
+        held.append(text.encode())
+        size += len(held[-1])
+        if size >= _PIECE:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _packed(plain: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    held: list[bytes] = []
+    for piece in plain:
+        held.append(packer.compress(piece))
+        if sum(map(len, held)) >= _PIECE:
+            yield b"".join(held)
+            held = []
+    yield b"".join([*held, packer.flush()])

@@ -1,0 +1,128 @@
+"""Pages over HTTP: gzip at level 1 for whoever asks for it, plain and whole for everybody else, however large."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import http.client
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from exporter import answers
+from exporter.answers import asks_for_gzip, page
+
+SMALL = ("# HELP a b\na 1\n", 'b{c="é"} 2\n')
+# Longer than a slice of the page, which then ends inside of a line and beside letters of several bytes.
+LARGE = ("x" * 300_000, 'b{c="é€"} 2\n' * 100_000, "")
+PAGES = {"small": SMALL, "large": LARGE}
+FASTEST = 4  # what gzip's header says of level 1; 0 is the default level, 2 the best
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[BaseTestServer]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await page(request, PAGES[request.match_info["size"]])
+
+    app = web.Application()
+    app.router.add_get("/{size}", answer)
+    async with TestServer(app) as running:
+        yield running
+
+
+async def asked(server: BaseTestServer, path: str, method: str = "GET", **headers: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body, by a client that asks for nothing by itself and unpacks nothing."""
+
+    def ask() -> tuple[dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(str(server.host), server.port, timeout=30.0)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name.replace("_", "-"), value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(ask)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        (["gzip"], True),
+        (["GZip"], True),
+        (["deflate, gzip;q=0.5"], True),
+        (["br", "gzip"], True),
+        (["x-gzip"], True),
+        (["gzip;q=0.001"], True),
+        (["gzip;q=0"], False),
+        (["gzip; q=0.000, identity"], False),
+        (["identity"], False),
+        (["deflate, br"], False),
+        (["*"], False),
+        (["gzipped"], False),
+        ([""], False),
+        ([], False),
+    ],
+)
+def test_gzip_is_asked_for_by_its_name_and_refused_by_a_weight_of_nothing(headers: list[str], wanted: bool) -> None:
+    assert asks_for_gzip(headers) is wanted
+
+
+@pytest.mark.parametrize("size", PAGES)
+async def test_whoever_asks_gets_gzip_of_level_1(server: BaseTestServer, size: str) -> None:
+    headers, body = await asked(server, f"/{size}", Accept_Encoding="gzip")
+    assert headers["Content-Encoding"] == "gzip"
+    assert headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(body).decode() == "".join(PAGES[size])
+    assert body[8] == FASTEST
+
+
+@pytest.mark.parametrize("asking", [{}, {"Accept_Encoding": "identity"}, {"Accept_Encoding": "gzip;q=0"}])
+@pytest.mark.parametrize("size", PAGES)
+async def test_whoever_does_not_ask_gets_the_page_as_it_is(
+    server: BaseTestServer, size: str, asking: dict[str, str]
+) -> None:
+    headers, body = await asked(server, f"/{size}", **asking)
+    assert "Content-Encoding" not in headers
+    assert headers["Vary"] == "Accept-Encoding"
+    assert body.decode() == "".join(PAGES[size])
+
+
+@pytest.mark.parametrize("size", PAGES)
+async def test_a_head_request_gets_the_headers_and_no_page(server: BaseTestServer, size: str) -> None:
+    headers, body = await asked(server, f"/{size}", "HEAD")
+    assert headers["Vary"] == "Accept-Encoding"
+    assert body == b""
+
+
+async def test_a_reader_who_does_not_read_is_left_after_a_while(
+    server: BaseTestServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(answers, "PATIENCE", 0.2)
+    monkeypatch.setitem(PAGES, "large", ("x" * 1_000_000,) * 50)
+    reader, writer = await asyncio.open_connection(str(server.host), server.port, limit=1024)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n")
+    await asyncio.sleep(0.5)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(50_000_000)
+    writer.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_reader_who_leaves_in_the_middle_harms_nobody(
+    server: BaseTestServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(PAGES, "large", ("x" * 1_000_000,) * 50)
+    reader, writer = await asyncio.open_connection(str(server.host), server.port)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n")
+    await reader.readexactly(1000)
+    writer.transport.abort()
+    _, body = await asked(server, "/small")
+    assert body.decode() == "".join(SMALL)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
