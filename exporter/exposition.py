@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from exporter.forms import END, NUMBER, OWN, Block
@@ -52,8 +53,8 @@ def lines_of(samples: Iterable[Sample]) -> Block:
     return Block(tuple(name for name, _ in made), [line for _, line in made])
 
 
-def families(blocks: Iterable[Block]) -> Iterator[str]:
-    """Each family's text, with HELP and TYPE, in the order in which families first came. Undeclared."""
+def families(blocks: Iterable[Block]) -> Iterator[list[str]]:
+    """Each family's texts, HELP and TYPE first, in the order in which families first came. Undeclared."""
     alike: dict[tuple[str, ...], list[Sequence[str]]] = {}
     for names, texts in blocks:
         alike.setdefault(names, []).append(texts)
@@ -61,13 +62,15 @@ def families(blocks: Iterable[Block]) -> Iterator[str]:
     for names, rows in alike.items():
         # By columns: a family of all nodes alike is one step, not one for each node.
         for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            found.setdefault(name, []).extend(column)
-    return ("".join((_head(name), *texts)) for name, texts in found.items())
+            if name not in found:
+                found[name] = [_head(name)]
+            found[name] += column
+    return iter(found.values())
 
 
 def render(blocks: Iterable[Block]) -> str:
     """The page: each family once."""
-    return "".join(families(blocks))
+    return "".join(chain.from_iterable(families(blocks)))
 
 
 def _checked(sample: Sample) -> Sample:

@@ -36,11 +36,11 @@ class Doors:
         """Everything."""
         return await answers.page(request, self._everything())
 
-    def _everything(self) -> Iterator[str]:
+    def _everything(self) -> Iterator[list[str]]:
         now = time.monotonic()
         for section in (samples.sli(self.state, now), *samples.sections(self.state, now)):
             yield from families(section)
-        yield self.own()
+        yield [self.own()]
 
     async def sli(self, request: web.Request) -> web.StreamResponse:
         """The `cache_*` series."""
@@ -81,7 +81,7 @@ class Doors:
             )
         except tuple(_REFUSALS) as refused:
             return _said(_REFUSALS[type(refused)], str(refused))
-        return await answers.page(request, (page,))
+        return await answers.page(request, ([page],))
 
     async def read_again(self, _: web.Request) -> web.Response:
         """Take the policy anew, or tell what is wrong with it."""

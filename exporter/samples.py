@@ -140,6 +140,8 @@ def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:
 
 def _without_hidden(block: Block, families: Families) -> Block:
     keep = _places(block.families, families.allow, families.deny)
+    if len(keep) == len(block.families):
+        return block
     return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep])
 
 

@@ -25,7 +25,7 @@ FASTEST = 4  # what gzip's header says of level 1; 0 is the default level, 2 the
 @pytest.fixture
 async def server() -> AsyncIterator[BaseTestServer]:
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await page(request, PAGES[request.match_info["size"]])
+        return await page(request, ([text] for text in PAGES[request.match_info["size"]]))
 
     app = web.Application()
     app.router.add_get("/{size}", answer)
