@@ -29,7 +29,7 @@ def serve(context: Context, listen: tuple[str, int]) -> None:
 
 def _policy(context: Context) -> Policy:
     loaded = context.loaded()
-    context.require_secrets(loaded, "fleet")
+    context.require_secrets(loaded, "fleet", "health")
     return loaded.policy
 
 
