@@ -31,6 +31,6 @@ USER 10001:10001
 WORKDIR /
 EXPOSE 9121 9122
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9121/-/healthy', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9121/health/liveness', timeout=2)"]
 ENTRYPOINT ["cachewatch"]
 CMD ["serve", "--listen", "0.0.0.0:9121"]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import bad_nodes, exporter_cost, fleet_scale, scrape_cost, server_cost, time_to_page
+from bench import bad_nodes, exporter_cost, fleet_scale, health_latency, scrape_cost, server_cost, time_to_page
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] 
     "scrape_cost": scrape_cost.measure,
     "fleet_scale": fleet_scale.measure,
     "bad_nodes": bad_nodes.measure,
+    "health_latency": health_latency.measure,
 }
 
 

@@ -42,7 +42,7 @@ def _collect_less_garbage() -> None:
 
 def _policy(context: Context) -> Policy:
     loaded = context.loaded()
-    context.require_secrets(loaded, "fleet")
+    context.require_secrets(loaded, "fleet", "health")
     return loaded.policy
 
 

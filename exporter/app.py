@@ -9,11 +9,15 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
 
 from exporter.collector import Collector
+from exporter.connections import Guard
+from exporter.health.judge import Judge
+from exporter.health.pages import Pages
 from exporter.http import Doors, application
 from exporter.keyring import Keyring
 from exporter.names import Names
@@ -28,6 +32,7 @@ from policy.key_files import SecretError
 from policy.model import Policy
 
 log = logging.getLogger(__name__)
+_JUDGED_EACH = timedelta(seconds=1)
 
 
 class CannotListen(Exception):
@@ -53,6 +58,9 @@ class Exporter:
         self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()
+        self.judge = Judge(self.state)
+        self.fallen: set[str] = set()
+        self._all_asked = False
         self._reload: dict[str, Collection] = {}
 
     def discovered(self) -> bool:
@@ -60,9 +68,16 @@ class Exporter:
         return self.sources.heard and bool(self.state.nodes)
 
     def ready(self) -> bool:
-        """Whether all that names nodes and every node was asked once."""
+        """Whether all that names nodes and every node was asked once. A node that joins later does not take it back."""
         asked = all(node.collection is not None for node in self.state.nodes.values())
-        return self.discovered() and (asked or not self.policy.collect.background)
+        self._all_asked |= self.discovered() and (asked or not self.policy.collect.background)
+        return self._all_asked
+
+    def unready(self) -> str:
+        """Why it is not ready, empty when it is."""
+        if self.ready():
+            return ""
+        return "not every node was asked yet" if self.discovered() else "not all that names nodes was asked yet"
 
     async def refresh(self) -> None:
         """Ask who belongs to the fleet, and watch what is named; listed nodes do not wait for the first answers."""
@@ -124,6 +139,10 @@ class Exporter:
         refreshes = [source.refresh for source in (fleet.sentinel, fleet.cluster) if source is not None]
         self.schedule.every(min(refreshes, default=interval), self.refresh, name="refresh", first_now=True)
         self.schedule.every(interval, self.collect, name="collect")
+        self.schedule.every(_JUDGED_EACH, self._judge, name="judge")
+
+    async def _judge(self) -> None:
+        self.judge.look(time.monotonic())
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -133,7 +152,7 @@ class Exporter:
         prober = asyncio.create_task(self.link.run(), name="prober")
         clock = self.schedule.start()
         for task in (prober, clock):
-            task.add_done_callback(_tell_end)
+            task.add_done_callback(self._tell_end)
         try:
             yield
         finally:
@@ -142,6 +161,18 @@ class Exporter:
                 task.cancel()
             await asyncio.gather(prober, clock, return_exceptions=True)
             await self.collector.close()
+
+    def _tell_end(self, task: asyncio.Task[None]) -> None:
+        """A task that should run for ever and fell over must not do so in silence."""
+        if not task.cancelled() and task.exception() is not None:
+            self.fallen.add(task.get_name())
+            log.error("%s stopped working; start the exporter again", task.get_name(), exc_info=task.exception())
+
+    def doors(self, load: Callable[[], Policy]) -> Doors:
+        """What stands behind the endpoints."""
+        health = Pages(self.judge, self.unready, lambda: self.fallen, self._environ)
+        reload = partial(self.reload, load)
+        return Doors(self.state, self.discovered, self.ready, self.own.text, self.scraper.page, reload, health)
 
 
 async def serve_until_stopped(
@@ -154,15 +185,13 @@ async def serve_until_stopped(
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    exporter = Exporter(policy, environ)
-    reload = partial(exporter.reload, load)
-    loop.add_signal_handler(signal.SIGHUP, _begin, reload, set())
-    doors = Doors(exporter.state, exporter.discovered, exporter.ready, exporter.own.text, exporter.scraper.page, reload)
-    runner = web.AppRunner(application(doors), access_log=None, shutdown_timeout=1.0)
+    exporter, guard = Exporter(policy, environ), Guard()
+    doors = exporter.doors(load)
+    loop.add_signal_handler(signal.SIGHUP, _begin, doors.reload, set())
+    runner = guard.runner(application(doors, guard.middleware()))
     await runner.setup()
     try:
-        await _listen(runner, listen)
-        async with exporter.running():
+        async with _listening(guard, runner, listen), exporter.running():
             log.info("serving on http://%s/metrics", join_address(*listen))
             await stop.wait()
     finally:
@@ -183,16 +212,13 @@ def _tell_changes(before: set[str], after: set[str]) -> None:
         log.info("no longer watching %s", instance)
 
 
-def _tell_end(task: asyncio.Task[None]) -> None:
-    """A task that should run for ever and fell over must not do so in silence."""
-    if not task.cancelled() and task.exception() is not None:
-        log.error("%s stopped working; start the exporter again", task.get_name(), exc_info=task.exception())
-
-
-async def _listen(runner: web.AppRunner, listen: tuple[str, int]) -> None:
-    try:
-        await web.TCPSite(runner, *listen).start()
-    except OSError as error:
-        reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        address = join_address(*listen)
-        raise CannotListen(f"cannot listen on {address}: {reason}; name another address with --listen") from error
+@contextlib.asynccontextmanager
+async def _listening(guard: Guard, runner: web.AppRunner, listen: tuple[str, int]) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(guard.listening(runner, *listen))
+        except OSError as error:
+            reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+            address = join_address(*listen)
+            raise CannotListen(f"cannot listen on {address}: {reason}; name another address with --listen") from error
+        yield

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from exporter import answers, health, samples, scrape, service_discovery
+from exporter import answers, samples, scrape, service_discovery
 from exporter.exposition import families
+from exporter.health.pages import Pages as HealthPages
 from exporter.state import State
 
-PATHS = ("/metrics", "/metrics/sli", "/sd", "/health", "/-/healthy", "/-/ready")
+_HEALTH = ("/health", "/health/liveness", "/health/readiness")
+PATHS = ("/metrics", "/metrics/sli", "/sd", *_HEALTH, "/-/healthy", "/-/ready")
 _ALL = (*PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
 _REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 
@@ -31,6 +34,7 @@ class Doors:
     own: Callable[[], str]
     scrape: Callable[[str, float], Awaitable[str]]
     reload: Callable[[], Awaitable[str]]
+    health: HealthPages
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Everything."""
@@ -51,11 +55,6 @@ class Doors:
         if not self.discovered():
             return _said(503, "Not everything that names nodes has been asked yet.")
         return web.json_response(service_discovery.groups(self.state, time.monotonic()))
-
-    async def show_health(self, _: web.Request) -> web.Response:
-        """The health indicator."""
-        body = health.report(self.state, time.monotonic())
-        return web.json_response(body, status=health.HTTP_STATUS[body["status"]])
 
     async def healthy(self, _: web.Request) -> web.Response:
         """That the process runs."""
@@ -91,11 +90,13 @@ class Doors:
         return _said(200, f"The policy was read again; {len(self.state.nodes)} nodes are watched.")
 
 
-def application(doors: Doors) -> web.Application:
-    """The endpoints."""
-    app = web.Application(middlewares=[_explain])
-    pages = (doors.metrics, doors.sli, doors.sd, doors.show_health, doors.healthy, doors.readiness)
-    app.add_routes([web.get(path, page) for path, page in zip(PATHS, pages, strict=True)])
+def application(doors: Doors, *around: Middleware) -> web.Application:
+    """The endpoints, with these middlewares around them."""
+    app = web.Application(middlewares=[*around, _explain])
+    pages = {"/metrics": doors.metrics, "/metrics/sli": doors.sli, "/sd": doors.sd}
+    pages |= {"/-/healthy": doors.healthy, "/-/ready": doors.readiness}
+    app.add_routes([web.get(path, page) for path, page in pages.items()])
+    app.add_routes(doors.health.routes())
     app.add_routes([web.get("/scrape", doors.one), web.post("/-/reload", doors.read_again)])
     return app
 

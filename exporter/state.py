@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass
 class NodeState:
-    """One node. Counters live as long as the node is watched."""
+    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended."""
 
     target: Target
     breaker: Breaker
@@ -46,6 +46,7 @@ class NodeState:
     spent: float = 0.0
     collection: Collection | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    checked_at: float | None = None
     last_error: str = ""
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
     history: deque[tuple[float, int, int]] = field(default_factory=deque)
@@ -152,6 +153,7 @@ class State:
             node.pings.observe(duration)
         if result in node.checks:
             node.checks[result] += 1
+            node.checked_at = now
             before, ok = node.verdict, result == "success"
             node.verdict = after(before, ok, self.policy.health)
             node.last_error = "" if ok else result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policy.operations import Health
+from policy.health import Health
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,28 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from policy.base import Fault, Model, refuse
 from policy.fleet import Fleet
-from policy.operations import Breaker, Collect, Health, Probe, Timeouts
+from policy.health import Health
+from policy.operations import Breaker, Collect, Probe, Timeouts
 from policy.slos import Slo
 from policy.stack import Notify, Rules, Stack
 from policy.thresholds import Thresholds
-from policy.units import duration_text, seconds
+from policy.units import duration_text, parse_duration, seconds
+
+# Of a verdict, where the policy names none and probes are not slower: a prober that died is running again by then.
+_MAX_AGE = parse_duration("5s")
 
 
 def _default_slos() -> tuple[Any, ...]:
     return ({"name": "availability", "objective": "99.99%"},)
 
 
-def _health_faults(health: Health, collect: Collect | None) -> Iterator[Fault]:
+def _health_faults(health: Health, collect: Collect | None, probe: Probe | None) -> Iterator[Fault]:
     if collect is not None and health.window < 2 * collect.interval:
         need = duration_text(2 * collect.interval)
         yield "window", f"must be at least {need}, two collections, or the hit rate is never known"
+    if probe is not None and health.max_age is not None and health.max_age < probe.slowest:
+        need = duration_text(probe.slowest)
+        yield "max_age", f"must be at least {need}, two probes and their timeout, or every verdict is too old at times"
 
 
 def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
@@ -59,8 +66,8 @@ class Policy(Model):
     # Checks between sections stand on the later of the two: they speak even when a third section is wrong.
     @field_validator("health")
     @classmethod
-    def _window_holds_collections(cls, health: Health, info: ValidationInfo) -> Health:
-        refuse(_health_faults(health, info.data.get("collect")))
+    def _fits_collections_and_probes(cls, health: Health, info: ValidationInfo) -> Health:
+        refuse(_health_faults(health, info.data.get("collect"), info.data.get("probe")))
         return health
 
     @field_validator("slos")
@@ -74,6 +81,11 @@ class Policy(Model):
     def _rate_window_holds_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
         refuse(_rules_faults(rules, info.data.get("collect")))
         return rules
+
+    def verdict_max_age(self) -> float:
+        """Seconds after which a node's verdict is believed no more."""
+        limit = self.health.max_age
+        return float(seconds(max(_MAX_AGE, self.probe.slowest) if limit is None else limit))
 
     def page_bound_seconds(self) -> dict[str, float]:
         """Worst time from a fault to the page, `killed` and `hung`, in seconds: the arithmetic, not a measurement.

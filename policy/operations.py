@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from policy.base import Fault, Model, merge
+from policy.networks import Address, Networks, within
 from policy.units import Duration, Ratio, duration_text, parse_duration, parse_ratio
 
 
@@ -36,13 +37,6 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a network: {error}; write it as in 10.0.0.0/8 or fd00::/8") from None
-
-
 class Collect(Model):
     """INFO of every node, each `interval` ("health checks every 10 seconds" in the seed).
 
@@ -57,17 +51,12 @@ class Collect(Model):
     unmapped_info: bool = Field(default=False, strict=True)
     limits: Limits = Limits()
     families: Families = Families()
-    allowed_targets: tuple[str, ...] = ()
+    allowed_targets: Networks = ()
     background: bool = Field(default=True, strict=True)
 
-    @field_validator("allowed_targets")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(_network(text)) for text in value)
-
-    def allows(self, address: IPv4Address | IPv6Address) -> bool:
+    def allows(self, address: Address) -> bool:
         """Whether `/scrape` may ask a node at this address that is not of the fleet."""
-        return any(address in ip_network(text) for text in self.allowed_targets)
+        return within(address, self.allowed_targets)
 
     def _faults(self) -> Iterator[Fault]:
         if self.interval < parse_duration("100ms"):
@@ -84,24 +73,16 @@ class Probe(Model):
     interval: Duration = parse_duration("500ms")
     timeout: Duration = parse_duration("1s")
 
+    @property
+    def slowest(self) -> timedelta:
+        """What may lie between two results of one node, when one probe of three came late."""
+        return 2 * self.interval + self.timeout
+
     def _faults(self) -> Iterator[Fault]:
         if self.interval < parse_duration("50ms"):
             yield "interval", "must be at least 50ms: the probe must not be a load of its own"
         if not parse_duration("10ms") <= self.timeout <= parse_duration("10s"):
             yield "timeout", "must be between 10ms and 10s"
-
-
-class Health(Model):
-    """When a node counts as down, and what the health indicator may believe.
-
-    A node is down when `failures` health checks in a row failed ("100 % failure" of the seed), up again after
-    `recoveries` good ones. The hit rate over `window` decides nothing before `min_requests`.
-    """
-
-    failures: int = Field(default=3, ge=1, le=100, strict=True)
-    recoveries: int = Field(default=2, ge=1, le=100, strict=True)
-    window: Duration = parse_duration("5m")
-    min_requests: int = Field(default=100, ge=1, strict=True)
 
 
 class Retry(Model):

@@ -6,29 +6,43 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from policy.access import Auth, Tls
+from policy.health import Health
 from policy.key_files import SecretError, read_file
 from policy.loader import Loaded, Problem
 
-__all__ = ["SecretError", "password", "problems", "read_file"]
+__all__ = ["SecretError", "password", "problems", "read_file", "token"]
 
 
 def password(auth: Auth, environ: Mapping[str, str]) -> str:
     """The password of a Redis user, from its file or its environment variable."""
     if auth.password_file is not None:
         return read_file(auth.password_file)
-    name = auth.password_env or ""
+    return _from(environ, auth.password_env or "")
+
+
+def token(health: Health, environ: Mapping[str, str]) -> str:
+    """The token that opens the health indicator's details, from its file or its environment variable."""
+    if health.token_file is not None:
+        return read_file(health.token_file)
+    return _from(environ, health.token_env or "")
+
+
+def _from(environ: Mapping[str, str], name: str) -> str:
     if not environ.get(name):
         raise SecretError(f"environment variable {name} is not set")
     return environ[name]
 
 
 def problems(loaded: Loaded, environ: Mapping[str, str], parts: tuple[str, ...]) -> Iterator[Problem]:
-    """Unreadable secrets and keys of the named parts of the policy: "fleet", "slack", "pagerduty"."""
+    """Unreadable secrets and keys of the named parts of the policy: "fleet", "health", "slack", "pagerduty"."""
     policy = loaded.policy
     if "fleet" in parts:
         for place, auth, tls in _entries(loaded):
             yield from _auth_problems(loaded, f"{place}.auth", auth, environ)
             yield from _tls_problems(loaded, f"{place}.tls", tls)
+    if "health" in parts and policy.health.has_token:
+        key = "token_file" if policy.health.token_file is not None else "token_env"
+        yield from _told(loaded, f"health.{key}", lambda: token(policy.health, environ))
     if "slack" in parts and policy.notify.slack is not None:
         yield from _file_problems(loaded, "notify.slack.token_file", policy.notify.slack.token_file)
     if "pagerduty" in parts and policy.notify.pagerduty is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -202,6 +203,10 @@ def test_it_is_not_ready_before_the_first_round_and_says_so(tmp_path: Path) -> N
         assert _status(serving, "/-/ready") == (503, "Cachewatch has not asked every node yet.\n")
         assert _status(serving, "/-/healthy")[0] == 200
         assert serving.health()["status"] == "UNKNOWN"
+        assert _status(serving, "/health/liveness")[0] == 200
+        status, told = _status(serving, "/health/readiness")
+        assert (status, json.loads(told)["status"]) == (503, "OUT_OF_SERVICE")
+        assert json.loads(told)["details"]["error"] == "not every node was asked yet"
         wait_until(lambda: _status(serving, "/-/ready")[0] == 200, 60.0, "it to be ready")
 
 
@@ -262,6 +267,7 @@ async def test_a_part_that_falls_over_says_so(
     monkeypatch.setattr(probe_link.ProbeLink, "run", falls_over)
     async with watching({"fleet": {"nodes": [f"redis://{redis_node.instance}"]}}) as exporter:
         await until(lambda: value(shown(exporter), "redis_up") == 1)
+        assert exporter.fallen == {"prober"}
     assert "prober stopped working; start the exporter again" in caplog.text
     assert "broken on purpose" in caplog.text
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from exporter.discovery import SentinelUnreachable, discover
-from exporter.health import report
 from exporter.names import Names
 from exporter.survey import survey
 from policy.fleet import Sentinel as SentinelPolicy
@@ -166,7 +165,7 @@ async def test_a_listed_node_that_sentinel_names_too_is_one_node_with_its_own_li
     named = f"localhost:{world.primary.port}"
     async with watching(policy) as exporter:
         await until(lambda: _instances(shown(exporter)) == {named, world.replica.instance}, PATIENCE)
-        await until(lambda: report(exporter.state, time.monotonic())["status"] == "UP", PATIENCE)
+        await until(lambda: exporter.judge.latest(time.monotonic()).status == "UP", PATIENCE)
         await until(lambda: value(shown(exporter), "cache_memory_limit_bytes", instance=named) == 1024**3, PATIENCE)
         assert value(shown(exporter), "cache_node_up", instance=named, shard="shard-a") == 1
 
@@ -178,8 +177,8 @@ async def test_listed_nodes_do_not_wait_for_a_sentinel_that_hangs(redis_node: Re
         async with watching({"fleet": fleet, "collect": {"interval": "15s", "timeout": "14s"}}) as exporter:
             await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1, 40.0)
             assert not exporter.ready(), "Sentinel has not been heard yet"
-            assert report(exporter.state, time.monotonic())["status"] == "UNKNOWN"
-            assert report(exporter.state, time.monotonic())["details"]["error"] == "Never heard: sentinel"
+            health = exporter.judge.look(time.monotonic())
+            assert (health.status, health.error) == ("UNKNOWN", "Never heard: sentinel")
             assert "sentinel" not in exporter.state.parts
 
 

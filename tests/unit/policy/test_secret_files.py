@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from policy.access import Auth
+from policy.health import Health
 from policy.loader import parse
-from policy.secret_files import SecretError, password, problems, read_file
+from policy.secret_files import SecretError, password, problems, read_file, token
 
 TEXT = """\
 fleet:
@@ -40,6 +41,18 @@ def test_a_password_comes_from_its_variable_or_its_file(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("from file\n")
     assert password(Auth(password_env="PW"), {"PW": "from env"}) == "from env"
     assert password(Auth(password_file=tmp_path / "pw"), {}) == "from file"
+
+
+def test_the_token_of_the_health_indicator_comes_from_its_variable_or_its_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from file\n")
+    assert token(Health(token_env="T"), {"T": "from env"}) == "from env"
+    assert token(Health(token_file=tmp_path / "token"), {}) == "from file"
+    loaded = parse("health: {token_env: T}", "p.yaml", tmp_path)
+    assert [str(p) for p in problems(loaded, {}, ("health",))] == [
+        "p.yaml:1: health.token_env: environment variable T is not set"
+    ]
+    assert not list(problems(loaded, {"T": "x"}, ("health",)))
+    assert not list(problems(loaded, {}, ("fleet",)))
 
 
 @pytest.mark.parametrize("environ", [{}, {"PW": ""}])

@@ -1,0 +1,93 @@
+"""One node's part of the health indicator. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter import info
+from exporter.state import NodeState, State
+
+Status = Literal["UP", "DOWN", "OUT_OF_SERVICE", "UNKNOWN"]
+
+# What ails a node whose PING is answered, and what it then is.
+_AILMENTS: dict[str, Status] = {"cluster_down": "DOWN", "link_down": "OUT_OF_SERVICE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One node. `age` and `facts_age` are seconds since its last health check and its last INFO; `memory` a share.
+
+    `error` is empty, a class of `cache_health_checks_total`, or `cluster_down`, `link_down`, `recovering` (down, and
+    not yet for long enough up again), `stale`, `not_checked`, `not_probed`. `role` is the last one known.
+    """
+
+    instance: str
+    shard: str
+    status: Status
+    role: str | None = None
+    age: float | None = None
+    facts_age: float | None = None
+    error: str = ""
+    memory: float | None = None
+
+    @property
+    def group(self) -> str:
+        """Its shard; a node without one stands for itself."""
+        return self.shard or self.instance
+
+
+def component(state: State, node: NodeState, now: float, max_age: float) -> Component:
+    """What is known of a node. A verdict older than `max_age` seconds is UNKNOWN, whatever it was."""
+    fields = state.fresh_facts(node, now)
+    age = None if node.checked_at is None else now - node.checked_at
+    status, error = _judged(state, node, fields, age, max_age)
+    return Component(
+        node.target.instance,
+        node.target.shard,
+        status,
+        _role(node, fields, status),
+        age,
+        None if node.facts is None else now - node.facts.at,
+        error,
+        _memory(fields, state.limit_of(node.target.instance)),
+    )
+
+
+def _judged(
+    state: State, node: NodeState, fields: Mapping[str, str] | None, age: float | None, max_age: float
+) -> tuple[Status, str]:
+    if not state.policy.collect.background:
+        return "UNKNOWN", "not_probed"
+    if node.verdict.up is None or age is None:
+        return "UNKNOWN", node.last_error or "not_checked"
+    if age > max_age:
+        return "UNKNOWN", "stale"
+    if not node.verdict.up:
+        return "DOWN", node.last_error or "recovering"
+    ailment = _ailment(node, fields)
+    return (_AILMENTS[ailment], ailment) if ailment else ("UP", node.last_error)
+
+
+def _ailment(node: NodeState, fields: Mapping[str, str] | None) -> str:
+    """Why a node that answers PING is no good all the same, empty when it is."""
+    if fields is None or node.facts is None:
+        return ""
+    if node.facts.extra.cluster.get("cluster_state", "ok") != "ok":
+        return "cluster_down"
+    return "link_down" if fields.get("master_link_status", "up") != "up" else ""
+
+
+def _role(node: NodeState, fields: Mapping[str, str] | None, status: Status) -> str | None:
+    """The role that INFO told. A dead node's last one counts however old; one that lives may have got another since."""
+    if fields is None and status != "UP" and node.facts is not None:
+        fields = node.facts.fields
+    return None if fields is None else info.role(fields)
+
+
+def _memory(fields: Mapping[str, str] | None, of_policy: int | None) -> float | None:
+    if fields is None:
+        return None
+    used, limit = info.integer(fields, "used_memory"), info.memory_limit(fields, of_policy)
+    return None if used is None or limit is None else used / limit[0]
