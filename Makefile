@@ -13,7 +13,7 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 	@$(BIN)/cachewatch demo
 
 test: .venv/dev.ok ## all tests, on real servers, four files at a time, then those that time something
-	@sh sandbox/install-debian.sh
+	@sh sandbox/install-debian.sh browser
 	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
 	$(BIN)/pytest -m alone
 

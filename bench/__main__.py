@@ -9,11 +9,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import exporter_cost, time_to_page
+from bench import board_cost, exporter_cost, time_to_page
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
     "exporter_cost": exporter_cost.measure,
+    "board_cost": board_cost.measure,
 }
 
 

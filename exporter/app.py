@@ -9,10 +9,14 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
 
+from exporter.board.board import Board
+from exporter.board.meters import tick
+from exporter.board.pages import Pages
 from exporter.collector import Collector
 from exporter.http import Doors, application
 from exporter.keyring import Keyring
@@ -53,6 +57,7 @@ class Exporter:
         self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()
+        self.board = Board(self.state)
         self._reload: dict[str, Collection] = {}
 
     def discovered(self) -> bool:
@@ -124,6 +129,7 @@ class Exporter:
         refreshes = [source.refresh for source in (fleet.sentinel, fleet.cluster) if source is not None]
         self.schedule.every(min(refreshes, default=interval), self.refresh, name="refresh", first_now=True)
         self.schedule.every(interval, self.collect, name="collect")
+        self.schedule.every(timedelta(seconds=tick(self.policy)), self.board.tick, name="board")
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -158,7 +164,9 @@ async def serve_until_stopped(
     reload = partial(exporter.reload, load)
     loop.add_signal_handler(signal.SIGHUP, _begin, reload, set())
     doors = Doors(exporter.state, exporter.discovered, exporter.ready, exporter.own.text, exporter.scraper.page, reload)
-    runner = web.AppRunner(application(doors), access_log=None, shutdown_timeout=1.0)
+    site = application(doors)
+    Pages(exporter.board).add_to(site)
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await _listen(runner, listen)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exporter import health, samples, scrape, service_discovery
+from exporter.board import pages
 from exporter.exposition import CONTENT_TYPE, render
 from exporter.state import State
 
 PATHS = ("/metrics", "/metrics/sli", "/sd", "/health", "/-/healthy", "/-/ready")
-_ALL = (*PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
+_ALL = (*pages.PATHS, *PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
 _REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 
 
