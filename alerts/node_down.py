@@ -19,6 +19,7 @@ from alerts.promql import duration, selector, template_text
 from policy import metrics
 from policy.alerts import BY_NAME
 from policy.fleet import Node
+from policy.links import encoded
 from policy.model import Policy
 
 SPEC = BY_NAME["CacheNodeDown"]
@@ -102,7 +103,7 @@ def _node_vanished(policy: Policy, node: Node) -> Alert:
     )
     labels = {"shard": shard} if shard else {}
     missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, instance=node.instance)
-    return _missing(policy, missing, text, {**labels, "instance": name}, links.encoded(node.instance))
+    return _missing(policy, missing, text, {**labels, "instance": name}, encoded(node.instance))
 
 
 def _shard_vanished(policy: Policy, master: str) -> Alert:

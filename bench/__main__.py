@@ -9,7 +9,16 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import bad_nodes, exporter_cost, fleet_scale, health_latency, scrape_cost, server_cost, time_to_page
+from bench import (
+    bad_nodes,
+    board_cost,
+    exporter_cost,
+    fleet_scale,
+    health_latency,
+    scrape_cost,
+    server_cost,
+    time_to_page,
+)
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
@@ -19,6 +28,7 @@ FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] 
     "fleet_scale": fleet_scale.measure,
     "bad_nodes": bad_nodes.measure,
     "health_latency": health_latency.measure,
+    "board_cost": board_cost.measure,
 }
 
 

@@ -9,45 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
 
 import yaml
 
-from dashboards.queries import FLEET, NODE, is_
-from policy import metrics as m
+from dashboards.queries import FLEET, NODE
+from policy import objectives
 from policy.model import Policy
 from policy.slos import Slo
-from policy.units import duration_text, plain
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """What an objective counts: names of the recorded counters, and of what they are the sum."""
-
-    good: str
-    every: str
-    good_of: tuple[str, ...]
-    every_of: tuple[str, ...]
-
-
-# Still counters: the parts of one node's sum begin at zero together, so that a restart is a reset of the sum too.
-# A sum over several nodes would not be one.
-_SUCCESS = f"{m.HEALTH_CHECKS.name}{{{is_('result', 'success')}, %s}}"
-EVENTS = {
-    "availability": Events(
-        "instance:cache_health_checks_good:sum",
-        "instance:cache_health_checks:sum",
-        (_SUCCESS,),
-        (f"{m.HEALTH_CHECKS.name}{{%s}}",),
-    ),
-    "hit_rate": Events(
-        "instance:cache_hits:sum",
-        "instance:cache_reads:sum",
-        (f"{m.HITS.name}{{%s}}",),
-        (f"{m.HITS.name}{{%s}}", f"{m.MISSES.name}{{%s}}"),
-    ),
-}
 
 
 def rules(policy: Policy) -> str:
@@ -61,22 +29,17 @@ def rules(policy: Policy) -> str:
 
 
 def ratio(slo: Slo) -> str:
-    """Good events / all events of a fleet over the objective's window: counted over all of it, divided once."""
-    events = EVENTS[slo.name]
-    return f"{_counted(events.good, slo)} / ({_counted(events.every, slo)} > 0)"
+    """Good events / all events of the dashboard's fleet over the objective's window."""
+    return objectives.ratio(slo, FLEET)
 
 
 def budget_left(slo: Slo) -> str:
-    """The share of the error budget that is left: 1 untouched, 0 spent, negative overdrawn."""
-    return f"1 - (1 - {ratio(slo)}) / {plain(Decimal(1) - slo.ratio)}"
-
-
-def _counted(name: str, slo: Slo) -> str:
-    return f"sum by (fleet) (increase({name}{{{FLEET}}}[{duration_text(slo.window)}]))"
+    """The share of that fleet's error budget that is left: 1 untouched, 0 spent, negative overdrawn."""
+    return objectives.budget_left(slo, FLEET)
 
 
 def _records(policy: Policy, name: str) -> Iterator[dict[str, str]]:
-    events = EVENTS[name]
+    events = objectives.EVENTS[name]
     # JSON's escapes are PromQL's. Named, so that the rules of two fleets can live in one Prometheus.
     fleet = f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"
     for record, parts in ((events.good, events.good_of), (events.every, events.every_of)):

@@ -14,6 +14,9 @@ from functools import partial
 
 from aiohttp import web
 
+from exporter.board.board import Board
+from exporter.board.meters import tick
+from exporter.board.pages import Pages as BoardPages
 from exporter.collector import Collector
 from exporter.connections import Guard
 from exporter.health.judge import Judge
@@ -61,6 +64,7 @@ class Exporter:
         self.judge = Judge(self.state)
         self.fallen: set[str] = set()
         self._all_asked = False
+        self.board = Board(self.state)
         self._reload: dict[str, Collection] = {}
 
     def discovered(self) -> bool:
@@ -140,6 +144,7 @@ class Exporter:
         self.schedule.every(min(refreshes, default=interval), self.refresh, name="refresh", first_now=True)
         self.schedule.every(interval, self.collect, name="collect")
         self.schedule.every(_JUDGED_EACH, self._judge, name="judge")
+        self.schedule.every(timedelta(seconds=tick(self.policy)), self.board.tick, name="board")
 
     async def _judge(self) -> None:
         self.judge.look(time.monotonic())
@@ -188,7 +193,9 @@ async def serve_until_stopped(
     exporter, guard = Exporter(policy, environ), Guard()
     doors = exporter.doors(load)
     loop.add_signal_handler(signal.SIGHUP, _begin, doors.reload, set())
-    runner = guard.runner(application(doors, guard.middleware()))
+    site = application(doors, guard.middleware())
+    BoardPages(exporter.board).add_to(site)
+    runner = guard.runner(site)
     await runner.setup()
     try:
         async with _listening(guard, runner, listen), exporter.running():

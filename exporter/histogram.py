@@ -23,6 +23,11 @@ class Histogram:
         self._counts[bisect.bisect_left(self._bounds, value)] += 1
         self.sum += value
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Counts per bucket, each for itself; the last one is of those beyond every bound."""
+        return tuple(self._counts)
+
     def cumulative(self) -> list[int]:
         """Counts at or below each bound, then the count of all."""
         return list(accumulate(self._counts))

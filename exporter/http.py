@@ -10,13 +10,14 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from exporter import answers, samples, scrape, service_discovery
+from exporter.board import pages as board_pages
 from exporter.exposition import families
 from exporter.health.pages import Pages as HealthPages
 from exporter.state import State
 
 _HEALTH = ("/health", "/health/liveness", "/health/readiness")
 PATHS = ("/metrics", "/metrics/sli", "/sd", *_HEALTH, "/-/healthy", "/-/ready")
-_ALL = (*PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
+_ALL = (*board_pages.PATHS, *PATHS, "/scrape?target=HOST:PORT", "/-/reload (POST)")
 _REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 
 

@@ -50,6 +50,22 @@ class NodeState:
     last_error: str = ""
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
     history: deque[tuple[float, int, int]] = field(default_factory=deque)
+    since: float | None = None
+    recovered: float | None = None
+    _turned: float = 0.0
+
+    def judge(self, verdict: Verdict, ok: bool, now: float) -> None:
+        """Take the verdict after a check: it holds `since` the first of the checks that made it.
+
+        `recovered` is when a down ended, None once more when the node is down again.
+        """
+        before = self.verdict
+        if ok is not before.up and (before.streak == 0 or (before.up is None and ok)):
+            self._turned = now
+        if verdict.up is not before.up:
+            self.since = self._turned
+            self.recovered = now if before.up is False else None
+        self.verdict = verdict
 
     def ended(self, collection: Collection) -> None:
         """Note how a collection ended, and count it."""
@@ -155,7 +171,7 @@ class State:
             node.checks[result] += 1
             node.checked_at = now
             before, ok = node.verdict, result == "success"
-            node.verdict = after(before, ok, self.policy.health)
+            node.judge(after(before, ok, self.policy.health), ok, now)
             node.last_error = "" if ok else result
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)

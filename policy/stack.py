@@ -50,6 +50,10 @@ class Stack(Model):
     grafana: Url | None = None
     runbooks: Url | None = None
 
+    def names(self, part: str) -> bool:
+        """Whether the policy itself says where that part answers: a default address is asked by nobody on its own."""
+        return part in self.model_fields_set
+
 
 class Rules(Model):
     """How often Prometheus scrapes and evaluates.

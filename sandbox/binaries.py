@@ -26,6 +26,7 @@ PROGRAMS = {
     "openssl": Program(("openssl",), "openssl"),
     "redis_exporter": Program(("prometheus-redis-exporter", "redis_exporter"), "prometheus-redis-exporter"),
     "setpriv": Program(("setpriv",), "util-linux"),
+    "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium"),
 }
 
 

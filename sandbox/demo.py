@@ -194,6 +194,10 @@ class Demo:
             "sink": self.sink.url,
         }
 
+    def _shown_urls(self) -> dict[str, str]:
+        """What a person may want to open, the board first; `endpoints.json` has names that are fixed."""
+        return {"board": f"{self._exporter.url}/", **self._urls()}
+
     def watch(self, seconds: float | None) -> None:
         """Show the table until `seconds` have passed, and do what other terminals ask for."""
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -209,7 +213,7 @@ class Demo:
         instances = [node.instance for _, node in self._fleet.members()]
         return screen.Scene(
             seen=look(self._prometheus, self.sink, instances),
-            urls=self._urls(),
+            urls=self._shown_urls(),
             faults=self._faults.active,
             ended=tuple(part.name for part in self._parts if not part.alive),
             shortened=demo_policy.shortened(self._short),
@@ -222,7 +226,7 @@ class Demo:
         return lambda left: live.update(screen.render(self.scene(left)), refresh=True)
 
     def _plain(self) -> Callable[[float | None], None]:
-        for name, url in self._urls().items():
+        for name, url in self._shown_urls().items():
             self._say(f"{name}: {url}")
         self._say(screen.shortened_sentence(demo_policy.shortened(self._short)))
         due = time.monotonic()

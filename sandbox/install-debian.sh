@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install the Debian packages whose programs are not on the PATH. Run by the Makefile; does nothing when all are there.
 # The services that come with the packages are not started: Cachewatch starts its own servers, on its own ports.
+# With the word "browser" the tests' Chromium is wanted as well.
 set -eu
 
 packages=""
@@ -21,6 +22,7 @@ need prometheus-alertmanager alertmanager prometheus-alertmanager
 need prometheus-alertmanager amtool
 need openssl openssl
 need prometheus-redis-exporter prometheus-redis-exporter redis_exporter
+if [ "${1:-}" = browser ]; then need chromium chromium chromium-browser google-chrome; fi
 
 # Debian's python3 comes without ensurepip, and `python3 -m venv` fails half way.
 python=${PYTHON:-python3}

@@ -62,6 +62,24 @@ def test_nothing_is_alarming_in_a_healthy_demo(directory: Path) -> None:
     assert received(directory, "pagerduty") == []
 
 
+def board(directory: Path) -> dict[str, Any]:
+    told: dict[str, Any] = web.get_json(endpoints(directory)["exporter"] + "/api/v1/fleet")
+    return told
+
+
+def test_the_board_is_among_the_addresses_and_knows_budget_and_alerts_from_the_rest_of_the_stack(
+    directory: Path,
+) -> None:
+    assert f"board: {endpoints(directory)['exporter']}/" in output(directory)
+    wait_until(
+        lambda: board(directory)["alerts"]["at_unix_seconds"] is not None, 30, "Alertmanager's answer", every=0.5
+    )
+    assert board(directory)["alerts"]["list"] == []
+    web.request("GET", endpoints(directory)["exporter"] + "/")
+    wait_until(lambda: board(directory)["objectives"][0]["source"] == "prometheus", 90, "Prometheus' answer", every=0.5)
+    assert board(directory)["objectives"][0]["budget_left_ratio"] <= 1.0
+
+
 def test_a_second_demo_in_the_same_directory_is_refused_with_status_2(directory: Path) -> None:
     done = call("--dir", directory)
     assert done.returncode == 2
@@ -79,6 +97,8 @@ def test_a_dead_node_pages_once_for_that_node_and_the_page_is_closed_when_it_is_
         return [json.dumps(e) for e in received(directory, "pagerduty") if e["event_action"] == action]
 
     wait_until(lambda: bool(events("trigger")), 60, "the page")
+    wait_until(lambda: dead in json.dumps(board(directory)["alerts"]["list"]), 60, "the alert on the board", every=0.5)
+    assert dead in board(directory)["verdict"]["text"]
     assert "broken already" in call("break", "node-down", "--dir", directory).stdout
     assert call("heal", "--dir", directory).returncode == 0
     wait_until(lambda: bool(events("resolve")), 60, "the page to be closed")

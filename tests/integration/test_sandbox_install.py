@@ -37,8 +37,10 @@ def program(directory: Path, name: str, what: str) -> None:
     file.chmod(0o755)
 
 
-def install(path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([SCRIPT], capture_output=True, text=True, check=False, env={"PATH": str(path)}, timeout=30)
+def install(path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *words], capture_output=True, text=True, check=False, env={"PATH": str(path)}, timeout=30
+    )
 
 
 def test_where_everything_is_it_is_silent_and_touches_nothing(path: Path) -> None:
@@ -50,6 +52,14 @@ def test_where_everything_is_it_is_silent_and_touches_nothing(path: Path) -> Non
 def test_alertmanager_under_its_upstream_name_is_enough(path: Path) -> None:
     (path / "prometheus-alertmanager").rename(path / "alertmanager")
     assert install(path).returncode == 0
+
+
+def test_a_browser_is_wanted_by_the_tests_only(path: Path) -> None:
+    assert install(path).returncode == 0
+    done = install(path, "browser")
+    assert "the programs of the Debian packages chromium." in done.stderr
+    program(path, "google-chrome", "exit 0")
+    assert install(path, "browser").returncode == 0
 
 
 def test_a_system_without_apt_get_is_told_what_to_install(path: Path) -> None:

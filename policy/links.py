@@ -1,0 +1,37 @@
+"""Where people are sent: the runbook of an alert, the fleet's dashboard, Prometheus' graph of an expression."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from policy.model import Policy
+
+DASHBOARD_UID = "cachewatch-fleet"
+
+
+def runbook(policy: Policy, name: str) -> str:
+    """Address of an alert's runbook: the policy's, else the notifier's."""
+    return f"{runbooks(policy)}/{name}"
+
+
+def runbooks(policy: Policy) -> str:
+    """Address of all runbooks."""
+    return policy.stack.runbooks or f"http://{policy.stack.notifier}/runbooks"
+
+
+def dashboard(policy: Policy) -> str | None:
+    """Grafana's page of the fleet, None where the policy names no Grafana."""
+    if policy.stack.grafana is None:
+        return None
+    return f"{policy.stack.grafana}/d/{DASHBOARD_UID}?var-fleet={encoded(policy.fleet.name)}"
+
+
+def graph(policy: Policy, expr: str) -> str:
+    """Prometheus' graph of an expression over the last hour."""
+    query = urlencode({"g0.expr": expr, "g0.tab": "0", "g0.range_input": "1h"}, quote_via=quote)
+    return f"{policy.stack.prometheus}/graph?{query}"
+
+
+def encoded(text: str) -> str:
+    """A value as it stands in a query of a URL."""
+    return quote(text, safe="")

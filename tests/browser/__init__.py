@@ -1,0 +1,1 @@
+"""The board in a real Chromium, against the real exporter on real Redis servers."""
