@@ -117,8 +117,11 @@ def _processes(exporter: Serving) -> list[int]:
 def _all_up(exporter: Serving, observed: Observed) -> bool:
     observed.healed = exporter.page()
     nodes = (*observed.instances.values(), observed.healthy)
+    closed = {"state": "closed"}
     return all(
-        value(observed.healed, name, instance=node) == 1 for node in nodes for name in ("cache_node_up", "redis_up")
+        value(observed.healed, name, instance=node, **more) == 1
+        for node in nodes
+        for name, more in (("cache_node_up", {}), ("redis_up", {}), ("cache_breaker_state", closed))
     )
 
 
