@@ -16,6 +16,7 @@ from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.state import State
 from exporter.targets import Target
+from policy.operations import Probe
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class ProbeLink:
     def __init__(self, state: State, keys: Keyring, names: Names) -> None:
         self._state, self.keys, self._names = state, keys, names
         self._order = b""
+        self._told: tuple[Probe, Keyring, list[tuple[Target, str | None]]] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
 
@@ -51,21 +53,26 @@ class ProbeLink:
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Tell the prober which nodes there are; a name that is being looked up for the first time waits its turn."""
-        probe = self._state.policy.probe
+        names, probe = self._names, self._state.policy.probe
+        known = [(target, names.address(target.host)) for target in targets if not names.unanswered(target.host)]
+        # Asked at each refresh; most of them change nothing, and an order of 500 nodes takes a while to write.
+        if self._told == (told := (probe, self.keys, known)):
+            return
+        self._told = told
         order = {
             "interval": float(seconds(probe.interval)),
             "timeout": float(seconds(probe.timeout)),
-            "targets": [self._entry(target) for target in targets if not self._names.unanswered(target.host)],
+            "targets": [self._entry(*one) for one in known],
         }
         line = json.dumps(order, separators=(",", ":")).encode() + b"\n"
         if line != self._order:
             self._order = line
             self._send()
 
-    def _entry(self, target: Target) -> dict[str, Any]:
+    def _entry(self, target: Target, address: str | None) -> dict[str, Any]:
         return {
             "instance": target.instance,
-            "host": self._names.address(target.host),
+            "host": address,
             "port": target.port,
             "access": self.keys.of(target).order(),
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
 
-from exporter import info, sli_forms
+from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
 from exporter.forms import Block, Form, slot
@@ -58,11 +58,11 @@ def _labels(state: State, node: NodeState) -> str:
 
 
 def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
-    fields = state.fresh_facts(node, now)
+    facts = state.fresh_facts(node, now)
     if node.collection is not None:
-        yield _parts(state, node, own, fields is not None and not node.collection.error, now)
-    if fields is not None:
-        yield sli_forms.facts(own, fields, info.memory_limit(fields, state.limit_of(node.target.instance)))
+        yield _parts(state, node, own, facts is not None and not node.collection.error, now)
+    if facts is not None:
+        yield sli_forms.facts(own, facts.vitals, state.limit_of(node.target.instance))
 
 
 def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) -> Block:
@@ -103,8 +103,8 @@ def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
 
 def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
     for node in state.by_shard():
-        if node.facts is not None and state.fresh_facts(node, now) is not None:
-            yield node, _labels(state, node), node.facts
+        if (facts := state.fresh_facts(node, now)) is not None:
+            yield node, _labels(state, node), facts
 
 
 def _numbers(state: State, now: float) -> Iterator[Block]:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from exporter import info
 from exporter.breaker import STATES
 from exporter.exposition import escaped
 from exporter.forms import Block, Form, slot
+from exporter.info import Vitals
 from exporter.state import NodeState
 from policy import metrics as m
 
 _BREAKER = Form.of((m.BREAKER_STATE.name, slot(m.BREAKER_STATE.name, state=state)) for state in STATES)
 _IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for state in STATES}
-_COUNTED = ((m.HITS.name, "keyspace_hits"), (m.MISSES.name, "keyspace_misses"), (m.MEMORY_USED.name, "used_memory"))
+_COUNTED = (m.HITS.name, m.MISSES.name, m.MEMORY_USED.name)
 
 
 def breaker(own: str, state: str) -> Block:
@@ -60,10 +60,11 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
     return Form.of(lines)
 
 
-def facts(own: str, fields: Mapping[str, str], limit: tuple[int, str] | None) -> Block:
+def facts(own: str, vitals: Vitals, of_policy: int | None) -> Block:
     """What INFO says for the objectives: hits, misses, memory and its limit with where that comes from, the role."""
-    counted = {name: text for name, field in _COUNTED if (text := info.number(fields, field)) is not None}
-    role = info.role(fields)
+    counts = zip(_COUNTED, (vitals.hits, vitals.misses, vitals.used_memory), strict=True)
+    counted = {name: str(count) for name, count in counts if count is not None}
+    limit, role = vitals.memory_limit(of_policy), vitals.role
     numbers = (*counted.values(), *((str(limit[0]),) if limit else ()), *(("1",) if role else ()))
     return _facts(tuple(counted), limit[1] if limit else None, role).filled(own, numbers)
 

@@ -36,6 +36,7 @@ class Sources:
 
     def __init__(self, policy: Policy, keys: Keyring, names: Names, before: Sources | None = None) -> None:
         self._policy, self._keys, self._names = policy, keys, names
+        self._listed = static_targets(policy.fleet)
         self._patience = float(seconds(policy.collect.timeout))
         self._finders = self._configured()
         self._files = Files()
@@ -88,14 +89,13 @@ class Sources:
 
     async def targets(self) -> tuple[Target, ...]:
         """Listed nodes and found ones, their names looked up."""
-        listed = static_targets(self._policy.fleet)
         found: dict[str, Target] = {}
         for known in self._found.values():
             for instance, target in known.items():
                 first = found.setdefault(instance, target)
                 found[instance] = replace(first, shard=first.shard or target.shard)
-        await self._names.refresh((target.host for target in (*listed, *found.values())), NAME_PATIENCE)
-        return merge(listed, found, self._names.address)
+        await self._names.refresh((target.host for target in (*self._listed, *found.values())), NAME_PATIENCE)
+        return merge(self._listed, found, self._names.address)
 
     async def _ask_files(self, _: Known) -> Found:
         return await asyncio.to_thread(self._files.find, self._policy.fleet.files)

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 from exporter import info
 from exporter.breaker import Breaker
 from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
 from exporter.histogram import Histogram
+from exporter.info import Vitals
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
 from policy.metrics import HEALTH_RESULTS, latency_bounds, le
@@ -23,13 +25,18 @@ __all__ = ["Collection", "Facts", "NodeState", "State"]
 _LAG_WINDOW = 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """One INFO answer and what came with it. `at` is monotonic seconds."""
 
     fields: Mapping[str, str]
     at: float
     extra: Extra = field(default_factory=Extra)
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        """What verdicts need of it."""
+        return info.vitals(self.fields)
 
 
 @dataclass
@@ -131,7 +138,7 @@ class State:
             return
         node.facts = Facts(fields, now, extra or Extra())
         node.ended(Collection(took))
-        hits, misses = info.integer(fields, "keyspace_hits"), info.integer(fields, "keyspace_misses")
+        hits, misses = node.facts.vitals.hits, node.facts.vitals.misses
         if hits is not None and misses is not None:
             node.history.append((now, hits, misses))
         while node.history and now - node.history[0][0] > self._window:
@@ -176,9 +183,9 @@ class State:
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
 
-    def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:
-        """The node's INFO fields, None when there are none or they are older than three intervals."""
-        return node.facts.fields if node.facts and now - node.facts.at <= self._facts_age else None
+    def fresh_facts(self, node: NodeState, now: float) -> Facts | None:
+        """What the node's last INFO brought, None when there was none or it is older than three intervals."""
+        return node.facts if node.facts and now - node.facts.at <= self._facts_age else None
 
     def fresh_detail(self, node: NodeState, now: float) -> Detail | None:
         """What is asked less often, None when it is older than three detail intervals."""

@@ -37,6 +37,8 @@ def merge(
     A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
     Of two found at one place the first stays. `address` gives the known address of a host.
     """
+    if not found:
+        return tuple(sorted(static, key=_order))
 
     def place(target: Target) -> tuple[str, int]:
         return address(target.host) or target.host, target.port
@@ -51,4 +53,8 @@ def merge(
             seen.add(place(target))
             nodes.append(target)
     named = (replace(node, shard=shards.get(place(node)) or node.shard) for node in nodes)
-    return tuple(sorted(named, key=lambda t: (t.shard, t.host, t.port)))
+    return tuple(sorted(named, key=_order))
+
+
+def _order(target: Target) -> tuple[str, str, int]:
+    return target.shard, target.host, target.port
