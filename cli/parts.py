@@ -1,4 +1,4 @@
-"""`cachewatch alerts build` and `cachewatch dashboards build`: the parts of `build` on their own."""
+"""`cachewatch alerts ...` and `cachewatch dashboards build`: the parts of `build` on their own, and what else alerts have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.backtest import backtest
 from cli.build import out_option, warn_unrouted, write
 from cli.context import Context
 
@@ -25,6 +26,9 @@ def build_alerts(context: Context, out: Path) -> None:
     loaded = context.loaded()
     write(out, {"alerts": files(loaded.policy)})
     warn_unrouted(loaded)
+
+
+alerts.add_command(backtest)
 
 
 @click.group(epilog="Example: cachewatch dashboards build -o out")
