@@ -64,9 +64,9 @@ def rules(groups: Mapping[str, Group]) -> tuple[Rule, ...]:
     return tuple(_rule(group, rule, recorded) for group in data for rule in group["rules"] if "alert" in rule)
 
 
-def recorded_by(groups: Iterable[Mapping[str, Any]]) -> Book:
-    """The recording rules of groups as rule files have them."""
-    return book(rule for group in groups for rule in _records(group))
+def recorded_by(groups: Iterable[Mapping[str, Any]], interval: str) -> Book:
+    """The recording rules of groups as rule files have them; `interval` is that of groups which name none."""
+    return book(rule for group in groups for rule in _records({"interval": interval, **group}))
 
 
 def _records(group: Mapping[str, Any]) -> Iterator[Recorded]:

@@ -51,9 +51,10 @@ def open_metrics(scene: Scene, start: int) -> str:
 def blocks(scene: Scene, start: int, folder: Path) -> Path:
     """A data folder for Prometheus that holds the history."""
     (folder / "history.om").write_text(open_metrics(scene, start))
-    argv = [find("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "history.om", folder / "prometheus-data"]
+    data = folder / "prometheus-data"
+    argv = [str(find("promtool")), "tsdb", "create-blocks-from", "openmetrics", str(folder / "history.om"), str(data)]
     subprocess.run(argv, check=True, capture_output=True, timeout=120)
-    return folder / "prometheus-data"
+    return data
 
 
 def promtool_series(scene: Scene) -> list[dict[str, str]]:

@@ -82,14 +82,12 @@ def promtool_says_the_same(stage: Stage, policy: Policy, told: dict[str, Any], w
     found = firings(told, which)
 
     def at(second: int) -> dict[str, Any]:
-        alerts = [
-            {"labels": "ALERTS" + json.dumps({**labels, "alertstate": "firing"}, ensure_ascii=False), "value": 1}
+        samples = [
+            {"labels": promql({**labels, "alertstate": "firing"}), "value": 1}
             for labels, start, end, ended in found
             if start - stage.start <= second and (second < end - stage.start or not ended)
         ]
-        for alert in alerts:
-            alert["labels"] = promql(alert["labels"])
-        return {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{second}s", "exp_samples": alerts}
+        return {"expr": 'ALERTS{alertstate="firing"}', "eval_time": f"{second}s", "exp_samples": samples}
 
     write(files(policy), folder)
     rules = [str(path) for path in sorted((folder / "rules").glob("*.yml"))]
@@ -100,14 +98,13 @@ def promtool_says_the_same(stage: Stage, policy: Policy, told: dict[str, Any], w
     }
     suite = {"rule_files": rules, "evaluation_interval": f"{STEP}s", "tests": [test]}
     (folder / "agreement.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
-    argv = [find("promtool"), "test", "rules", folder / "agreement.yml"]
+    argv = [str(find("promtool")), "test", "rules", str(folder / "agreement.yml")]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, (result.stdout + result.stderr)[:3000]
 
 
-def promql(text: str) -> str:
-    """`ALERTS{"a": "b"}`, as JSON writes labels, in PromQL."""
-    labels = json.loads(text.removeprefix("ALERTS"))
+def promql(labels: dict[str, str]) -> str:
+    """The series `ALERTS` with these labels."""
     return "ALERTS{" + ",".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items()) + "}"
 
 
