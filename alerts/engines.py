@@ -136,7 +136,9 @@ def _vmalert_rule(rule: dict[str, Any], every: Book) -> dict[str, Any]:
         expr = inline(str(rule["expr"]), every)
     except NotUnderstood as error:
         name = rule.get("alert") or rule.get("record")
-        raise CannotConvert(f"{name} cannot be written for vmalert, which needs it on raw series: it {error}") from error
+        raise CannotConvert(
+            f"{name} cannot be written for vmalert, which needs it on raw series: it {error}"
+        ) from error
     return {**{key: value for key, value in rule.items() if key != "keep_firing_for"}, "expr": expr}
 
 

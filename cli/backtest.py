@@ -135,7 +135,12 @@ async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
 
     planned = [rules(groups(policy)) for policy in policies]
     scrape = max(milliseconds(max(policy.rules.interval, policy.rules.liveness_interval)) for policy in policies)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("asking Prometheus", total=1)
 

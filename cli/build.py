@@ -49,7 +49,9 @@ _ENGINE_OPTIONS = (
         show_default=True,
         help="Whose rules: prometheus, PrometheusRule objects, mimirtool's files, vmalert's.",
     ),
-    click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the PrometheusRule objects."),
+    click.option(
+        "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the PrometheusRule objects."
+    ),
     click.option("--namespace", default="", help="Kubernetes namespace of the PrometheusRule objects."),
 )
 

@@ -9,6 +9,7 @@ import click
 
 from cli.backtest import backtest
 from cli.build import engine_options, for_engine, out_option, warn_unrouted, write
+from cli.catalogue import catalogue
 from cli.context import Context
 
 
@@ -31,6 +32,7 @@ def build_alerts(context: Context, /, out: Path, **engine: Any) -> None:
 
 
 alerts.add_command(backtest)
+alerts.add_command(catalogue)
 
 
 @click.group(epilog="Example: cachewatch dashboards build -o out")

@@ -20,7 +20,7 @@ class VmAlert(WebChild):
 
 def victoria_metrics(directory: Path, port: int, *options: str) -> WebChild:
     """Return a single-node VictoriaMetrics, not started yet; its data live in `directory`."""
-    argv = (
+    argv: tuple[str | Path, ...] = (
         binaries.find("victoria-metrics"),
         f"-storageDataPath={directory.absolute() / 'victoria-data'}",
         f"-httpListenAddr={ports.LOOPBACK}:{port}",
@@ -32,7 +32,7 @@ def victoria_metrics(directory: Path, port: int, *options: str) -> WebChild:
 
 def vmalert(rules: Path, datasource: str, notifier: str, directory: Path, port: int, *options: str) -> VmAlert:
     """Return a vmalert on every rule file below `rules`, not started yet; what it records goes to the data source."""
-    argv = (
+    argv: tuple[str | Path, ...] = (
         binaries.find("vmalert"),
         f"-rule={rules.absolute()}/*.yml",
         f"-datasource.url={datasource}",

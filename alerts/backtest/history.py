@@ -37,7 +37,9 @@ async def blind(server: Prometheus, window: Window, scrape: int) -> tuple[Run, .
     two scrapes that is usual: a hole is longer than four of them, and than a minute.
     """
     hole = max(60_000, 4 * scrape)
-    step = min(hole // 2, 120_000)  # far below Prometheus' five minutes of looking back: the last sample before a hole is seen
+    step = min(
+        hole // 2, 120_000
+    )  # far below Prometheus' five minutes of looking back: the last sample before a hole is seen
     found = await server.long_range("max(timestamp(up))", window.start, window.end + step, step)
     seen = sorted({round(float(value) * 1000) for series in found for value in series.values})
     if not seen:

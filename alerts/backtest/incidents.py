@@ -11,6 +11,8 @@ from alerts.backtest.times import NotATime, parse
 from policy import yaml_text
 from policy.loader import Problem
 
+_TEXTS = ("name", "alert", "instance")
+_NEEDED = ("name", "from", "to")
 _KEYS = ("name", "from", "to", "alert", "instance")
 MOST_BYTES = 1024**2
 
@@ -46,14 +48,18 @@ def load(path: Path, now: int) -> tuple[Incident, ...]:
         raise BadIncidents(str(Problem(str(path), error.line, "", error.message))) from error
     found = document.data.get("incidents") if isinstance(document.data, dict) else document.data
     if not isinstance(found, list) or not found:
-        raise BadIncidents(f"{path}: must be a list, as in `- {{name: cache-2 died, from: 2025-01-31T03:14:00Z, to: ...}}`")
+        raise BadIncidents(
+            f"{path}: must be a list, as in `- {{name: cache-2 died, from: 2025-01-31T03:14:00Z, to: ...}}`"
+        )
     above = ("incidents",) if isinstance(document.data, dict) else ()
     problems = [
         Problem(str(path), document.lines.get((*above, index), 0), "", said)
         for index, entry in enumerate(found)
         for said in _problems(entry, now)
     ]
-    problems += [Problem(str(path), line, "", "a key stands here a second time; keep one") for _, line in document.repeated]
+    problems += [
+        Problem(str(path), line, "", "a key stands here a second time; keep one") for _, line in document.repeated
+    ]
     if problems:
         raise BadIncidents("\n".join(map(str, problems)))
     return tuple(_incident(entry, now) for entry in found)
@@ -70,15 +76,16 @@ def _problems(entry: Any, now: int) -> Iterator[str]:
         return
     for key in entry.keys() - set(_KEYS):
         yield f"unknown key {key}; known here: {', '.join(_KEYS)}"
-    for key in ("name", "alert", "instance"):
-        if not isinstance(entry.get(key, "" if key != "name" else None), str):
-            yield f"{key} must be text" if key in entry else f"{key} is missing"
+    yield from (f"{key} is missing" for key in _NEEDED if key not in entry)
+    yield from (f"{key} must be text" for key in _TEXTS if not isinstance(entry.get(key, ""), str))
+    yield from _time_problems(entry, now)
+
+
+def _time_problems(entry: Mapping[str, Any], now: int) -> Iterator[str]:
     times = {}
-    for key in ("from", "to"):
+    for key in {"from", "to"} & entry.keys():
         try:
             times[key] = parse(str(entry[key]), now)
-        except KeyError:
-            yield f"{key} is missing"
         except NotATime as error:
             yield f"{key}: {error}"
     if len(times) == 2 and times["from"] >= times["to"]:

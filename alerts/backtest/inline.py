@@ -50,7 +50,9 @@ def inline(expr: str, recorded: Book, within: tuple[str, ...] = ()) -> str:
     text, at = "", 0
     for selector in selectors(expr):
         if selector.name in _ALERT_SERIES:
-            raise NotUnderstood(f"reads {selector.name}, the state of other alerts, which the history has of one policy only")
+            raise NotUnderstood(
+                f"reads {selector.name}, the state of other alerts, which the history has of one policy only"
+            )
         if selector.name in recorded:
             text += expr[at : selector.begin] + _replaced(selector, recorded, within)
             at = selector.end

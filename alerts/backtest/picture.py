@@ -16,8 +16,11 @@ from alerts.backtest.simulate import Run
 from alerts.backtest.times import shown
 
 WIDTH, GUTTER, RIGHT = 1100, 300, 24
-_TOP, _ROW, _LANE, _BAR = 96, 52, 18, 12
-_UNITS_MS = [1000 * s for s in (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400)]
+_TOP, _ROW, _LANE, _BAR = 122, 52, 18, 12
+_NAME_LINES, _NAME_LINE, _CHARACTER = 3, 13, 6.2
+_UNITS_MS = [
+    1000 * s for s in (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400)
+]
 _STYLE = """
 svg { background: #fff; font: 13px system-ui, sans-serif; fill: #1c2024; }
 .axis, .faint { fill: #60646c; font-size: 11px; } .title { font-size: 16px; font-weight: 600; }
@@ -72,10 +75,23 @@ def _head(lanes: list[tuple[str, Told]], window: Window, height: int) -> Iterato
 def _bands(window: Window, incidents: Sequence[Incident], blind: Sequence[Run], bottom: int) -> Iterator[str]:
     for hole in blind:
         yield _band(window, hole[0], hole[1], bottom, "blind", f"no data, {shown(hole[0])} to {shown(hole[1])}")
+    seen = sorted((i for i in incidents if i.end > window.start and i.start < window.end), key=lambda i: i.start)
+    for incident in seen:
+        yield _band(window, incident.start, incident.end, bottom, "incident", incident.name)
+    yield from _names(window, seen)
+
+
+def _names(window: Window, incidents: Sequence[Incident]) -> Iterator[str]:
+    """Each name on the first line where it does not run into another; one without room is told by its band alone."""
+    free = [0.0] * _NAME_LINES
     for incident in incidents:
-        if incident.end > window.start and incident.start < window.end:
-            yield _band(window, incident.start, incident.end, bottom, "incident", incident.name)
-            yield _text(_x(window, incident.start) + 2, _TOP - 22, incident.name[:40], "incident-name")
+        name = incident.name[:40]
+        width = len(name) * _CHARACTER
+        x = min(_x(window, max(incident.start, window.start)) + 2, WIDTH - width - 4)
+        line = next((line for line in range(_NAME_LINES) if free[line] <= x), None)
+        if line is not None:
+            free[line] = x + width + _CHARACTER
+            yield _text(x, _TOP - 24 - line * _NAME_LINE, name, "incident-name")
 
 
 def _band(window: Window, start: int, end: int, bottom: int, kind: str, says: str) -> str:
@@ -89,7 +105,7 @@ def _axis(window: Window, bottom: int) -> Iterator[str]:
         yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 4}" y2="{bottom}"/>'
         said = shown(at)
         label = said[5:10] if unit >= 86400_000 else said[11:19] if unit < 60_000 else f"{said[5:10]} {said[11:16]}"
-        yield _text(x, _TOP - 8, label, "axis", "middle")
+        yield _text(x, _TOP - 8, label, "axis", "middle" if x < WIDTH - 40 else "end")
 
 
 def _row(name: str, lanes: list[tuple[str, Told]], window: Window, y: int) -> Iterator[str]:

@@ -67,7 +67,8 @@ class Prometheus:
     async def range(self, query: str, start: int, end: int, step: int) -> list[Series]:
         """What an expression gives at `start`, `start + step`, ... to `end` (milliseconds)."""
         times = {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
-        found = await self._ask("POST", "query_range", {"query": query, **times})
+        # Prometheus does not know `nocache`. VictoriaMetrics moves the times without it, to make better use of its cache.
+        found = await self._ask("POST", "query_range", {"query": query, "nocache": "1", **times})
         return [_series(series) for series in found["result"]]
 
     async def instant(self, query: str, at: int) -> list[tuple[dict[str, str], float]]:

@@ -189,9 +189,7 @@ def _told(
     return Told(tuple(known), tuple(sorted(firings, key=lambda f: (f.span.start, f.labels))))
 
 
-def _firings(
-    rule: Rule, job: _Job, held: Held, window: Window, holes: tuple[Run, ...]
-) -> tuple[list[Firing], str]:
+def _firings(rule: Rule, job: _Job, held: Held, window: Window, holes: tuple[Run, ...]) -> tuple[list[Firing], str]:
     clock = Clock(job.start, window.end, job.step, holes)
     found: list[Firing] = []
     for labels, several in _by_alert(rule, held).items():

@@ -150,7 +150,7 @@ def _matchers(tokens: tuple[_Token, ...]) -> Iterator[Matcher]:
     for at in range(0, len(tokens), 4):
         part = tokens[at : at + 4]
         if len(part) < 3 or part[0].kind != "name" or part[2].kind != "string" or _text(part, 3) not in ("", ","):
-            raise NotUnderstood(f"matchers that are not label=\"value\": {' '.join(token.text for token in tokens)[:80]}")
+            raise NotUnderstood(f'matchers that are not label="value": {" ".join(token.text for token in tokens)[:80]}')
         yield Matcher(part[0].text, part[1].text, unquoted(part[2].text))
 
 

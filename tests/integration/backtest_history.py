@@ -84,9 +84,7 @@ def counter(rate: Callable[[int], float]) -> Callable[[int], float]:
 def scene(policy: Policy, seconds: int) -> Scene:
     """Two nodes: bad hit rates, slow answers, a death, a vanished node, a dead exporter and full memory, each in its time."""
     fleet = policy.fleet.name
-    first, second = (
-        {"fleet": fleet, "shard": node.shard, "instance": node.instance} for node in policy.fleet.nodes
-    )
+    first, second = ({"fleet": fleet, "shard": node.shard, "instance": node.instance} for node in policy.fleet.nodes)
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Callable[[int], float | None]] = {}
 
     def add(name: str, labels: Mapping[str, str], value: Callable[[int], float | None]) -> None:

@@ -25,7 +25,10 @@ from tests.unit.cli.command import Ended, cachewatch
 
 SECONDS = 3600
 POLICY: dict[str, Any] = {
-    "fleet": {"name": 'shop "eu"', "nodes": [{"url": "redis://127.0.0.1:7001", "shard": "a"}, "redis://127.0.0.1:7002"]},
+    "fleet": {
+        "name": 'shop "eu"',
+        "nodes": [{"url": "redis://127.0.0.1:7001", "shard": "a"}, "redis://127.0.0.1:7002"],
+    },
     "thresholds": {
         "hit_rate": {"warning": {"for": "60s"}, "critical": {"for": "30s"}},
         "latency_p95": {"warning": {"for": "60s"}, "critical": {"for": "30s"}},
@@ -44,9 +47,7 @@ class Stage:
 
     def backtest(self, *options: str | Path, start: int = 0, end: int = SECONDS) -> Ended:
         window = ("--from", str(self.start + start), "--to", str(self.start + end))
-        return cachewatch(
-            self.folder, "alerts", "backtest", "--prometheus", self.server.url, *window, *options
-        )
+        return cachewatch(self.folder, "alerts", "backtest", "--prometheus", self.server.url, *window, *options)
 
     def told(self, *options: str | Path, **window: int) -> dict[str, Any]:
         ended = self.backtest("--json", *options, **window)

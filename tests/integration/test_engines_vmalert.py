@@ -34,8 +34,8 @@ def built(of: Policy) -> dict[str, str]:
 def test_vmalert_accepts_the_rules_and_victoriametrics_the_jobs(name: str, tmp_path: Path) -> None:
     write(built(policy(name)), tmp_path)
     for argv in (
-        [find("vmalert"), "-dryRun", f"-rule={tmp_path}/rules/*.yml"],
-        [find("victoria-metrics"), "-promscrape.config.dryRun", f"-promscrape.config={tmp_path}/scrape.yml"],
+        [str(find("vmalert")), "-dryRun", f"-rule={tmp_path}/rules/*.yml"],
+        [str(find("victoria-metrics")), "-promscrape.config.dryRun", f"-promscrape.config={tmp_path}/scrape.yml"],
     ):
         done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
