@@ -99,16 +99,24 @@ def parse(text: str, file: str, base: Path, changed: tuple[Change, ...] = ()) ->
     found = [(place, _line_of(document.lines, place), message) for place, message in told]
     found += [(place, line, "stands here a second time; keep one") for place, line in document.repeated]
     if policy is None or found:
-        problems = {_placed(file, changed, *problem) for problem in found}
+        problems = {
+            Problem("--set", 0, messages.dotted(place), message)
+            if _brought_in(place, changed, document.lines)
+            else Problem(file, line, messages.dotted(place), message)
+            for place, line, message in found
+        }
         raise PolicyError(sorted(problems, key=lambda p: (p.line, p.path, p.message)))
     return Loaded(policy, file, document.lines)
 
 
-def _placed(file: str, changed: tuple[Change, ...], place: Place, line: int, message: str) -> Problem:
-    """A problem at its line of the file, or with the option that brought it in."""
-    if any(place[: len(change.place)] == change.place for change in changed):
-        return Problem("--set", 0, messages.dotted(place), message)
-    return Problem(file, line, messages.dotted(place), message)
+def _brought_in(place: Place, changed: tuple[Change, ...], lines: Mapping[Place, int]) -> bool:
+    """Whether a change put the value there, or made a key on the way to it that the file does not have."""
+    for change in changed:
+        if place[: len(change.place)] == change.place:
+            return True
+        if place not in lines and change.place[: len(place)] == place:
+            return True
+    return False
 
 
 def _validate(data: dict[str, Any], base: Path) -> tuple[Policy | None, list[ErrorDetails]]:

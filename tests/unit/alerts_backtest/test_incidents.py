@@ -52,7 +52,8 @@ def test_yaml_and_json_are_read(tmp_path: Path) -> None:
 def test_all_problems_come_at_once_with_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "incidents.yaml"
     file.write_text(
-        "- {name: a, from: 1700000001, to: 1700000000}\n- {from: soon, too: 1700000000}\n- 7\n- {name: 1, name: 2, from: -1h, to: now}\n"
+        "- {name: a, from: 1700000001, to: 1700000000}\n- {from: soon, too: 1700000000}\n"
+        "- 7\n- {name: 1, name: 2, from: -1h, to: now}\n"
     )
     with pytest.raises(BadIncidents) as told:
         load(file, NOW)
