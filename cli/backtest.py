@@ -141,7 +141,8 @@ async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
         TextColumn("{task.percentage:3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("asking Prometheus", total=1)
 
         def tell(done: int, whole: int) -> None:

@@ -69,8 +69,8 @@ async def missing(server: Prometheus, rules: Iterable[Rule], window: Window) -> 
     found = []
     for selector in wanted:
         looks = (window.end - window.start) // step + 1
-        there = await server.range(f"count({selector})", window.start, window.end, step)
-        have = len(there[0].times) if there else 0
+        there = await server.long_range(f"count({selector})", window.start, window.end, step)
+        have = sum(len(part.times) for part in there)
         if not have:
             found.append(f"the history has no {selector}: what is said of its alerts is said without it")
         elif have < 0.9 * looks:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ MOST_POINTS = 10_000
 """Of a range query, per series; Prometheus refuses more than 11,000."""
 _MOST_BYTES = 64 * 1024**2
 _TIMEOUT = 180.0
+_CURE = "give it more (--query.max-samples, --query.timeout), or ask another server"
 _TOO_MUCH = ("too many samples", "query timed out", "exceeds", "limit")
 
 
@@ -43,7 +45,7 @@ class Prometheus:
     """One server. To be used as an asynchronous context."""
 
     def __init__(self, url: str) -> None:
-        parts = URL(url)
+        parts = _url(url)
         self._auth = aiohttp.BasicAuth(parts.user, parts.password or "") if parts.user else None
         self._base = parts.with_user(None)
         self.name = str(self._base)
@@ -58,11 +60,26 @@ class Prometheus:
         await self._session.close()
 
     async def long_range(self, query: str, start: int, end: int, step: int) -> list[Series]:
-        """The same as `range` over any length, part by part; a series of two parts comes twice, in order."""
-        found = []
-        for first in range(start, end + 1, MOST_POINTS * step):
-            found += await self.range(query, first, min(end, first + (MOST_POINTS - 1) * step), step)
-        return found
+        """The same as `range` over any length; a series of two parts comes twice, in order."""
+        return [series async for _, part in self.parts(query, start, end, step) for series in part]
+
+    async def parts(self, query: str, start: int, end: int, step: int) -> AsyncIterator[tuple[int, list[Series]]]:
+        """`range` over any length, part by part, each with its last time. What is too much for the server, or us, is halved.
+
+        Unusable when a single evaluation is too much.
+        """
+        at, points = start, MOST_POINTS
+        while at <= end:
+            last = min(end, at + (points - 1) * step)
+            try:
+                found = await self.range(query, at, last, step)
+            except TooMuch as error:
+                if points == 1:
+                    raise Unusable(f"one evaluation is too much for the server: {error}; {_CURE}") from error
+                points = max(1, min(points, (last - at) // step + 1) // 2)
+                continue
+            yield last, found
+            at += points * step
 
     async def range(self, query: str, start: int, end: int, step: int) -> list[Series]:
         """What an expression gives at `start`, `start + step`, ... to `end` (milliseconds)."""
@@ -94,7 +111,7 @@ class Prometheus:
             raise TooMuch(f"{self.name} gave no answer within {_TIMEOUT:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             cure = "is --prometheus right, and does it run?"
-            raise Unusable(f"{self.name} cannot be asked: {error or type(error).__name__}; {cure}") from error
+            raise Unusable(f"{self.name} cannot be asked: {_reason(error)}; {cure}") from error
 
     def _understood(self, status: int, body: bytes, path: str) -> Any:
         if status in (401, 403):
@@ -111,6 +128,24 @@ class Prometheus:
             said = "; ".join(map(str, told.get("warnings") or ("isPartial",)))
             raise Unusable(f"{self.name} answered from a part of its data ({said}); mend that, a part proves nothing")
         return told["data"]
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without what aiohttp wraps around it."""
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:
+        return os.strerror(inner.errno)
+    return str(getattr(inner, "strerror", None) or inner) or type(inner).__name__
+
+
+def _url(text: str) -> URL:
+    try:
+        url = URL(text.rstrip("/"))
+        if url.scheme in ("http", "https") and url.host:
+            return url
+    except ValueError:
+        pass
+    raise Unusable(f"{text!r} is not the URL of a Prometheus; write http://HOST:PORT")
 
 
 def _refused(name: str, status: int, said: str) -> Exception:

@@ -10,7 +10,7 @@ from alerts.backtest import history
 from alerts.backtest.compare import Firing, Told
 from alerts.backtest.history import Window
 from alerts.backtest.plan import Rule
-from alerts.backtest.prometheus import MOST_POINTS, BadQuery, Prometheus, Series, TooMuch, Unusable
+from alerts.backtest.prometheus import BadQuery, Prometheus, Series
 from alerts.backtest.simulate import Clock, Run, runs, spans
 
 Pairs = tuple[tuple[str, str], ...]
@@ -133,23 +133,11 @@ async def _evaluate_batch(
 async def _walk(
     server: Prometheus, batch: list[_Job], end: int, held: dict[_Job, Held], advance: Callable[[int], None]
 ) -> None:
-    """Part by part over the history; a part that is too much for the server, or for us, is halved."""
-    query, step = _tagged(batch), batch[0].step
-    at, points = batch[0].start, MOST_POINTS
-    while at <= end:
-        last = min(end, at + (points - 1) * step)
-        try:
-            found = await server.range(query, at, last, step)
-        except TooMuch as error:
-            if points == 1:
-                cure = "give it more (--query.max-samples, --query.timeout), or ask another server"
-                raise Unusable(f"one evaluation is too much for the server: {error}; {cure}") from error
-            points = max(1, min(points, (last - at) // step + 1) // 2)
-            continue
+    step = batch[0].step
+    async for last, found in server.parts(_tagged(batch), batch[0].start, end, step):
         for series in found:
             _note(held, batch, series, step)
-        at += points * step
-        advance(min(at, end) - batch[0].start)
+        advance(last - batch[0].start)
 
 
 def _tagged(batch: list[_Job]) -> str:
