@@ -129,7 +129,8 @@ async def phase(server: Prometheus, rule: Rule, window: Window) -> int:
     """
     for series in (*rule.siblings, f"ALERTS{{alertname={quote(rule.name)}}}"):
         try:
-            found = await server.instant(f"max(max_over_time(timestamp({series})[1h:1m]))", window.end)
+            newest = f"max(timestamp({series})) or max(max_over_time(timestamp({series})[1h:1m]))"
+            found = await server.instant(newest, window.end)
         except TooMuch:
             continue
         if found:
