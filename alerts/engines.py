@@ -20,6 +20,7 @@ from alerts.build import dump
 
 FORMATS = ("prometheus", "operator", "mimir", "vmalert")
 _LONGEST_NAME = 63  # of a label's value: the name is used as one, though an object's own may have 253
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
@@ -81,6 +82,11 @@ def label_problem(key: str, value: str) -> str:
     if not _LABEL_VALUE.fullmatch(value):
         return f"{value!r} is no label value of Kubernetes: at most 63 letters, digits, and -_. between them"
     return ""
+
+
+def namespace_problem(name: str) -> str:
+    """Why Kubernetes would refuse the name of a namespace; empty when it would not."""
+    return "" if _NAMESPACE.fullmatch(name) else f"{name!r} is no namespace of Kubernetes: a-z, 0-9, and - between them"
 
 
 def object_name(fleet: str, stem: str) -> str:

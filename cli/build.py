@@ -62,8 +62,8 @@ def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...],
         raise Refused("--label and --namespace are for --format operator only")
     pairs = [label.partition("=")[::2] for label in labels]
     problems = [f"--label: {problem}" for key, value in pairs if (problem := engines.label_problem(key, value))]
-    if namespace and engines.label_problem("x", namespace):
-        problems.append(f"--namespace: {namespace!r} is no name of Kubernetes")
+    if namespace and (problem := engines.namespace_problem(namespace)):
+        problems.append(f"--namespace: {problem}")
     if problems:
         raise Refused("\n".join(problems))
     target = engines.Target(form, policy.fleet.name, duration(policy.rules.interval), dict(pairs), namespace)

@@ -14,7 +14,7 @@ class VmAlert(WebChild):
 
     def alerts(self) -> list[dict[str, Any]]:
         """Return the pending and firing alerts: `[{"labels", "annotations", "state", ...}]`."""
-        found: list[dict[str, Any]] = web.get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+        found: list[dict[str, Any]] = web.get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"] or []
         return found
 
 

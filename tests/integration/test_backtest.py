@@ -25,7 +25,7 @@ from alerts.build import files
 from policy.model import Policy
 from sandbox.binaries import find
 from sandbox.ports import free_port
-from sandbox.prometheus import Prometheus, prometheus_server, start_prometheus
+from sandbox.prometheus import WebChild, prometheus_server, start_prometheus
 from tests.integration.backtest_history import STEP, Scene, blocks, promtool_series, scene
 from tests.unit.alerts.policies import write
 from tests.unit.cli.command import CHECKOUT, Ended, cachewatch
@@ -50,7 +50,7 @@ class Stage:
     folder: Path
     start: int
     scene: Scene
-    server: Prometheus
+    server: WebChild
 
     def backtest(self, *options: str | Path, start: int = 0, end: int = SECONDS) -> Ended:
         window = ("--from", str(self.start + start), "--to", str(self.start + end))
