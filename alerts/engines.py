@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from alerts.backtest.inline import Book, inline
+from alerts.backtest.inline import Book, Inlined, inline
 from alerts.backtest.plan import recorded_by
 from alerts.backtest.selectors import NotUnderstood
 from alerts.build import dump
@@ -23,10 +23,6 @@ _LONGEST_NAME = 63  # of a label's value: the name is used as one, though an obj
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-
-class CannotConvert(Exception):
-    """The rules cannot be said in that form; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +63,16 @@ def lost(files: Mapping[str, str], target: Target) -> Iterator[str]:
     """What that engine does not do as Prometheus does, of these very rules; for a warning."""
     if target.format != "vmalert":
         return
-    for path, text in files.items():
-        if path.startswith("rules/"):
-            for group in yaml.safe_load(text)["groups"]:
-                kept = sorted({rule["alert"] for rule in group["rules"] if "keep_firing_for" in rule})
-                if kept:
-                    yield f"vmalert has keep_firing_for since 1.92 only; left out of {', '.join(kept)}, which resolve at once"
+    documents = [yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")]
+    groups = [group for document in documents for group in document["groups"]]
+    rules = [rule for group in groups for rule in group["rules"]]
+    held = sorted({rule["alert"] for rule in rules if "keep_firing_for" in rule})
+    if held:
+        yield f"vmalert has keep_firing_for since 1.92 only; left out of {', '.join(held)}, which resolve at once"
+    every = recorded_by(groups, target.interval)
+    late = {name for rule in rules for name in _on_raw_series(rule, every).kept}
+    if late:
+        yield f"vmalert reads {', '.join(sorted(late))} as of the round before: it writes in the background what it records"
 
 
 def label_problem(key: str, value: str) -> str:
@@ -138,14 +138,17 @@ def _vmalert_group(group: dict[str, Any], every: Book) -> dict[str, Any]:
 
 
 def _vmalert_rule(rule: dict[str, Any], every: Book) -> dict[str, Any]:
-    try:
-        expr = inline(str(rule["expr"]), every)
-    except NotUnderstood as error:
-        name = rule.get("alert") or rule.get("record")
-        raise CannotConvert(
-            f"{name} cannot be written for vmalert, which needs it on raw series: it {error}"
-        ) from error
+    expr = _on_raw_series(rule, every).text
     return {**{key: value for key, value in rule.items() if key != "keep_firing_for"}, "expr": expr}
+
+
+def _on_raw_series(rule: dict[str, Any], every: Book) -> Inlined:
+    """A rule's expression; what cannot be read stays as it is, and keeps every record that it may read."""
+    expr = str(rule["expr"])
+    try:
+        return inline(expr, every, (rule["record"],) if "record" in rule else ())
+    except NotUnderstood as error:
+        return Inlined(expr, {rule.get("record") or rule["alert"]: str(error)}, False)
 
 
 _FORMS: dict[str, Callable[[list[dict[str, Any]], Target, str, Book], dict[str, Any]]] = {

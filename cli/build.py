@@ -57,7 +57,7 @@ _ENGINE_OPTIONS = (
 
 
 def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...], namespace: str) -> Parts:
-    """The files of the parts in the form that an engine takes; status 2 when there is none. Warns of what is lost."""
+    """The files of the parts in the form that an engine takes; status 2 for options that it does not. Warns of what is lost."""
     if form != "operator" and (labels or namespace):
         raise Refused("--label and --namespace are for --format operator only")
     pairs = [label.partition("=")[::2] for label in labels]
@@ -69,10 +69,7 @@ def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...],
     target = engines.Target(form, policy.fleet.name, duration(policy.rules.interval), dict(pairs), namespace)
     for warning in (said for files in parts.values() for said in engines.lost(files, target)):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
-    try:
-        return {part: engines.convert(files, target) for part, files in parts.items()}
-    except engines.CannotConvert as error:
-        raise Refused(str(error)) from error
+    return {part: engines.convert(files, target) for part, files in parts.items()}
 
 
 def warn_unrouted(loaded: Loaded) -> None:

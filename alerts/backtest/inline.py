@@ -18,7 +18,7 @@ from alerts.promql import quote
 MOST_CHARACTERS = 500_000
 # These look at the selector itself, not at what it gives: `absent(x{a="b"})` takes its labels from the matchers.
 _LOOK_AT_SELECTORS = frozenset(("absent", "absent_over_time"))
-_ALERT_SERIES = frozenset(("ALERTS", "ALERTS_FOR_STATE"))
+ALERT_SERIES = frozenset(("ALERTS", "ALERTS_FOR_STATE"))
 _MARK = "__kept__"
 
 
@@ -45,21 +45,47 @@ def book(rules: Iterable[Recorded]) -> Book:
     return found
 
 
-def inline(expr: str, recorded: Book, within: tuple[str, ...] = ()) -> str:
-    """The expression on raw series only. NotUnderstood when that cannot be said exactly."""
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """An expression on raw series.
+
+    `kept` are the recorded series, `ALERTS` among them, that it still reads, each with the reason: a record that reads itself
+    has no end, and what other alerts did is no expression. `ranges` says whether a record is read over a range.
+    """
+
+    text: str
+    kept: Mapping[str, str]
+    ranges: bool
+
+
+def inline(expr: str, recorded: Book, within: tuple[str, ...] = ()) -> Inlined:
+    """The expression on raw series, as far as that can be said exactly. NotUnderstood when it cannot be read."""
+    parts: list[Inlined] = []
     text, at = "", 0
     for selector in selectors(expr):
-        if selector.name in _ALERT_SERIES:
-            raise NotUnderstood(
-                f"reads {selector.name}, the state of other alerts, which the history has of one policy only"
-            )
-        if selector.name in recorded:
-            text += expr[at : selector.begin] + _replaced(selector, recorded, within)
+        part = _instead(selector, recorded, within)
+        if part is not None:
+            parts.append(part)
+            text += expr[at : selector.begin] + part.text
             at = selector.end
     text += expr[at:]
     if len(text) > MOST_CHARACTERS:
         raise NotUnderstood(f"grows past {MOST_CHARACTERS} characters when the records are put into it")
-    return text
+    kept = {name: reason for part in parts for name, reason in part.kept.items()}
+    return Inlined(text, kept, any(part.ranges for part in parts))
+
+
+def _instead(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inlined | None:
+    """What stands in a selector's place; None leaves it, and it reads a raw series."""
+    itself = f"{selector.text}{f'[{selector.range}]' if selector.range else ''} {selector.shift}".rstrip()
+    if selector.name in ALERT_SERIES:
+        return Inlined(itself, {selector.name: "it is the state of other alerts"}, False)
+    if selector.name not in recorded:
+        return None
+    try:
+        return _replaced(selector, recorded, within)
+    except NotUnderstood as error:
+        return Inlined(itself, {selector.name: str(error)}, False)
 
 
 def read_by(expr: str, recorded: Book) -> tuple[Selector, ...]:
@@ -75,7 +101,7 @@ def read_by(expr: str, recorded: Book) -> tuple[Selector, ...]:
     return tuple(found)
 
 
-def _replaced(selector: Selector, recorded: Book, within: tuple[str, ...]) -> str:
+def _replaced(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inlined:
     name = selector.name
     if name in within:
         raise NotUnderstood(f"the record {name} reads itself")
@@ -84,22 +110,28 @@ def _replaced(selector: Selector, recorded: Book, within: tuple[str, ...]) -> st
     if "@" in selector.shift or (selector.shift and not selector.range):
         raise NotUnderstood(f"the record {name} is read with {selector.shift!r}")
     whole = _union(selector, recorded, (*within, name))
+    if name in whole.kept:
+        raise NotUnderstood(whole.kept[name])  # half of it would still need the series: better all of it
     if not selector.range:
         return whole
     step = "" if ":" in selector.range else f":{recorded[name][0].step}"
-    return f"{whole}[{selector.range}{step}] {selector.shift}".rstrip()
+    return Inlined(f"{whole.text}[{selector.range}{step}] {selector.shift}".rstrip(), whole.kept, True)
 
 
-def _union(selector: Selector, recorded: Book, within: tuple[str, ...]) -> str:
+def _union(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inlined:
     """What all rules of that name record, as far as the matchers want it."""
-    parts = []
+    parts: list[str] = []
+    kept: dict[str, str] = {}
+    ranges = False
     for rule in recorded[selector.name]:
         left = _undecided(selector.matchers, rule.labels)
         if left is not None:
-            parts.append(_matching(_labelled(inline(rule.expr, recorded, within), rule.labels), left))
+            inner = inline(rule.expr, recorded, within)
+            parts.append(_matching(_labelled(inner.text, rule.labels), left))
+            kept, ranges = {**kept, **inner.kept}, ranges or inner.ranges
     if not parts:
         raise NotUnderstood(f"no recording rule gives {selector.text}")
-    return "(" + " or ".join(f"({part})" for part in parts) + ")"
+    return Inlined("(" + " or ".join(f"({part})" for part in parts) + ")", kept, ranges)
 
 
 def _undecided(matchers: tuple[Matcher, ...], labels: Mapping[str, str]) -> tuple[Matcher, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.backtest.inline import Book, Recorded, book, inline, read_by
+from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, read_by
 from alerts.backtest.selectors import NotUnderstood, Selector
 from alerts.backtest.simulate import Timing
 from alerts.model import Group
@@ -24,8 +24,9 @@ _TEMPLATE = re.compile(r'\{\{"\{"\}\}|\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\
 class Rule:
     """One alerting rule. `query` is its expression on raw series, empty where `problem` says why there is none.
 
-    `step` is the group's interval in milliseconds; `reads` are all selectors below it, `records` the names of all that is
-    recorded, `siblings` of what its own group records; `notes` say what is not exact.
+    `step` is the group's interval in milliseconds; `reads` are all selectors below it, `records` the names of all that was
+    put into it, `siblings` of what its own group records; `notes` say what is not exact. One that is not `phased` is
+    evaluated at multiples of its interval: the points of a subquery stand there.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Rule:
     reads: tuple[Selector, ...] = ()
     records: frozenset[str] = frozenset()
     siblings: tuple[str, ...] = ()
+    phased: bool = True
     notes: tuple[str, ...] = ()
 
     @property
@@ -48,7 +50,9 @@ class Rule:
 
     def wanted(self) -> tuple[Selector, ...]:
         """The raw selectors that should find something: not those whose absence is the point."""
-        return tuple(s for s in self.reads if s.name not in self.records and s.inside not in _LOOK_FOR_NOTHING)
+        return tuple(
+            s for s in self.reads if s.name not in self.records | ALERT_SERIES and s.inside not in _LOOK_FOR_NOTHING
+        )
 
     def alert(self, series: Labels) -> dict[str, str]:
         """The labels of the alert that a series of the expression makes; the rule's own win, empty ones vanish."""
@@ -79,9 +83,12 @@ def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], recorded: Book) -> 
     expr = str(rule["expr"])
     query, problem = "", ""
     reads: tuple[Selector, ...] = ()
+    kept: Mapping[str, str] = {}
+    ranges = False
     try:
         reads = read_by(expr, recorded)
-        query = inline(expr, recorded)
+        inlined = inline(expr, recorded)
+        query, kept, ranges = inlined.text, inlined.kept, inlined.ranges
         _check_templates(rule.get("labels", {}))
     except NotUnderstood as error:
         query, problem = "", str(error)
@@ -95,10 +102,16 @@ def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], recorded: Book) -> 
         query,
         problem,
         reads,
-        frozenset(recorded),
-        tuple(dict.fromkeys(record.name for record in _records(group))),
-        tuple(_elsewhere(group["name"], reads, recorded)),
+        frozenset(recorded) - set(kept),
+        () if ranges else tuple(dict.fromkeys(record.name for record in _records(group))),
+        not ranges,
+        (*_taken(kept), *_elsewhere(group["name"], reads, recorded)),
     )
+
+
+def _taken(kept: Mapping[str, str]) -> Iterator[str]:
+    for name, reason in kept.items():
+        yield f"takes {name} as the history has it, by the rules of that time: {reason}"
 
 
 def _elsewhere(group: str, reads: tuple[Selector, ...], recorded: Book) -> Iterator[str]:

@@ -53,7 +53,9 @@ async def run(
     if holes is None:
         notes.append("the history has no `up`: when Prometheus itself did not run cannot be told")
     phases = await _phases(server, every, window)
-    jobs = {rule: _job(rule, window, phases[rule.group, rule.step]) for rule in every if rule.query}
+    jobs = {
+        rule: _job(rule, window, phases[rule.group, rule.step] if rule.phased else 0) for rule in every if rule.query
+    }
     held, problems = await _evaluate(server, sorted(set(jobs.values()), key=_order), window.end, progress)
     told = tuple(_told(rules, jobs, held, problems, window, holes or ()) for rules in policies)
     return Outcome(told, holes or (), tuple(notes))
@@ -63,6 +65,8 @@ async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> 
     found: dict[tuple[str, int], int] = {}
     asked = set()
     for rule in rules:
+        if not rule.phased:
+            continue
         group, about = (rule.group, rule.step), (rule.group, rule.siblings or rule.name)
         if not found.get(group) and about not in asked:
             found[group] = await history.phase(server, rule, window)

@@ -13,7 +13,7 @@ import yaml
 
 from alerts import engines
 from alerts.build import files
-from alerts.engines import CannotConvert, Target, convert, label_problem, lost, object_name
+from alerts.engines import Target, convert, label_problem, lost, object_name
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, HOSTILE, policy
 
@@ -112,10 +112,17 @@ def test_what_old_vmalerts_do_not_know_is_left_out_and_told() -> None:
     assert "keep_firing_for: 5m" in convert({"rules/x.yml": text}, target("operator", Policy()))["rules/x.yml"]
 
 
-def test_what_cannot_be_put_on_raw_series_is_refused_by_name() -> None:
-    text = yaml.safe_dump({"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "ALERTS == 1"}]}]})
-    with pytest.raises(CannotConvert, match="A cannot be written for vmalert"):
-        convert({"rules/x.yml": text}, target("vmalert", Policy()))
+def test_what_vmalert_must_read_of_its_own_is_told() -> None:
+    records = [
+        {"record": "a:step", "expr": "x - last_over_time(a:step[15m] offset 1ms)"},
+        {"alert": "A", "expr": "sum_over_time(a:step[1h]) > 1 unless ALERTS"},
+    ]
+    built = {"rules/x.yml": yaml.safe_dump({"groups": [{"name": "g", "rules": records}]})}
+    of = target("vmalert", Policy())
+    made = yaml.safe_load(convert(built, of)["rules/x.yml"])["groups"][0]["rules"]
+    assert [rule["expr"] for rule in made] == [rule["expr"] for rule in records]
+    (said,) = lost(built, of)
+    assert said.startswith("vmalert reads ALERTS, a:step as of the round before")
 
 
 @pytest.mark.parametrize("form", ["operator", "mimir", "vmalert"])

@@ -43,10 +43,19 @@ def test_a_template_that_only_prometheus_can_expand_is_said_to_be_so() -> None:
     assert "only Prometheus can expand" in planned(alert(x="{{ $value }}")).problem
 
 
-def test_an_alert_that_reads_other_alerts_is_not_evaluated_and_says_why() -> None:
+def test_an_alert_that_reads_other_alerts_takes_them_from_the_history_and_says_so() -> None:
     rule = planned(alert('up unless on () ALERTS{alertname="B"}'))
-    assert rule.query == ""
-    assert "reads ALERTS" in rule.problem
+    assert rule.query == rule.expr
+    assert rule.notes == (
+        "takes ALERTS as the history has it, by the rules of that time: it is the state of other alerts",
+    )
+    assert [selector.name for selector in rule.wanted()] == ["up"]
+
+
+def test_points_of_a_subquery_are_met_by_evaluating_at_multiples_of_the_interval() -> None:
+    record = Record("a:b", "b")
+    assert planned(record, alert("a:b > 1")).phased
+    assert not planned(record, alert("sum_over_time(a:b[1h]) > 1")).phased
 
 
 def test_a_record_of_another_group_is_noted() -> None:
