@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -62,20 +62,33 @@ async def _refined(server: Prometheus, gap: Run, step: int) -> Run:
     return before, min([after, *behind])
 
 
-async def missing(server: Prometheus, rules: Iterable[Rule], window: Window) -> tuple[str, ...]:
-    """What the alerts read and the history lacks, all of the time or much of it, in words."""
-    wanted = sorted({_text(selector) for rule in rules if rule.query for selector in rule.wanted()})
+async def presence(server: Prometheus, rules: Iterable[Rule], window: Window) -> dict[str, float]:
+    """Of each selector that the alerts read and that should find something: the share of the time in which it does."""
     step = max(1000, (window.end - window.start) // _LOOKS)
-    found = []
-    for selector in wanted:
-        looks = (window.end - window.start) // step + 1
+    looks = (window.end - window.start) // step + 1
+    found = {}
+    for selector in sorted({selector_text(selector) for rule in rules if rule.query for selector in rule.wanted()}):
         there = await server.long_range(f"count({selector})", window.start, window.end, step)
-        have = sum(len(part.times) for part in there)
-        if not have:
-            found.append(f"the history has no {selector}: what is said of its alerts is said without it")
-        elif have < 0.9 * looks:
-            found.append(f"the history has {selector} only {have / looks:.0%} of the time")
-    return tuple(found)
+        found[selector] = sum(len(part.times) for part in there) / looks
+    return found
+
+
+def missing(present: Mapping[str, float]) -> Iterator[str]:
+    """What the history lacks, all of the time or much of it, in words."""
+    for selector, share in present.items():
+        if not share:
+            yield f"the history has no {selector}: what is said of its alerts is said without it"
+        elif share < 0.9:
+            yield f"the history has {selector} only {share:.0%} of the time"
+
+
+def unfounded(rule: Rule, present: Mapping[str, float]) -> str:
+    """Why an alert cannot be judged: it takes a recorded series from the history, which does not have it. Empty if it can."""
+    for selector in rule.wanted():
+        text = selector_text(selector)
+        if selector.name in rule.kept and not present.get(text, 1):
+            return f"it needs {text} as it was recorded, and the history does not have it"
+    return ""
 
 
 async def require_bounds(server: Prometheus, rules: Iterable[Rule], window: Window) -> None:
@@ -83,7 +96,7 @@ async def require_bounds(server: Prometheus, rules: Iterable[Rule], window: Wind
     problems = []
     asked: dict[str, list[str]] = {}
     for rule in rules:
-        for buckets in {_text(selector, "le") for selector in rule.wanted() if _has_le(selector)}:
+        for buckets in {selector_text(selector, "le") for selector in rule.wanted() if _has_le(selector)}:
             if buckets not in asked:
                 asked[buckets] = await server.label_values("le", buckets, window.start, window.end)
             lacking = [bound for bound in _bounds(rule) if bound not in asked[buckets]]
@@ -117,7 +130,8 @@ def _plain(pattern: str) -> str:
     return re.sub(r"\\(.)", r"\1", pattern)
 
 
-def _text(selector: Selector, without: str = "") -> str:
+def selector_text(selector: Selector, without: str = "") -> str:
+    """A selector as PromQL, one of its labels left out."""
     inside = ",".join(f"{m.label}{m.op}{quote(m.value)}" for m in selector.matchers if m.label != without)
     return f"{selector.name}{{{inside}}}" if inside else selector.name
 

@@ -25,8 +25,8 @@ class Rule:
     """One alerting rule. `query` is its expression on raw series, empty where `problem` says why there is none.
 
     `step` is the group's interval in milliseconds; `reads` are all selectors below it, `records` the names of all that was
-    put into it, `siblings` of what its own group records; `notes` say what is not exact. One that is not `phased` is
-    evaluated at multiples of its interval: the points of a subquery stand there.
+    put into it, `kept` of what is taken from the history, `siblings` of what its own group records; `notes` say what is not
+    exact. One that is not `phased` is evaluated at multiples of its interval: the points of a subquery stand there.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Rule:
     records: frozenset[str] = frozenset()
     siblings: tuple[str, ...] = ()
     phased: bool = True
+    kept: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
@@ -105,6 +106,7 @@ def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], recorded: Book) -> 
         frozenset(recorded) - set(kept),
         () if ranges else tuple(dict.fromkeys(record.name for record in _records(group))),
         not ranges,
+        frozenset(kept),
         (*_taken(kept), *_elsewhere(group["name"], reads, recorded)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 
@@ -49,9 +49,12 @@ async def run(
     every = [rule for rules in policies for rule in rules]
     await history.require_bounds(server, every, window)
     holes = await history.blind(server, window, scrape)
-    notes = list(await history.missing(server, every, window))
+    present = await history.presence(server, every, window)
+    notes = list(history.missing(present))
     if holes is None:
         notes.append("the history has no `up`: when Prometheus itself did not run cannot be told")
+    policies = [tuple(_judged(rule, present) for rule in rules) for rules in policies]
+    every = [rule for rules in policies for rule in rules]
     phases = await _phases(server, every, window)
     jobs = {
         rule: _job(rule, window, phases[rule.group, rule.step] if rule.phased else 0) for rule in every if rule.query
@@ -59,6 +62,12 @@ async def run(
     held, problems = await _evaluate(server, sorted(set(jobs.values()), key=_order), window.end, progress)
     told = tuple(_told(rules, jobs, held, problems, window, holes or ()) for rules in policies)
     return Outcome(told, holes or (), tuple(notes))
+
+
+def _judged(rule: Rule, present: Mapping[str, float]) -> Rule:
+    """The rule, without an expression where the history does not have what it must take from it."""
+    problem = history.unfounded(rule, present)
+    return replace(rule, query="", problem=problem) if problem else rule
 
 
 async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> dict[tuple[str, int], int]:
