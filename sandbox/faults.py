@@ -7,12 +7,22 @@ from typing import Protocol
 import redis
 
 from sandbox.errors import SandboxError
+from sandbox.faults_fleet import (
+    FloodFault,
+    PasswordFault,
+    PersistenceFault,
+    ReplicaCutFault,
+    ReplicaDownFault,
+    SentinelFault,
+)
+from sandbox.faults_stack import PartFault, ProberFault
 from sandbox.fleet import SentinelFleet
 from sandbox.module_child import module_argv, module_env
 from sandbox.process import Child, wait_until
 from sandbox.redis_node import RedisNode
 from sandbox.sentinel import primary_port
 from sandbox.slow_commands import PASSWORD_VARIABLE
+from sandbox.stack import Stack
 from sandbox.traffic import Traffic
 
 _HEAL_TIMEOUT = 30.0
@@ -184,9 +194,9 @@ def _used(client: redis.Redis) -> int:
 
 
 class Faults:
-    """All faults of one sandbox by name."""
+    """All faults of one sandbox by name; those of what watches it, when `watchers` are given."""
 
-    def __init__(self, fleet: SentinelFleet, traffic: Traffic, directory: Path) -> None:
+    def __init__(self, fleet: SentinelFleet, traffic: Traffic, directory: Path, watchers: Stack | None = None) -> None:
         first, last = fleet.shards[0], fleet.shards[-1]
         self._faults: dict[str, Fault] = {
             "node-down": NodeFault(fleet, first, hang=False),
@@ -194,7 +204,19 @@ class Faults:
             "hit-rate": HitRateFault(traffic),
             "latency": LatencyFault(fleet, first, directory),
             "memory": MemoryFault(fleet, last),
+            "evictions": FloodFault(fleet, last, directory),
+            "replica-down": ReplicaDownFault(fleet, first),
+            "replica-cut": ReplicaCutFault(fleet, last),
+            "password": PasswordFault(fleet, first),
+            "persistence": PersistenceFault(fleet, last, directory),
+            "sentinels": SentinelFault(fleet),
         }
+        if watchers is not None:
+            self._faults |= {
+                "exporter": PartFault(watchers.exporter),
+                "prober": ProberFault(watchers.exporter),
+                "notifier": PartFault(watchers.notifier),
+            }
 
     @property
     def names(self) -> tuple[str, ...]:

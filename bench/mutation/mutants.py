@@ -121,5 +121,5 @@ def _matchers(text: str, regular: bool) -> tuple[str, ...]:
     """The quoted text with another value; of a regular expression, with each alternative changed in turn."""
     quote, inside = text[0], text[1:-1]
     parts = _ALTERNATIVE.split(inside) if regular else [inside]
-    changed = (parts[:at] + [part + _OTHER] + parts[at + 1 :] for at, part in enumerate(parts))
+    changed = ([*parts[:at], part + _OTHER, *parts[at + 1 :]] for at, part in enumerate(parts))
     return tuple(f"{quote}{'|'.join(each)}{quote}" for each in changed)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from bench.mutation.mutants import Mutant, RuleFile, span_of, mutants
+from bench.mutation.mutants import Mutant, RuleFile, mutants, span_of
 from sandbox.binaries import find
 
 WORKERS = 2
@@ -109,7 +109,7 @@ def _lives(built: Built, mutant: Mutant, rooms: SimpleQueue[Path]) -> bool:
 def _passes(room: Path, data: Mapping[str, Any]) -> bool:
     tests = room / _TESTS / "mutant.yml"
     tests.write_text(yaml.safe_dump(data, sort_keys=False))
-    argv = [find("promtool"), "test", "rules", tests]
+    argv = [str(find("promtool")), "test", "rules", str(tests)]
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     if ended.returncode not in (0, 1):
         raise RuntimeError(f"promtool ended with {ended.returncode}: {ended.stderr[-500:]}")

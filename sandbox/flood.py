@@ -1,0 +1,45 @@
+"""Writes without end on one node, as a process: `python -m sandbox.flood --port P --lifetime S`.
+
+Values of 64 KiB, a hundred a second once the memory is full: with an eviction policy each pushes others out.
+"""
+
+import argparse
+import os
+import time
+
+import redis
+
+from sandbox.redis_node import connect
+from sandbox.slow_commands import PASSWORD_VARIABLE
+
+PREFIX = "sandbox-flood:"
+_VALUE = "x" * 65536
+_PAUSE = 0.01
+
+
+def flood(port: int, lifetime: float) -> None:
+    """Write until `lifetime` seconds have passed or the node is gone."""
+    deadline = time.monotonic() + lifetime
+    number = 0
+    with connect(port, timeout=5.0, password=os.environ.get(PASSWORD_VARIABLE)) as client:
+        while time.monotonic() < deadline:
+            try:
+                client.execute_command("SET", f"{PREFIX}{number}", _VALUE, "EX", 3600)
+            except redis.RedisError as error:
+                print(f"ended: {error}")
+                return
+            number += 1
+            time.sleep(_PAUSE)
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description="Writes without end on one Redis node of the sandbox.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--lifetime", type=float, required=True)
+    arguments = parser.parse_args()
+    flood(arguments.port, arguments.lifetime)
+
+
+if __name__ == "__main__":
+    main()
