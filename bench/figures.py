@@ -60,7 +60,9 @@ def table(title: str, figures: Iterable[Figure]) -> Table:
     """The figures, one a line."""
     found = Table("figure", "measured", "wanted", "", title=title)
     for figure in figures:
-        found.add_row(figure.name, f"{figure.value:.{figure.digits}f} {figure.unit}", figure.wanted, _word(figure.kept))
+        found.add_row(
+            figure.name, f"{figure.value:.{figure.digits}f} {figure.unit}".rstrip(), figure.wanted, _word(figure.kept)
+        )
     return found
 
 

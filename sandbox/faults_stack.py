@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from sandbox.ports import LOOPBACK
 from sandbox.process import children
 from sandbox.prometheus import WebChild
 
@@ -29,7 +30,7 @@ class PartFault:
         """Kill it."""
         self._part.kill()
         self._dead = True
-        return f"the {self._part.name} is dead (SIGKILL)"
+        return f"the {self._part.name} at {LOOPBACK}:{self._part.port} is dead (SIGKILL)"
 
     def undo(self) -> str:
         """Start it again."""

@@ -108,11 +108,11 @@ class Stack(Started):
             token_file=str(keys / "slack"),
         )
 
-    def wait_for(self, values: Mapping[str, float]) -> None:
-        """Wait until Prometheus gives each expression its value. `StartFailed` after a minute."""
+    def wait_for(self, values: Mapping[str, float], timeout: float = _FIRST_LOOK_TIMEOUT) -> None:
+        """Wait until Prometheus gives each expression its value. `StartFailed` after `timeout` seconds."""
         what = ", ".join(f"{expr} = {value:g}" for expr, value in values.items())
         check = partial(self._measured, values)
-        wait_until(check, _FIRST_LOOK_TIMEOUT, f"Prometheus to say {what}", every=0.2)
+        wait_until(check, timeout, f"Prometheus to say {what}", every=0.2)
 
     def _measured(self, values: Mapping[str, float]) -> bool:
         try:

@@ -42,5 +42,5 @@ def _played(chosen: Iterable[Scenario], console: Console) -> Iterator[Outcome]:
             lab = Lab(Path(folder) / where, stack, console, where)
             for scenario in scenarios:
                 outcome = play(lab, scenario)
-                console.print(report.line(outcome), highlight=False)
+                console.print(report.line(outcome), highlight=False, soft_wrap=True)
                 yield outcome

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # The header of the notifier's message: "FIRING (critical): CacheNodeDown on 127.0.0.1:7001 (fleet demo)".
-_HEADER = re.compile(
-    r"(?P<state>FIRING|RESOLVED)\b[^:]*: (?P<alert>\w+) on (?:fleet \S+|(?P<subject>.+?)(?: \(fleet .*\))?)"
-)
+_HEADER = re.compile(r"(?P<state>FIRING|RESOLVED)\b[^:]*: (?P<alert>\w+) on (?P<where>.+)$")
+_FLEET = re.compile(r"^fleet \S+$| \(fleet .*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,8 @@ def _message(entry: Mapping[str, Any]) -> Iterator[Told]:
     header = blocks[0].get("text", {}).get("text", "")
     found = _HEADER.search(header)
     if found:
-        yield Told(entry["at"], "slack", found["alert"], found["subject"] or "", found["state"] == "FIRING")
+        subject = _FLEET.sub("", found["where"])
+        yield Told(entry["at"], "slack", found["alert"], subject, found["state"] == "FIRING")
 
 
 def open_pages(heard: Iterable[Told]) -> list[Told]:

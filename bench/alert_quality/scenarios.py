@@ -61,7 +61,7 @@ FAULTS: tuple[Scenario, ...] = (
     _fault("password", "a replica wants a password that nobody knows", "CacheNodeDown"),
     _fault("persistence", "a primary cannot write its snapshot", "CachePersistenceFailed"),
     _fault("sentinels", "two of three Sentinels are killed", fleet=("CacheSentinelQuorumLost",)),
-    _fault("exporter", "the exporter is killed", fleet=("CacheNodeDown",)),
+    _fault("exporter", "the exporter is killed", "CacheNodeDown"),
     _fault("prober", "the prober is killed, and each new one", fleet=("CacheProberDown",)),
     _fault("notifier", "the notifier is killed", fleet=("CacheNotifierDown",)),
     _fault(
