@@ -5,8 +5,6 @@ The default policy here, as `cachewatch build` makes it; `make test` does the sa
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,21 +21,11 @@ from policy.model import Policy
 
 def measure(console: Console) -> dict[str, Any]:
     """Change each thing in turn, print what no test minded, and return the figures."""
-    with tempfile.TemporaryDirectory(prefix="cachewatch-mutation-") as folder:
-        root = Path(folder)
-        for name, text in files(Policy()).items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        built = read(root)
-        count = sum(1 for _ in built.mutants())
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("promtool on every mutant", total=count)
-
-            def told(number: int, _mutant: Mutant, _lives: bool) -> None:
-                progress.update(task, completed=number)
-
-            living = survivors(built, told)
+    built = read(files(Policy()))
+    count = sum(1 for _ in built.mutants())
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("promtool on every mutant", total=count)
+        living = survivors(built, lambda tried: progress.update(task, completed=tried))
     return _result(console, count, living)
 
 

@@ -25,7 +25,7 @@ _FLOATS = "two rates are equal to within a float's last digit: whether the very 
 KNOWN: tuple[Known, ...] = (
     Known(r"HitRate: .*hit_ratio:rate\{.*\} \[< -> <=\]", _FLOATS),
     Known(r"HitRate: .*requests:rate\{.*\} \[>= -> >\]", _FLOATS),
-    Known(r"Latency: .*within_ratio:rate\{.*\}\) \[< -> <=\]", _FLOATS),
+    Known(r"Latency: .*ratio:rate\{.*\}\) \[< -> <=\]", _FLOATS),
     Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
 )
 
