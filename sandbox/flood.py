@@ -1,6 +1,6 @@
 """Writes without end on one node, as a process: `python -m sandbox.flood --port P --lifetime S`.
 
-Values of 64 KiB, a hundred a second once the memory is full: with an eviction policy each pushes others out.
+Values of 8 KiB, some hundred a second: once the memory is full, an eviction policy pushes as many others out.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from sandbox.redis_node import connect
 from sandbox.slow_commands import PASSWORD_VARIABLE
 
 PREFIX = "sandbox-flood:"
-_VALUE = "x" * 65536
-_PAUSE = 0.01
+_VALUE = "x" * 8192
+_PAUSE = 0.002
 
 
 def flood(port: int, lifetime: float) -> None:

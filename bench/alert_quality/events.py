@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import redis
+
 from bench.alert_quality.lab import Lab
 from sandbox import web
 from sandbox.demo_policy import FLEET
@@ -69,10 +71,19 @@ def restore_slots(lab: Lab) -> str:
 def _fail_over(lab: Lab, shard: str) -> None:
     fleet = lab.demo.fleet
     old = fleet.primary(shard)
-    with connect(fleet.sentinel_servers[0].port) as sentinel:
-        sentinel.execute_command("SENTINEL FAILOVER", shard)
+    wait_until(lambda: _told_to_fail_over(lab, shard), _PATIENCE, f"Sentinel to fail {shard} over", every=0.5)
     wait_until(lambda: fleet.primary(shard) is not old, _PATIENCE, f"the failover of {shard}")
     wait_until(fleet.in_sync, _PATIENCE, "the replicas to be in sync")
+
+
+def _told_to_fail_over(lab: Lab, shard: str) -> bool:
+    """Whether Sentinel does it: of a replica that has just restarted it must hear first."""
+    with connect(lab.demo.fleet.sentinel_servers[0].port) as sentinel:
+        try:
+            sentinel.execute_command("SENTINEL FAILOVER", shard)
+        except redis.ResponseError:
+            return False
+    return True
 
 
 def planned_failover(lab: Lab) -> str:
