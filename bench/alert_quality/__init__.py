@@ -15,16 +15,19 @@ from rich.console import Console
 
 from bench.alert_quality import report
 from bench.alert_quality.lab import Lab
-from bench.alert_quality.play import play
+from bench.alert_quality.play import WATCH, play
 from bench.alert_quality.scenarios import SCENARIOS, Scenario
 from bench.alert_quality.score import Outcome, score
 from bench.figures import as_json, table
 
 
-def measure(console: Console, only: Iterable[str] = ()) -> dict[str, Any]:
-    """Play the scenarios named, or all, in their order; print a table and return its figures."""
+def measure(console: Console, only: Iterable[str] = (), watch: float = WATCH) -> dict[str, Any]:
+    """Play the scenarios named, or all, in their order; print a table and return its figures.
+
+    A harmless event is watched for `watch` seconds.
+    """
     chosen = [SCENARIOS[name] for name in only] or list(SCENARIOS.values())
-    outcomes = list(_played(chosen, console))
+    outcomes = list(_played(chosen, console, watch))
     found = report.figures(score(outcomes))
     console.print(report.table(outcomes))
     console.print(table("over all scenarios", found))
@@ -33,7 +36,7 @@ def measure(console: Console, only: Iterable[str] = ()) -> dict[str, Any]:
     return {"figures": as_json(found), "scenarios": report.as_json(outcomes), "markdown": report.markdown(outcomes)}
 
 
-def _played(chosen: Iterable[Scenario], console: Console) -> Iterator[Outcome]:
+def _played(chosen: Iterable[Scenario], console: Console, watch: float) -> Iterator[Outcome]:
     by_lab: dict[str, list[Scenario]] = {}
     for scenario in chosen:
         by_lab.setdefault(scenario.where, []).append(scenario)
@@ -41,6 +44,6 @@ def _played(chosen: Iterable[Scenario], console: Console) -> Iterator[Outcome]:
         with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
             lab = Lab(Path(folder) / where, stack, console, where)
             for scenario in scenarios:
-                outcome = play(lab, scenario)
+                outcome = play(lab, scenario, watch)
                 console.print(report.line(outcome), highlight=False, soft_wrap=True)
                 yield outcome

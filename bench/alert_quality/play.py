@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bench.alert_quality.heard import Told, open_pages, told
 from bench.alert_quality.lab import Lab
@@ -13,16 +13,16 @@ from bench.alert_quality.score import About, Outcome, receivers
 from sandbox.process import StartFailed, wait_until
 from sandbox.web import WebError
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds for everything that must come to come, and for all to be over after healing."""
 SETTLE = 6.0
 """Seconds in which something more could come, after all that must: longer than the wait of a ticket."""
 WATCH = 25.0
-"""Seconds that a harmless event is watched: longer than the `for` of all but the slowest alerts."""
+"""Seconds for which a harmless event is watched: longer than the `for` of all but the slowest alerts."""
 _INSTANCE = re.compile(r"127\.0\.0\.1:\d+")
 
 
-def play(lab: Lab, scenario: Scenario) -> Outcome:
+def play(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     """Play it from a calm lab. `StartFailed` when a step of it cannot be done."""
     wait_until(lambda: _calm(lab), PATIENCE, f"a calm lab before {scenario.name}", every=0.5)
     before, began = len(lab.received()), time.time()
@@ -31,7 +31,7 @@ def play(lab: Lab, scenario: Scenario) -> Outcome:
         _all_told(lab, before, wanted)
         time.sleep(SETTLE)
     else:
-        time.sleep(max(0.0, began + WATCH - time.time()))
+        time.sleep(max(0.0, began + watch - time.time()))
     healed = time.time()
     scenario.end(lab)
     quiet = _quiet(lab, before)
@@ -72,9 +72,8 @@ def _quiet(lab: Lab, before: int) -> bool:
     return _in_time(lambda: _calm(lab) and not open_pages(_heard(lab, before)))
 
 
-def _in_time(check: object) -> bool:
+def _in_time(check: Callable[[], bool]) -> bool:
     """Whether it became true within the patience."""
-    assert callable(check)
     try:
         wait_until(check, PATIENCE, "", every=0.2)
     except StartFailed:
