@@ -15,6 +15,7 @@ from sandbox.faults_fleet import (
     ReplicaDownFault,
     SentinelFault,
 )
+from sandbox.faults_limits import CrowdFault, ReadOnlyFault
 from sandbox.faults_stack import PartFault, ProberFault
 from sandbox.fleet import SentinelFleet
 from sandbox.module_child import module_argv, module_env
@@ -210,6 +211,8 @@ class Faults:
             "password": PasswordFault(fleet, first),
             "persistence": PersistenceFault(fleet, last, directory),
             "sentinels": SentinelFault(fleet),
+            "read-only": ReadOnlyFault(fleet, first),
+            "connections": CrowdFault(fleet, last, directory),
         }
         if watchers is not None:
             self._faults |= {

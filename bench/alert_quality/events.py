@@ -50,6 +50,36 @@ def alertmanager_restart(lab: Lab) -> str:
     return said
 
 
+def leaderless(lab: Lab) -> str:
+    """Kill a primary while the sentinels are too few to replace it."""
+    lab.demo.obey("break", "sentinels")
+    return lab.demo.obey("break", "node-down")
+
+
+def led_again(lab: Lab) -> str:
+    """Bring back the primary, then the sentinels."""
+    return "; ".join(lab.demo.obey("heal", name) for name in ("node-down", "sentinels"))
+
+
+def full_for_good(lab: Lab) -> str:
+    """Fill a node that makes no room by itself."""
+    _evict(lab, "noeviction")
+    return lab.demo.obey("break", "memory")
+
+
+def room_again(lab: Lab) -> str:
+    """Empty it, and let it evict as before."""
+    said = lab.demo.obey("heal", "memory")
+    _evict(lab, "allkeys-lru")
+    return said
+
+
+def _evict(lab: Lab, policy: str) -> None:
+    for node in lab.demo.fleet.by_shard[lab.demo.fleet.shards[-1]]:
+        with node.client() as client:
+            client.config_set("maxmemory-policy", policy)
+
+
 def lose_slots(lab: Lab) -> str:
     """Kill a primary of the Cluster and its replica."""
     primary = lab.cluster.primaries()[0]

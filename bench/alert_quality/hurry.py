@@ -20,6 +20,15 @@ _WAITS = {"for_": "for", "within": "within"}
 _SECTIONS = ("thresholds", "alerts")
 
 
+# What Redis, Sentinel and Cluster need they need here, too: a failover takes its seconds.
+_REDIS: dict[str, str] = {
+    "alerts.failover.for": "20s",
+    "alerts.writes_refused.for": "10s",
+    "alerts.slots.for": "10s",
+    "alerts.quorum.for": "10s",
+}
+
+
 def _waits(model: BaseModel, path: str) -> Iterator[tuple[str, timedelta]]:
     """The key and the default of each wait below a section of the policy."""
     for name in type(model).model_fields:
@@ -34,7 +43,8 @@ def _shortened_waits() -> dict[str, str]:
     policy = Policy()
     sections = [name for name in _SECTIONS if hasattr(policy, name)]
     found = (wait for name in sections for wait in _waits(getattr(policy, name), name))
-    return {key: duration_text(value / FACTOR) for key, value in found}
+    shortened = {key: duration_text(value / FACTOR) for key, value in found}
+    return {key: _REDIS.get(key, value) for key, value in shortened.items()}
 
 
 _STACK: dict[str, Any] = {

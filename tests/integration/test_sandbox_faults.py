@@ -187,6 +187,27 @@ def test_one_sentinel_alone_has_no_quorum_and_three_have(fleet: SentinelFleet, f
     assert fleet.watched()
 
 
+def test_a_primary_without_enough_replicas_takes_no_writes(fleet: SentinelFleet, faults: Faults) -> None:
+    with fleet.primary("shard-a").client() as client:
+        faults.break_it("read-only")
+        with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
+            client.set("key", "1")
+        assert client.ping()
+        faults.heal("read-only")
+        assert client.set("key", "1")
+
+
+def test_a_crowd_takes_all_connections_and_gives_them_back(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    with primary.client(timeout=5.0) as client:
+        client.ping()
+        faults.break_it("connections")
+        wait_until(lambda: client.info("stats")["rejected_connections"] > 0, 30, "connections to be refused")
+        assert client.info("clients")["connected_clients"] >= 0.9 * int(client.config_get("maxclients")["maxclients"])
+        faults.heal("connections")
+    wait_until(primary.answers, 10, "new connections to be taken")
+
+
 def test_breaking_twice_and_healing_what_is_not_broken_say_so_and_change_nothing(
     fleet: SentinelFleet, faults: Faults
 ) -> None:
