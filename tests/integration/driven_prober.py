@@ -19,7 +19,7 @@ class Driven:
 
     def watch(self, *peers: tuple[str, int], access: Access = OPEN, host: str | None = LOOPBACK) -> None:
         """Probe these (instance, port) from now on."""
-        targets = [{"instance": name, "host": host, "port": port, "access": access.order()} for name, port in peers]
+        targets = [{"instance": name, "host": host, "port": port, "access": access.order(), "key": ""} for name, port in peers]
         self.prober.retarget({**self.order, "targets": targets}, time.perf_counter())
 
     def run(self, until: Callable[[], bool], patience: float = 60.0) -> None:
