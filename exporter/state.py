@@ -34,11 +34,17 @@ class Facts:
 
 @dataclass
 class NodeState:
-    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended."""
+    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended.
+
+    `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
+    also where none is sent any more.
+    """
 
     target: Target
     breaker: Breaker
     pings: Histogram
+    sets: Histogram | None = None
+    write: Collection | None = None
     facts: Facts | None = None
     detail: Detail | None = None
     kept: Kept = field(default_factory=Kept)
@@ -87,6 +93,7 @@ class State:
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None
+        self.roles_changed = 0
 
     def _judge_by(self, policy: Policy) -> None:
         self.policy = policy
@@ -108,7 +115,9 @@ class State:
             if policy.breaker != before.breaker:
                 node.breaker = Breaker(policy.breaker)
             if self.bounds != bounds:
-                node.pings = Histogram(self.bounds)
+                node.pings, node.sets = Histogram(self.bounds), None
+            if not policy.probe.write:
+                node.write = None
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
@@ -129,6 +138,10 @@ class State:
         node = self.nodes.get(instance)
         if node is None:
             return
+        role = info.role(fields)
+        if node.facts is None or role != info.role(node.facts.fields):
+            self.roles_changed += 1
+            node.write = None
         node.facts = Facts(fields, now, extra or Extra())
         node.ended(Collection(took))
         hits, misses = info.integer(fields, "keyspace_hits"), info.integer(fields, "keyspace_misses")
@@ -161,7 +174,7 @@ class State:
         return max((lag for _, lag in self._lags), default=0.0)
 
     def checked(self, instance: str, result: str, duration: float | None, now: float) -> None:
-        """Take one event of the prober."""
+        """Take one event of the prober about a PING."""
         node = self.nodes.get(instance)
         if node is None:
             return
@@ -175,6 +188,19 @@ class State:
             node.last_error = "" if ok else result
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
+
+    def wrote(self, instance: str, result: str, duration: float | None) -> None:
+        """Take how a SET of the prober ended; it is no health check of its own, the next PING's counts it."""
+        node = self.nodes.get(instance)
+        if node is None:
+            return
+        if duration is not None:
+            node.sets = node.sets or Histogram(self.bounds)
+            node.sets.observe(duration)
+        if (
+            result and node.facts is not None and info.role(node.facts.fields) == "primary"
+        ):  # it may have changed meanwhile
+            node.write = Collection(duration or 0.0, "" if result == "success" else result)
 
     def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:
         """The node's INFO fields, None when there are none or they are older than three intervals."""
