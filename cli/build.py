@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 import alerts.build
 import dashboards.build
+from alerts import engines
+from alerts.promql import duration
 from cli.context import Context, Refused
 from cli.files import CannotWrite, Parts, write_tree
 from policy import secret_files
@@ -28,6 +31,46 @@ def write(out: Path, parts: Parts) -> None:
         raise Refused(str(error)) from error
     for name in sorted(name for files in parts.values() for name in files):
         click.echo(out / name)
+
+
+def engine_options(command: Any) -> Any:
+    """The options that choose the form of the rules."""
+    for option in reversed(_ENGINE_OPTIONS):
+        command = option(command)
+    return command
+
+
+_ENGINE_OPTIONS = (
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(engines.FORMATS),
+        default="prometheus",
+        show_default=True,
+        help="Whose rules: prometheus, PrometheusRule objects, mimirtool's files, vmalert's.",
+    ),
+    click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the PrometheusRule objects."),
+    click.option("--namespace", default="", help="Kubernetes namespace of the PrometheusRule objects."),
+)
+
+
+def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...], namespace: str) -> Parts:
+    """The files of the parts in the form that an engine takes; status 2 when there is none. Warns of what is lost."""
+    if form != "operator" and (labels or namespace):
+        raise Refused("--label and --namespace are for --format operator only")
+    pairs = [label.partition("=")[::2] for label in labels]
+    problems = [f"--label: {problem}" for key, value in pairs if (problem := engines.label_problem(key, value))]
+    if namespace and engines.label_problem("x", namespace):
+        problems.append(f"--namespace: {namespace!r} is no name of Kubernetes")
+    if problems:
+        raise Refused("\n".join(problems))
+    target = engines.Target(form, policy.fleet.name, duration(policy.rules.interval), dict(pairs), namespace)
+    for warning in (said for files in parts.values() for said in engines.lost(files, target)):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    try:
+        return {part: engines.convert(files, target) for part, files in parts.items()}
+    except engines.CannotConvert as error:
+        raise Refused(str(error)) from error
 
 
 def warn_unrouted(loaded: Loaded) -> None:
@@ -55,10 +98,12 @@ def _unreadable(loaded: Loaded) -> Iterator[str]:
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml")
 @out_option
+@engine_options
 @click.pass_obj
-def build(context: Context, out: Path) -> None:
+def build(context: Context, /, out: Path, **engine: Any) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests, dashboards and runbooks."""
     loaded = context.loaded()
     policy = loaded.policy
-    write(out, {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)})
+    parts = {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)}
+    write(out, for_engine(policy, parts, **engine))
     warn_unrouted(loaded)
