@@ -3,11 +3,11 @@
 What is refused is tried again ten times a second, as a badly made pool of connections does.
 """
 
-import argparse
 import socket
 import time
 from contextlib import suppress
 
+from sandbox.node_process import main
 from sandbox.ports import LOOPBACK
 
 _PAUSE = 0.1
@@ -34,14 +34,5 @@ def _taken(one: socket.socket) -> bool:
     return one.recv(64).startswith(b"+")
 
 
-def main() -> None:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description="Too many connections to one Redis node of the sandbox.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--lifetime", type=float, required=True)
-    arguments = parser.parse_args()
-    crowd(arguments.port, arguments.lifetime)
-
-
 if __name__ == "__main__":
-    main()
+    main("Too many connections to one Redis node of the sandbox.", crowd)

@@ -5,14 +5,12 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 from sandbox.fleet import SentinelFleet
 from sandbox.flood import PREFIX
-from sandbox.module_child import module_argv, module_env
-from sandbox.process import Child, wait_until
+from sandbox.node_process import ProcessFault
+from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode, connect
 from sandbox.sentinel import Sentinel, primary_port
-from sandbox.slow_commands import PASSWORD_VARIABLE
 
 _HEAL_TIMEOUT = 30.0
-_LIFETIME = 1800.0
 _REPLICATION = ("sync", "psync", "replconf")
 
 
@@ -81,35 +79,20 @@ class ReplicaCutFault:
         return f"the replica of {self._shard} follows its primary again"
 
 
-class FloodFault:
+class FloodFault(ProcessFault):
     """Somebody writes more than a primary's memory holds, without end: keys are evicted."""
 
     def __init__(self, fleet: SentinelFleet, shard: str, directory: Path) -> None:
-        self._fleet, self._shard, self._directory = fleet, shard, directory
-        self._child: Child | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether it goes on; it ends by itself after half an hour or with the node."""
-        return self._child is not None and self._child.alive
-
-    def begin(self) -> str:
-        """Start the process that writes."""
-        node = self._fleet.primary(self._shard)
-        argv = module_argv("sandbox.flood", "--port", node.port, "--lifetime", _LIFETIME)
-        secret = {PASSWORD_VARIABLE: self._fleet.password} if self._fleet.password else {}
-        self._child = Child("flood", argv, self._directory, {**module_env(), **secret})
-        self._child.start()
-        return f"{node.instance}, primary of {self._shard}, is written to without end"
+        begun, over = "is written to without end", f"nobody floods {shard} any more"
+        super().__init__(fleet, shard, directory, module="sandbox.flood", begun=begun, over=over)
 
     def undo(self) -> str:
-        """End that process and delete what it has written, wherever the shard's primary is now."""
-        if self._child is not None:
-            self._child.stop()
+        """End the process and delete what it has written, wherever the shard's primary is now."""
+        over = super().undo()
         with self._fleet.primary(self._shard).client(timeout=5.0) as client:
             for key in client.scan_iter(f"{PREFIX}*", count=1000):
                 client.unlink(key)
-        return f"nobody floods {self._shard} any more"
+        return over
 
 
 class PasswordFault:

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from sandbox.fleet import SentinelFleet
-from sandbox.module_child import module_argv, module_env
-from sandbox.process import Child
+from sandbox.node_process import ProcessFault
 from sandbox.redis_node import RedisNode
 
-_LIFETIME = 1800.0
 _ROOM = 20
 _MANY = "100"
 
@@ -65,20 +63,16 @@ class CrowdFault(SettingFault):
 
     def __init__(self, fleet: SentinelFleet, shard: str, directory: Path) -> None:
         super().__init__(fleet, shard)
-        self._directory = directory
-        self._child: Child | None = None
+        self._crowd = ProcessFault(fleet, shard, directory, module="sandbox.crowd", begun="", over="")
 
     def begin(self) -> str:
         """Leave little room and start the process that takes it."""
         connected = int(str(self._fleet.primary(self._shard).info("clients")["connected_clients"]))
         node = self.change(str(connected + _ROOM))
-        argv = module_argv("sandbox.crowd", "--port", node.port, "--lifetime", _LIFETIME)
-        self._child = Child("crowd", argv, self._directory, module_env())
-        self._child.start()
+        self._crowd.trouble(node)
         return f"{node.instance}, primary of {self._shard}, has no room for connections"
 
     def undo(self) -> str:
         """End that process and make room."""
-        if self._child is not None:
-            self._child.stop()
+        self._crowd.undo()
         return super().undo()

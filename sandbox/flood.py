@@ -3,14 +3,12 @@
 Values of 8 KiB, some hundred a second: once the memory is full, an eviction policy pushes as many others out.
 """
 
-import argparse
-import os
 import time
 
 import redis
 
+from sandbox.node_process import main, password
 from sandbox.redis_node import connect
-from sandbox.slow_commands import PASSWORD_VARIABLE
 
 PREFIX = "sandbox-flood:"
 _VALUE = "x" * 8192
@@ -21,7 +19,7 @@ def flood(port: int, lifetime: float) -> None:
     """Write until `lifetime` seconds have passed or the node is gone."""
     deadline = time.monotonic() + lifetime
     number = 0
-    with connect(port, timeout=5.0, password=os.environ.get(PASSWORD_VARIABLE)) as client:
+    with connect(port, timeout=5.0, password=password()) as client:
         while time.monotonic() < deadline:
             try:
                 client.execute_command("SET", f"{PREFIX}{number}", _VALUE, "EX", 3600)
@@ -32,14 +30,5 @@ def flood(port: int, lifetime: float) -> None:
             time.sleep(_PAUSE)
 
 
-def main() -> None:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description="Writes without end on one Redis node of the sandbox.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--lifetime", type=float, required=True)
-    arguments = parser.parse_args()
-    flood(arguments.port, arguments.lifetime)
-
-
 if __name__ == "__main__":
-    main()
+    main("Writes without end on one Redis node of the sandbox.", flood)
