@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts import node_down
 from alerts.node_down import NO_ANSWER, SPEC, UNWATCHED, VANISHED
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
 from policy import metrics
 from policy.model import Policy
 
@@ -20,8 +20,9 @@ _WELL = 3  # samples at the start in which all is well
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A fleet under watch. Milliseconds: between evaluations, between samples, the grace of a missing verdict.
+    """A fleet under watch. `step`, `sample`, `grace` and `memory` are milliseconds.
 
+    They lie between evaluations and between samples, until a missing verdict is told, and for as long as one counts.
     `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
     there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone.
     """
@@ -29,6 +30,7 @@ class Scene:
     step: int
     sample: int
     grace: int
+    memory: int
     nodes: tuple[Labels, ...]
     missing: tuple[Labels, ...]
     exporter: str
@@ -69,7 +71,7 @@ def cases(policy: Policy) -> Iterator[Case]:
     """All cases of CacheNodeDown."""
     scene = _scene(policy)
     missed = _vanished if policy.collect.background else _never_probed
-    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both)
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both, _forgotten)
     for part in found:
         yield from part(scene)
 
@@ -139,6 +141,19 @@ def _both(scene: Scene) -> Iterator[Case]:
     yield scene.case("a node stays down until the exporter's own page", up, nodes, expects)
 
 
+def _forgotten(scene: Scene) -> Iterator[Case]:
+    """The exporter died under a page: by then its own page is out, and the other ends with the verdict's memory."""
+    at = edge(scene.memory, scene.step, scene.sample, first=_WELL)
+    count = at.outside // at.sample + 2
+    up = f"{gauge(1, at.last + 1)} {gauge(0, count)}"
+    nodes = {0: f"{gauge(0, at.last + 1)} {gone(count)}"}
+    expects = (
+        _WATCH.firing(at.inside, scene.down(0), scene.unwatched),
+        _WATCH.firing(at.outside, scene.unwatched),
+    )
+    yield replace(scene, sample=at.sample).case("a verdict counts for so long, and no longer", up, nodes, expects)
+
+
 def _scene(policy: Policy) -> Scene:
     rules, exporter = policy.rules, policy.stack.exporter
     subjects = tuple(_subjects(policy))
@@ -146,6 +161,7 @@ def _scene(policy: Policy) -> Scene:
         milliseconds(rules.liveness_evaluation),
         milliseconds(rules.liveness_interval),
         milliseconds(rules.exporter_grace),
+        milliseconds(node_down.verdict_memory(policy)),
         tuple(node for node, _ in subjects),
         tuple(missing for _, missing in subjects),
         node_down.exporter_up(policy),

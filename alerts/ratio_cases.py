@@ -74,6 +74,8 @@ def cases(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     if ratio.counters:
         yield _idle(ratio, when)
         yield _restarts(ratio, when)
+    elif ratio.over is not None:
+        yield _exactly(ratio, ratio.over, when)
 
 
 def _fires(ratio: Ratio, over: int, when: Times) -> Case:
@@ -81,6 +83,14 @@ def _fires(ratio: Ratio, over: int, when: Times) -> Case:
     expects = (*watch.first(when.fires, when.step, ratio.labels), watch.firing(when.end, ratio.labels))
     series = _steady(ratio, over, when.samples)
     return Case(f"{ratio.name}: fires at its duration, just over", when.sample, series, expects)
+
+
+def _exactly(ratio: Ratio, over: int, when: Times) -> Case:
+    """A gauge at the threshold is not past it. Of rates nobody can say: they are equal to within a float's last digit."""
+    exact = over + (1 if ratio.under > over else -1)
+    series = _steady(ratio, exact, when.samples)
+    expects = (Watch(ratio.name).silent_until(when.end),)
+    return Case(f"{ratio.name}: silent at the threshold itself", when.sample, series, expects)
 
 
 def _steady(ratio: Ratio, count: int, samples: int) -> dict[str, str]:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from alerts import discovery_cases, node_down_cases, ratio_cases, recording
+from alerts import discovery_cases, node_down_cases, ratio_cases, record_cases, recording
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Watch, gauge, suite, up_to
+from alerts.rule_cases import Case, Expect, Watch, counter, edge, gauge, suite, up_to
 from policy import metrics
 from policy.alerts import BY_NAME, AlertSpec
 from policy.metrics import latency_bounds, le
@@ -20,7 +20,7 @@ from policy.units import plain, seconds
 
 # promtool walks through a test evaluation by evaluation; a `for` of a month is walked in this many steps.
 _MAX_EVALUATIONS = 400
-_TOO_FEW, _ENOUGH = Decimal("0.99"), Decimal("1.01")
+_TOO_FEW, _ENOUGH = Decimal("0.999"), Decimal("1.001")
 # A node that stands for all of them where none is known before Sentinel has been asked.
 SOME_NODE = "192.0.2.1:6379"
 
@@ -41,8 +41,13 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
     cases = [case for ratio in ratios for case in ratio_cases.cases(policy, ratio, step)]
     if stem == "latency":
         cases += [_down_is_not_slow(policy, ratio, step) for ratio in ratios]
+        cases += [case for ratio in ratios for case in _slow_after_down(policy, ratio, step)]
+        cases += record_cases.latency(policy, _node(policy), step)
     if stem == "hit_rate":
         cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
+        cases += record_cases.hit_rate(policy, _node(policy), step)
+    if stem == "memory":
+        cases += [_no_limit(policy, ratio, step) for ratio in ratios]
     return suite(stem, step, cases)
 
 
@@ -85,7 +90,7 @@ def _least(policy: Policy) -> Decimal:
 
 
 def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
-    """Nothing but misses: of requests a hundredth below the minimum, and a hundredth above."""
+    """Nothing but misses: of requests a thousandth below the minimum, and a thousandth above."""
     when = ratio_cases.times(policy, ratio, step)
     watch = Watch(ratio.name)
     few, enough = (_only_misses(policy, share * _least(policy), when.samples) for share in (_TOO_FEW, _ENOUGH))
@@ -141,6 +146,29 @@ def _down_is_not_slow(policy: Policy, ratio: Ratio, step: int) -> Case:
     }
     expects = (Watch(ratio.name).silent_until(end),)
     return Case(f"{ratio.name}: silent about a node that is or was down", when.sample, series, expects)
+
+
+def _slow_after_down(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """A node that was down and is slow since: its wait begins when the window holds no bad verdict any more."""
+    if ratio.over is None:
+        return
+    at = edge(milliseconds(policy.rules.rate_window), step, milliseconds(policy.rules.rate_window) // 4)
+    fires = at.outside + up_to(step, milliseconds(ratio.hold))
+    samples = fires // at.sample + 2
+    verdict = selector(metrics.NODE_UP.name, **_node(policy))
+    slow = {name: counter(value, samples) for name, value in ratio.series(ratio.over).items()}
+    series = {**slow, verdict: f"{gauge(0, at.last + 1)} {gauge(1, samples)}"}
+    expects = Watch(ratio.name).first(fires, step, ratio.labels)
+    yield Case(f"{ratio.name}: fires about a node that is slow after it was down", at.sample, series, expects)
+
+
+def _no_limit(policy: Policy, ratio: Ratio, step: int) -> Case:
+    """A limit of 0 is none, and a share of it would be infinite."""
+    when = ratio_cases.times(policy, ratio, step)
+    used, limit = ratio.series(1)
+    series = {used: gauge(1, when.samples), limit: gauge(0, when.samples)}
+    expects = (Watch(ratio.name).silent_until(when.end), Expect(when.end, ratio.record))
+    return Case(f"{ratio.name}: silent without a limit", when.sample, series, expects)
 
 
 def _memory(policy: Policy) -> tuple[Ratio, ...]:

@@ -57,7 +57,7 @@ class Exporter:
         self.names = Names()
         self.sources = Sources(policy, self.keys, self.names)
         self.collector = Collector(self.state, self.keys, self.names)
-        self.link = ProbeLink(self.state, self.keys, self.names)
+        self.link = ProbeLink(self.state, self.keys, self.names, self.collector.start)
         self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()

@@ -68,13 +68,15 @@ def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[
 def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) -> Block:
     """How each part of the last collection ended; all failed where the node itself did not answer."""
     detail = state.fresh_detail(node, now)
-    parts = {
+    found = {
         "info": node.collection,
+        "set": node.write if state.prober_speaks(now) else None,
         **(node.facts.extra.parts if node.facts else {}),
         **(detail.parts if detail else {}),
     }
     over = {kind: str(len(names)) for kind, names in node.kept.admission.over.items()}
-    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values() if how is not None]
+    parts = {part: how for part, how in found.items() if how is not None}
+    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values()]
     return sli_forms.parts(own, tuple(parts), ended, over)
 
 

@@ -24,22 +24,28 @@ def breaker(own: str, state: str) -> Block:
 
 
 def probed(own: str, node: NodeState, bounds: tuple[str, ...]) -> Block:
-    """What the prober knows: the verdict once there is one, checks by result, the latency's buckets."""
+    """What the prober knows: the verdict once there is one, checks by result, the buckets of PING and, if any, SET."""
     judged = node.verdict.up is not None
     counts = list(map(str, node.pings.cumulative()))
     numbers = [str(int(bool(node.verdict.up)))] if judged else []
     numbers += map(str, node.checks.values())
     numbers += (*counts, repr(node.pings.sum), counts[-1])
-    return _probed(judged, tuple(node.checks), bounds).filled(own, numbers)
+    ops: tuple[str, ...] = ("ping",)
+    if node.sets is not None:
+        counts = list(map(str, node.sets.cumulative()))
+        numbers += (*counts, repr(node.sets.sum), counts[-1])
+        ops = ("ping", "set")
+    return _probed(judged, tuple(node.checks), bounds, ops).filled(own, numbers)
 
 
 @lru_cache(maxsize=8)
-def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...]) -> Form:
+def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...], ops: tuple[str, ...]) -> Form:
     up, checks, duration = m.NODE_UP.name, m.HEALTH_CHECKS.name, m.PROBE_DURATION.name
     lines = [(up, slot(up))] if judged else []
     lines += [(checks, slot(checks, result=result)) for result in results]
-    lines += [(duration, slot(f"{duration}_bucket", op="ping", le=bound)) for bound in (*bounds, "+Inf")]
-    lines += [(duration, slot(f"{duration}_{suffix}", op="ping")) for suffix in ("sum", "count")]
+    for op in ops:
+        lines += [(duration, slot(f"{duration}_bucket", op=op, le=bound)) for bound in (*bounds, "+Inf")]
+        lines += [(duration, slot(f"{duration}_{suffix}", op=op)) for suffix in ("sum", "count")]
     return Form.of(lines)
 
 

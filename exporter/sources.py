@@ -93,7 +93,8 @@ class Sources:
         for known in self._found.values():
             for instance, target in known.items():
                 first = found.setdefault(instance, target)
-                found[instance] = replace(first, shard=first.shard or target.shard)
+                slot = target.slot if first.slot is None else first.slot
+                found[instance] = replace(first, shard=first.shard or target.shard, slot=slot)
         await self._names.refresh((target.host for target in (*self._listed, *found.values())), NAME_PATIENCE)
         return merge(self._listed, found, self._names.address)
 

@@ -41,11 +41,17 @@ class Facts:
 
 @dataclass
 class NodeState:
-    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended."""
+    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended.
+
+    `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
+    also where none is sent any more.
+    """
 
     target: Target
     breaker: Breaker
     pings: Histogram
+    sets: Histogram | None = None
+    write: Collection | None = None
     facts: Facts | None = None
     detail: Detail | None = None
     kept: Kept = field(default_factory=Kept)
@@ -94,6 +100,7 @@ class State:
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None
+        self.roles_changed = 0
 
     def _judge_by(self, policy: Policy) -> None:
         self.policy = policy
@@ -115,7 +122,9 @@ class State:
             if policy.breaker != before.breaker:
                 node.breaker = Breaker(policy.breaker)
             if self.bounds != bounds:
-                node.pings = Histogram(self.bounds)
+                node.pings, node.sets = Histogram(self.bounds), None
+            if not policy.probe.write:
+                node.write = None
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
@@ -136,7 +145,10 @@ class State:
         node = self.nodes.get(instance)
         if node is None:
             return
-        node.facts = Facts(fields, now, extra or Extra())
+        before, node.facts = node.facts, Facts(fields, now, extra or Extra())
+        if before is None or node.facts.vitals.role != before.vitals.role:
+            self.roles_changed += 1
+            node.write = None
         node.ended(Collection(took))
         hits, misses = node.facts.vitals.hits, node.facts.vitals.misses
         if hits is not None and misses is not None:
@@ -168,7 +180,7 @@ class State:
         return max((lag for _, lag in self._lags), default=0.0)
 
     def checked(self, instance: str, result: str, duration: float | None, now: float) -> None:
-        """Take one event of the prober."""
+        """Take one event of the prober about a PING."""
         node = self.nodes.get(instance)
         if node is None:
             return
@@ -182,6 +194,18 @@ class State:
             node.last_error = "" if ok else result
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
+
+    def wrote(self, instance: str, result: str, duration: float | None) -> None:
+        """Take how a SET of the prober ended; it is no health check of its own, the next PING's counts it."""
+        node = self.nodes.get(instance)
+        if node is None:
+            return
+        if duration is not None:
+            node.sets = node.sets or Histogram(self.bounds)
+            node.sets.observe(duration)
+        # It may have become a replica meanwhile.
+        if result and node.facts is not None and node.facts.vitals.role == "primary":
+            node.write = Collection(duration or 0.0, "" if result == "success" else result)
 
     def fresh_facts(self, node: NodeState, now: float) -> Facts | None:
         """What the node's last INFO brought, None when there was none or it is older than three intervals."""

@@ -10,17 +10,18 @@ from policy.fleet import Fleet, join_address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One node. `instance` is its label, `shard` empty where nobody named it."""
+    """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster."""
 
     instance: str
     host: str
     port: int
     shard: str = ""
+    slot: int | None = None
 
     @classmethod
-    def at(cls, host: str, port: int, shard: str) -> Target:
+    def at(cls, host: str, port: int, shard: str, slot: int | None = None) -> Target:
         """The node at an address."""
-        return cls(join_address(host, port), host, port, shard)
+        return cls(join_address(host, port), host, port, shard, slot)
 
 
 def static_targets(fleet: Fleet) -> tuple[Target, ...]:
@@ -44,15 +45,17 @@ def merge(
         return address(target.host) or target.host, target.port
 
     shards: dict[tuple[str, int], str] = {}
+    slots: dict[tuple[str, int], int | None] = {}
     for target in found.values():
         shards[place(target)] = shards.get(place(target)) or target.shard
+        slots[place(target)] = target.slot if slots.get(place(target)) is None else slots[place(target)]
     seen = {place(target) for target in static}
     nodes = list(static)
     for target in found.values():
         if place(target) not in seen:
             seen.add(place(target))
             nodes.append(target)
-    named = (replace(node, shard=shards.get(place(node)) or node.shard) for node in nodes)
+    named = (replace(n, shard=shards.get(place(n)) or n.shard, slot=slots.get(place(n))) for n in nodes)
     return tuple(sorted(named, key=_order))
 
 

@@ -30,8 +30,20 @@ class Metric:
     info: str = ""
 
 
-# The classes of `cache_health_checks_total{result}` that a PING can end in.
-HEALTH_RESULTS = ("success", "timeout", "refused", "reset", "tls", "auth", "loading", "protocol")
+# The classes of `cache_health_checks_total{result}` that a check can end in: a PING, and on primaries the SET before it.
+HEALTH_RESULTS = (
+    "success",
+    "timeout",
+    "refused",
+    "reset",
+    "tls",
+    "auth",
+    "loading",
+    "readonly",
+    "cluster_down",
+    "link_down",
+    "protocol",
+)
 
 NODE_UP = Metric("cache_node_up", "gauge", "", "Last health verdict of the node: 1 up, 0 down.")
 NODE_ROLE = Metric("cache_node_role", "gauge", "", "1 for the role that the node reports.", ("role",))
