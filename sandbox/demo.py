@@ -102,7 +102,7 @@ class Demo:
         """Start all, saying so, and write `endpoints.json` once measurements arrive."""
         self._step(f"Redis: {SHARDS} shards of a primary and a replica, under 3 sentinels", self._start(self._fleet))
         self._step(f"traffic: {REQUESTS_PER_SECOND:.0f} requests a second", self._start(self._traffic))
-        self._step("a stand-in for PagerDuty and Slack", self._start(self.sink))
+        self._step("a stand-in for PagerDuty, Slack and a heartbeat", self._start(self.sink))
         self._step(f"the policy, and what `cachewatch build` makes of it, in {self._name}", self._generate)
         self._step("exporter", self._start(self._exporter))
         self._step("notifier", self._start(self._notifier))
