@@ -24,7 +24,8 @@ class Scene:
 
     They lie between evaluations and between samples, until a missing verdict is told, and for as long as one counts.
     `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
-    there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone.
+    there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone; `prober` selects what is
+    there while the prober speaks.
     """
 
     step: int
@@ -35,6 +36,7 @@ class Scene:
     missing: tuple[Labels, ...]
     exporter: str
     unwatched: Labels
+    prober: str
 
     def seen(self, sample: int) -> int:
         """The first evaluation that sees a sample, counted from 0."""
@@ -52,11 +54,13 @@ class Scene:
         """So many samples last past a time."""
         return time // self.sample + 2
 
-    def case(self, promise: str, exporter: str, nodes: Mapping[int, str], expects: tuple[Expect, ...]) -> Case:
-        """A case from the samples of the exporter's `up` (none: it was never there) and of nodes' verdicts."""
+    def case(
+        self, promise: str, exporter: str, nodes: Mapping[int, str], expects: tuple[Expect, ...], prober: str = ""
+    ) -> Case:
+        """A case from the samples of the exporter's `up` (none: it was never there), of nodes' verdicts, of the prober."""
         verdicts = {selector(metrics.NODE_UP.name, **self.nodes[index]): text for index, text in nodes.items()}
-        up = {self.exporter: exporter} if exporter else {}
-        return Case(f"{SPEC.name}: {promise}", self.sample, {**up, **verdicts}, expects)
+        own = {name: text for name, text in ((self.exporter, exporter), (self.prober, prober)) if text}
+        return Case(f"{SPEC.name}: {promise}", self.sample, {**own, **verdicts}, expects)
 
     def every(self, samples: str) -> dict[int, str]:
         """The same samples for every node."""
@@ -93,17 +97,21 @@ def _vanished(scene: Scene) -> Iterator[Case]:
     pages = scene.waited(0)
     count = scene.until(pages)
     expects = _WATCH.first(pages, scene.step, *scene.missing)
-    yield scene.case("every node without a verdict, after the grace", gauge(1, count), {}, expects)
+    speaks = gauge(0, count)
+    yield scene.case("every node without a verdict, after the grace", gauge(1, count), {}, expects, speaks)
     if len(scene.nodes) > 1:
         others = {index: text for index, text in scene.every(gauge(1, count)).items() if index}
         expects = _WATCH.first(pages, scene.step, scene.missing[0])
-        yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects)
+        yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects, speaks)
+    silent = (_WATCH.silent_until(pages + scene.step),)
+    yield scene.case("silent while the prober is, which has a page of its own", gauge(1, count + 2), {}, silent)
 
 
 def _never_probed(scene: Scene) -> Iterator[Case]:
     end = scene.waited(0) + scene.step
     silent = (_WATCH.silent_until(end),)
-    yield scene.case("silent where no node is probed", gauge(1, scene.until(end)), {}, silent)
+    count = scene.until(end)
+    yield scene.case("silent where no node is probed", gauge(1, count), {}, silent, gauge(0, count))
 
 
 def _exporter(scene: Scene) -> Iterator[Case]:
@@ -122,7 +130,8 @@ def _restart(scene: Scene) -> Iterator[Case]:
     count = scene.until(end)
     up = f"{gauge(1, _WELL)} {gauge(0, 1)} {gauge(1, count)}"
     nodes = scene.every(f"{gauge(1, _WELL)} {gone(2)} {gauge(1, count)}")
-    yield scene.case("silent when the exporter restarts", up, nodes, (_WATCH.silent_until(end),))
+    prober = f"{gauge(0, _WELL)} {gone(2)} {gauge(0, count)}"
+    yield scene.case("silent when the exporter restarts", up, nodes, (_WATCH.silent_until(end),), prober)
 
 
 def _both(scene: Scene) -> Iterator[Case]:
@@ -166,6 +175,7 @@ def _scene(policy: Policy) -> Scene:
         tuple(missing for _, missing in subjects),
         node_down.exporter_up(policy),
         _alert(UNWATCHED, {"fleet": policy.fleet.name, "instance": exporter}),
+        node_down.prober_speaks(policy),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from alerts import discovery_cases, node_down_cases, ratio_cases, record_cases, recording
+from alerts import discovery_cases, node_down_cases, prober_cases, ratio_cases, record_cases, recording, stack_cases
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Expect, Watch, counter, edge, gauge, suite, up_to
@@ -33,6 +33,8 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
         "node_down": suite("node_down", evaluation, node_down_cases.cases(policy)),
         **{stem: _ratio_suite(policy, stem, found) for stem, found in ratios.items()},
         "discovery": _discovery_suite(policy),
+        "prober": suite("prober", evaluation, prober_cases.silent(policy)),
+        "stack": suite("stack", (step := milliseconds(policy.rules.interval)), stack_cases.cases(policy, step)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alerts import links, node_down, recording, texts
+from alerts import links, node_down, prober_down, recording, stack, texts
 from alerts.model import Alert, Group, Record
 from alerts.promql import duration, one_of, quote, selector
 from policy import metrics
@@ -26,6 +26,10 @@ def groups(policy: Policy) -> dict[str, Group]:
         "latency": _group(policy, LATENCY_ROW, recording.latency(policy)),
         "memory": _group(policy, "memory", recording.memory(policy)),
         "discovery": Group("cachewatch-discovery", policy.rules.interval, (_discovery(policy),)),
+        "prober": Group("cachewatch-prober", policy.rules.liveness_evaluation, prober_down.silent(policy)),
+        "stack": Group(
+            "cachewatch-stack", policy.rules.interval, (*stack.alerts(policy), *prober_down.looping(policy))
+        ),
     }
 
 
@@ -78,10 +82,5 @@ def _discovery(policy: Policy) -> Alert:
 
 def _alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: texts.Text) -> Alert:
     instance = links.INSTANCE_LABEL if "instance" in spec.per else None
-    annotations = {
-        "summary": text.summary,
-        "description": text.description,
-        "runbook_url": links.runbook_url(policy, spec.name),
-        "dashboard_url": links.dashboard_url(policy, expr, instance),
-    }
-    return Alert(spec.name, expr, {"severity": spec.severity, "action": spec.action}, annotations, hold)
+    notes = links.notes(policy, spec.name, expr, text, instance)
+    return Alert(spec.name, expr, {"severity": spec.severity, "action": spec.action}, notes, hold)

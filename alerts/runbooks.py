@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import recording
+from alerts import prober_down, recording, stack_times, targets
 from alerts.promql import duration, markdown_code, one_of, quote, selector
 from policy import metrics
 from policy.access import Auth, Tls
@@ -37,7 +37,7 @@ Values = dict[str, str]
 
 
 def _common(policy: Policy, spec: AlertSpec) -> Values:
-    timing = policy.notify.page if spec.severity == "critical" else policy.notify.ticket
+    timing = policy.notify.page if spec.pages else policy.notify.ticket
     return {
         "alert": spec.name,
         "fleet": markdown_code(policy.fleet.name),
@@ -52,10 +52,14 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
 
 
 def _told(policy: Policy, spec: AlertSpec) -> str:
-    critical = spec.severity == "critical"
+    notify = policy.notify
+    if spec.severity == "none":
+        return "Told: the heartbeat." if notify.heartbeat else "The policy names no heartbeat: see `notify` in it."
+    others = sum(webhook.takes("pages" if spec.pages else "tickets") for webhook in notify.webhooks)
     told = [
-        *(["PagerDuty"] if policy.notify.pagerduty is not None and critical else []),
-        *([f"Slack ({markdown_code(policy.notify.slack.channel)})"] if policy.notify.slack is not None else []),
+        *(["PagerDuty"] if notify.pagerduty is not None and spec.pages else []),
+        *([f"Slack ({markdown_code(notify.slack.channel)})"] if notify.slack is not None else []),
+        *([f"{others} webhook{'s' if others > 1 else ''} of the policy"] if others else []),
     ]
     return f"Told: {' and '.join(told)}." if told else "The policy names nobody who is told: see `notify` in it."
 
@@ -140,6 +144,46 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
         "ask_source": _ask_source(policy),
         "silence_fleet": _silence(policy, spec, ('part="PART"',)),
     }
+
+
+def _stack(policy: Policy, spec: AlertSpec) -> Values:
+    """What the pages on the watching itself need, all of them together."""
+    stack, notify = policy.stack, policy.notify
+    failed, sent = (
+        selector(f"alertmanager_notifications_{what}total", **targets.of_alertmanager(policy))
+        for what in ("failed_", "")
+    )
+    refused = selector("cachewatch_notifier_slack_failures_total", **targets.of_notifier(policy))
+    return {
+        "exporter": stack.exporter,
+        "notifier": stack.notifier,
+        "alertmanager": stack.alertmanager,
+        "prometheus": shlex.quote(stack.prometheus),
+        "grace": duration(policy.rules.exporter_grace),
+        "restarts": str(prober_down.MOST_RESTARTS),
+        "restart_window": duration(prober_down.window(policy)),
+        "patience": duration(stack_times.patience(policy)),
+        "recent": duration(stack_times.recent(policy)),
+        "notified": duration(stack_times.notified(policy)),
+        "sent": duration(stack_times.sent(policy)),
+        "beat": duration(notify.heartbeat.interval) if notify.heartbeat else "never, for the policy names no heartbeat",
+        "sole": _sole_channel(policy),
+        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),
+        "query_restarts": _query(policy, selector(prober_down.RESTARTS, **targets.of_exporter(policy))),
+        "query_failed": _query(policy, f"increase({failed}[1h]) > 0"),
+        "query_sent": _query(policy, f"increase({sent}[1h])"),
+        "query_refused": _query(policy, f"increase({refused}[1h]) > 0"),
+        "query_parts": _query(policy, 'up{job=~"cachewatch.*"}'),
+        "silence": _silence(policy, spec, ()),
+    }
+
+
+def _sole_channel(policy: Policy) -> str:
+    if policy.notify.heartbeat is None:
+        return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
+    if len(policy.notify.page_channels) != 1:
+        return "Another way to a person is told of it meanwhile."
+    return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 
 
 def _ask_source(policy: Policy) -> str:
@@ -240,4 +284,10 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "memory": ("memory", _memory),
     "CacheNodeDown": ("node_down", _node_down),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
+    "CacheProberDown": ("prober", _stack),
+    "CacheNotifierDown": ("notifier", _stack),
+    "CacheRuleFailures": ("rules", _stack),
+    "CacheNotificationsFailing": ("notifications", _stack),
+    "CacheAlertmanagerDown": ("alertmanager", _stack),
+    "CacheWatchdog": ("watchdog", _stack),
 }

@@ -79,19 +79,25 @@ def warn_unrouted(loaded: Loaded) -> None:
 
 
 def _unrouted(policy: Policy) -> Iterator[str]:
-    pages, tells = policy.notify.pagerduty is not None, policy.notify.slack is not None
-    if not pages:
-        left = "only Slack hears of a critical alert" if tells else "no alert reaches anybody"
-        yield f"notify.pagerduty is not set: {left}"
-    elif not tells:
+    notify = policy.notify
+    pages, tells = notify.page_channels, notify.tells_tickets
+    if not pages and not tells:
+        yield "notify.pagerduty is not set: no alert reaches anybody"
+    elif notify.pagerduty is None and pages == ("slack",):
+        yield "notify.pagerduty is not set: only Slack hears of a critical alert"
+    elif not pages:
+        yield "notify.pagerduty is not set: no critical alert reaches anybody"
+    if pages and not tells:
         yield "notify.slack is not set: no alert of severity warning reaches anybody"
-    if not tells and policy.stack.runbooks is None:
+    if pages and notify.heartbeat is None:
+        yield "notify.heartbeat is not set: nobody learns that Prometheus or Alertmanager is gone"
+    if notify.slack is None and policy.stack.runbooks is None:
         yield "stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead"
 
 
 def _unreadable(loaded: Loaded) -> Iterator[str]:
     """Alertmanager reads the key only when it pages. It may run elsewhere: that is no reason to refuse the build."""
-    for problem in secret_files.problems(loaded, {}, ("pagerduty",)):
+    for problem in secret_files.problems(loaded, {}, ("alertmanager",)):
         yield f"{problem} (Alertmanager must find it where it runs)"
 
 

@@ -52,7 +52,7 @@ class Context:
             raise Refused(str(error)) from error
 
     def require_secrets(self, loaded: Loaded, *parts: str) -> None:
-        """Refuse when a secret of the named parts ("fleet", "health", "slack", "pagerduty") cannot be read."""
+        """Refuse when a secret of the named parts ("fleet", "health", "slack", "alertmanager") cannot be read."""
         refuse(secret_files.problems(loaded, os.environ, parts))
 
 

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from policy.base import Fault, Model, refuse
 from policy.fleet import Fleet
 from policy.health import Health
+from policy.notify import Notify
 from policy.operations import Breaker, Collect, Probe, Timeouts
 from policy.slos import Slo
-from policy.stack import Notify, Rules, Stack
+from policy.stack import Rules, Stack
 from policy.thresholds import Thresholds
 from policy.units import duration_text, parse_duration, seconds
 

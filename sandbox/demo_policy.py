@@ -27,6 +27,7 @@ SHORTENED: dict[str, str] = {
     "rules.interval": "2s",
     "rules.rate_window": "10s",
     "rules.exporter_grace": "10s",
+    "rules.stack_grace": "10s",
     "notify.ticket.group_wait": "5s",
     "notify.ticket.group_interval": "5s",
 }
@@ -75,6 +76,7 @@ def _document(addresses: Addresses, short: Mapping[str, Any]) -> dict[str, Any]:
                 "token_file": addresses.token_file,
                 "url": f"{addresses.sink_url}/api",
             },
+            "heartbeat": {"url": f"{addresses.sink_url}/heartbeat", "interval": "5s"},
         },
         "stack": {
             "exporter": addresses.exporter,

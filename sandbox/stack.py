@@ -1,6 +1,6 @@
 """What watches a fleet, on what `cachewatch build` makes of its policy: exporter, notifier, Alertmanager, Prometheus.
 
-A stand-in for PagerDuty and Slack gets what they send.
+A stand-in for PagerDuty, Slack and a heartbeat gets what they send.
 """
 
 import secrets
@@ -68,7 +68,7 @@ class Stack(Started):
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What must be done to start, in order, each with its name."""
-        yield "a stand-in for PagerDuty and Slack", self.sink.start
+        yield "a stand-in for PagerDuty, Slack and a heartbeat", self.sink.start
         yield f"the policy, and what `cachewatch build` makes of it, in {self._directory.name}", self._generate
         yield "exporter", self.exporter.start
         yield "notifier", self.notifier.start
