@@ -13,6 +13,7 @@ from policy.fleet import SOURCES
 from policy.model import Policy
 from policy.units import plain, seconds
 
+
 def groups(policy: Policy) -> dict[str, Group]:
     """Rule groups by the stem of their file below `rules/`."""
     rules = policy.rules

@@ -70,7 +70,9 @@ def availability(policy: Policy, below: Decimal, hold: timedelta) -> Text:
     """Text of the two availability alerts."""
     checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!~"success|readonly"}}'
     window = duration(policy.health.window)
-    most = lookup(f"topk(1, increase({checks}[{window}]) > 0)", ", most often {{ .Labels.result }}", "fleet", "instance")
+    most = lookup(
+        f"topk(1, increase({checks}[{window}]) > 0)", ", most often {{ .Labels.result }}", "fleet", "instance"
+    )
     return Text(
         f"Availability of {NODE}{OF_SHARD} is {VALUE}, below {percent_text(below)}",
         f"Only {VALUE} of the health checks of {NODE}{OF_SHARD} in the last {window} succeeded, less than the "

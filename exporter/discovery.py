@@ -46,7 +46,8 @@ async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, na
     """Ask the Sentinels in turn until one knows every master of the policy and reaches its quorum.
 
     Else the answer that lacks fewest. One Sentinel that reaches the quorum of a master is enough: it can fail it over,
-    whatever another says that is cut off. `patience` bounds each in seconds. SentinelUnreachable when none gives an answer of use.
+    whatever another says that is cut off. `patience` bounds each in seconds. SentinelUnreachable when none gives an
+    answer of use.
     """
     said, found = [], []
     for address in sentinel.addresses:

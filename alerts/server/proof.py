@@ -38,7 +38,8 @@ class Proof:
     """An alert that fires `hold` milliseconds after `over` began, and never while it is `under`.
 
     `needed` are series without which it ends, with the milliseconds for which their last word counts. `silent` and `fires`
-    are further scenes by the promise that they prove. `what` tells proofs of one alert apart.
+    are further scenes by the promise that they prove. After the last bad sample it lasts for `lingers` milliseconds, where
+    a fact that is over is another series. `what` tells proofs of one alert apart.
     """
 
     alert: str
@@ -49,6 +50,7 @@ class Proof:
     needed: Mapping[str, int]
     silent: Mapping[str, Values] = field(default_factory=dict)
     fires: Mapping[str, Values] = field(default_factory=dict)
+    lingers: int = 0
     what: str = ""
 
     def named(self, promise: str) -> str:
@@ -84,16 +86,16 @@ def cases(proof: Proof, clock: Clock) -> Iterator[Case]:
 
 
 def _resolves(proof: Proof, clock: Clock) -> Case:
-    """With the first good sample."""
+    """With the first good sample, or once the last bad one counts no more."""
     watch, fires = Watch(proof.alert), up_to(clock.step, proof.hold)
     bad = fires // clock.sample + 1
-    good = up_to(clock.step, bad * clock.sample)
+    last = (bad - 1) * clock.sample
+    good = clock.first_after(last + proof.lingers) if proof.lingers else up_to(clock.step, bad * clock.sample)
     names = {**proof.under, **proof.over}
-    series = {
-        name: f"{_part(proof.over, name, bad)} {_part(proof.under, name, clock.samples(clock.step))}" for name in names
-    }
-    expects = (watch.firing(fires, proof.labels), watch.firing(good))
-    return Case(proof.named("resolves with the next good sample"), clock.sample, series, expects)
+    rest = clock.samples(good) - bad
+    series = {name: f"{_part(proof.over, name, bad)} {_part(proof.under, name, rest)}" for name in names}
+    expects = (watch.firing(max(fires, clock.last_before(last + proof.lingers)), proof.labels), watch.firing(good))
+    return Case(proof.named("resolves when all is good again"), clock.sample, series, expects)
 
 
 def _part(values: Values, name: str, count: int) -> str:

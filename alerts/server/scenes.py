@@ -235,8 +235,10 @@ def _persistence(cast: Cast) -> Iterator[Proof]:
 
 def _fragmentation(cast: Cast) -> Proof:
     name, level = "CacheMemoryFragmentation", cast.policy.alerts.fragmentation
-    ratio, used = (selector(f"redis_{what}", **cast.primary) for what in ("mem_fragmentation_ratio", "memory_used_bytes"))
-    over = {ratio: level.above + _LITTLE, used: level.from_}
+    ratio, used = (
+        selector(f"redis_{what}", **cast.primary) for what in ("mem_fragmentation_ratio", "memory_used_bytes")
+    )
+    over: dict[str, Decimal | int] = {ratio: level.above + _LITTLE, used: level.from_}
     return Proof(
         name,
         cast.of_primary(name),
@@ -263,14 +265,15 @@ def _nodes_differ(cast: Cast) -> Iterator[Proof]:
         over = {info(cast.primary): 1, other: 1}
         silent = {"about a Sentinel in the list of nodes": {info(cast.primary): 1, sentinel: 1}}
         labels = cast.alert(name, differ=label)
-        yield Proof(name, labels, hold, over, same, {other: cast.slow}, silent, what=label)
+        yield Proof(name, labels, hold, over, same, {other: cast.slow}, silent, lingers=cast.slow, what=label)
     yield _sizes_differ(cast, hold)
 
 
 def _sizes_differ(cast: Cast, hold: int) -> Proof:
     name = "CacheNodesDiffer"
     one, two, far = (
-        selector("redis_memory_max_bytes", **node) for node in (cast.primary, cast.replica, {**cast.replica, "shard": "far"})
+        selector("redis_memory_max_bytes", **node)
+        for node in (cast.primary, cast.replica, {**cast.replica, "shard": "far"})
     )
     labels = cast.alert(name, shard=cast.primary["shard"], differ="maxmemory")
     silent = {"about the sizes of two shards": {one: 100, far: 101}}

@@ -109,7 +109,10 @@ DATA: dict[str, dict[str, Any]] = {
         },
         "alerts": {
             **{name: {"for": "10s"} for name in ("replica_link", "replicas", "failover", "writes_refused", "slots")},
-            **{name: {"for": "12s"} for name in ("replication_lag", "clients", "persistence", "fragmentation", "quorum")},
+            **{
+                name: {"for": "12s"}
+                for name in ("replication_lag", "clients", "persistence", "fragmentation", "quorum")
+            },
             "evictions": {"within": "10s", "for": "10s"},
             "rejected_connections": {"within": "20s"},
             "nodes_differ": {"for": "30s"},
