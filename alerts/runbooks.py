@@ -13,6 +13,7 @@ from string import Template
 
 from alerts import prober_down, recording, stack_times, targets
 from alerts.promql import duration, markdown_code, one_of, quote, selector
+from alerts.server.conditions import FILES, conditions
 from policy import metrics
 from policy.access import Auth, Tls
 from policy.alerts import BY_NAME, DISCOVERY_FAILING, AlertSpec
@@ -20,9 +21,7 @@ from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
-from policy.units import duration_text, latency_text, percent_text, seconds
-
-LATENCY_ROW = "latency_p95"
+from policy.units import bytes_text, duration_text, latency_text, percent_text, plain, seconds
 
 
 def page(policy: Policy, name: str) -> str:
@@ -82,14 +81,16 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
 
 
 def _latency(policy: Policy, spec: AlertSpec) -> Values:
-    row, fleet = policy.thresholds.latency_p95, policy.fleet.name
+    name, fleet = str(spec.row), policy.fleet.name
+    row, share = policy.thresholds.latency_rows()[name], Thresholds.PERCENTILES[name]
     level = getattr(row, str(spec.level))
     within = selector(recording.PROBES_WITHIN_RATIO, fleet=fleet, le=le(seconds(level.above)))
     return {
         "threshold": latency_text(level.above),
         "hold": duration(level.for_),
         "target": latency_text(row.target),
-        "share": percent_text(Thresholds.PERCENTILES[LATENCY_ROW]),
+        "share": percent_text(share),
+        "percentile": name.removeprefix("latency_"),
         "probe_interval": duration_text(policy.probe.interval),
         "get_timeout": duration_text(policy.timeouts.get.timeout),
         "query_within": _query(policy, f"sort({within})"),
@@ -99,14 +100,36 @@ def _latency(policy: Policy, spec: AlertSpec) -> Values:
     }
 
 
+def _availability(policy: Policy, spec: AlertSpec) -> Values:
+    row, fleet = policy.thresholds.availability, policy.fleet.name
+    level = getattr(row, str(spec.level))
+    checks = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, instance="HOST:PORT")
+    return {
+        "threshold": percent_text(level.below),
+        "hold": duration(level.for_),
+        "target": percent_text(row.target),
+        "counted": duration(policy.health.window),
+        "probe_interval": duration_text(policy.probe.interval),
+        "probe_timeout": duration_text(policy.probe.timeout),
+        "failures": _in_a_row(policy.health.failures, "health check"),
+        "query_worst": _query(policy, f"bottomk(5, {selector(recording.AVAILABILITY_RATIO, fleet=fleet)})"),
+        "query_checks": _query(policy, f"increase({checks}[{duration(policy.health.window)}])"),
+        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
+        "failover_command": _failover_command(policy),
+        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+    }
+
+
 def _memory(policy: Policy, spec: AlertSpec) -> Values:
     row = policy.thresholds.memory
+    level = getattr(row, str(spec.level))
     ratio = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
     return {
-        "threshold": percent_text(row.warning.above),
-        "hold": duration(row.warning.for_),
+        "threshold": percent_text(level.above),
+        "hold": duration(level.for_),
         "target": percent_text(row.target),
         "critical": percent_text(row.critical.above),
+        "critical_hold": duration(row.critical.for_),
         "query_memory": _query(policy, f"sort_desc({ratio})"),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
@@ -130,6 +153,56 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "failover_check": _failover_check(policy),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
+
+
+# Whom an alert about Redis itself speaks of, where it is not one node.
+_SUBJECTS = {
+    "CacheFailoverOverdue": ('shard="SHARD"',),
+    "CacheSentinelQuorumLost": ('shard="SHARD"',),
+    "CacheReplicasMissing": ('shard="SHARD"',),
+    "CacheSlotsUncovered": (),
+    "CacheNodesDiffer": ('differ="WHAT"',),
+}
+
+
+def _redis(policy: Policy, spec: AlertSpec) -> Values:
+    """What the pages about Redis itself have in common, and their numbers."""
+    condition = next(each for stem in FILES for each in conditions(policy, stem) if each.spec is spec)
+    return {
+        "hold": duration(condition.hold),
+        "query_now": _query(policy, condition.expr),
+        "failover": _failover(policy),
+        "failover_command": _failover_command(policy),
+        "failover_check": _failover_check(policy),
+        "ask_quorum": _ask_quorum(policy),
+        "fast": duration(policy.rules.liveness_interval),
+        "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
+        **_limits(policy),
+    }
+
+
+def _limits(policy: Policy) -> Values:
+    alerts = policy.alerts
+    expected = alerts.replicas.expected
+    return {
+        "lag": duration_text(alerts.replication_lag.above),
+        "expected": f"{expected}" if expected else "as many as are watched of it",
+        "evictions": plain(alerts.evictions.above),
+        "evictions_within": duration(alerts.evictions.within),
+        "rejected_within": duration(alerts.rejected_connections.within),
+        "clients": percent_text(alerts.clients.above),
+        "fragmentation": plain(alerts.fragmentation.above),
+        "fragmentation_from": bytes_text(alerts.fragmentation.from_),
+    }
+
+
+def _ask_quorum(policy: Policy) -> str:
+    """Shell lines that ask every Sentinel whether it can fail the shard over."""
+    sentinel = policy.fleet.sentinel
+    if sentinel is None:
+        return "redis-cli -h HOST -p PORT SENTINEL CKQUORUM SHARD   # on each Sentinel"
+    login = f"{_tls(sentinel.tls)}{_login(sentinel.auth)}"
+    return "\n".join(f"{_redis_cli_at(address)}{login} SENTINEL CKQUORUM SHARD" for address in sentinel.addresses)
 
 
 def _discovery(policy: Policy, spec: AlertSpec) -> Values:
@@ -280,9 +353,23 @@ def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
 
 _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "hit_rate": ("hit_rate", _hit_rate),
-    LATENCY_ROW: ("latency", _latency),
+    **dict.fromkeys(Thresholds.PERCENTILES, ("latency", _latency)),
+    "availability": ("availability", _availability),
     "memory": ("memory", _memory),
     "CacheNodeDown": ("node_down", _node_down),
+    "CacheFailoverOverdue": ("failover_overdue", _redis),
+    "CacheWritesRefused": ("writes_refused", _redis),
+    "CacheSlotsUncovered": ("slots_uncovered", _redis),
+    "CacheSentinelQuorumLost": ("quorum_lost", _redis),
+    "CacheReplicasMissing": ("replicas_missing", _redis),
+    "CacheReplicaLinkDown": ("replica_link_down", _redis),
+    "CacheReplicationLag": ("replication_lag", _redis),
+    "CacheEvictions": ("evictions", _redis),
+    "CacheRejectedConnections": ("rejected_connections", _redis),
+    "CacheClientsNearLimit": ("clients", _redis),
+    "CachePersistenceFailed": ("persistence", _redis),
+    "CacheMemoryFragmentation": ("fragmentation", _redis),
+    "CacheNodesDiffer": ("nodes_differ", _redis),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
     "CacheProberDown": ("prober", _stack),
     "CacheNotifierDown": ("notifier", _stack),

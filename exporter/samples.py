@@ -45,6 +45,8 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
     for part, collection in state.parts.items():
         yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), str(int(not collection.error)))
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), repr(collection.took))
+    for shard, reached in state.quorum.items():
+        yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
     if speaks:
         yield Sample(m.PROBE_LAG, fleet, repr(state.probe_lag()))
 

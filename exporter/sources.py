@@ -31,7 +31,8 @@ Known = Mapping[str, Target]
 class Sources:
     """The sources of one policy. `before` are those of an earlier policy: what they found stays until the same kind answers.
 
-    `parts` tells how each was asked last, `unheard` names those that never gave an answer.
+    `parts` tells how each was asked last, `unheard` names those that never gave an answer, `quorum` says of each master
+    whether Sentinel could fail it over now.
     """
 
     def __init__(self, policy: Policy, keys: Keyring, names: Names, before: Sources | None = None) -> None:
@@ -42,6 +43,7 @@ class Sources:
         self._files = Files()
         self._found: dict[str, Known] = {part: {} for part in self._finders}
         self.parts: dict[str, Collection] = {}
+        self.quorum: Mapping[str, bool] = {}
         self.unheard = set(self._finders)
         if before is not None:
             self.unheard -= set(before._finders) - before.unheard
@@ -109,7 +111,9 @@ class Sources:
         try:
             found = await discovery.discover(sentinel, self._keys, self._patience, self._names)
         except Unreachable as unreachable:
+            self.quorum = dict.fromkeys(self.quorum or sentinel.masters or (), False)
             raise Unreachable(f"no Sentinel answers: {unreachable}") from unreachable
+        self.quorum = found.quorum
         kept = {instance: target for instance, target in known.items() if target.shard in found.missing}
         return Found({**kept, **found.targets}, found.missing)
 

@@ -97,6 +97,7 @@ class State:
         self._judge_by(policy)
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
+        self.quorum: Mapping[str, bool] = {}
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None

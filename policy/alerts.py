@@ -52,25 +52,56 @@ class AlertSpec:
         return self.row is not None and self.row.startswith(("latency_", "availability"))
 
 
+_FLEET, _SHARD, _NODE = ("fleet",), ("fleet", "shard"), ("fleet", "instance")
+_SLOW = ("CacheHighLatency", "CacheHighLatencyP50", "CacheHighLatencyP99", "CacheLowAvailability")
+
 # Section 2 of the seed, table "Alerting Thresholds".
 SEED_ALERTS: tuple[AlertSpec, ...] = (
-    AlertSpec("CacheLowHitRate", "hit_rate", "warning", "warning", "investigate", ("fleet",)),
-    AlertSpec("CacheVeryLowHitRate", "hit_rate", "critical", "critical", "page", ("fleet",), ("CacheLowHitRate",)),
-    AlertSpec("CacheHighLatency", "latency_p95", "warning", "warning", "check_nodes", ("fleet", "instance")),
-    AlertSpec(
-        "CacheVeryHighLatency",
-        "latency_p95",
-        "critical",
-        "critical",
-        "page",
-        ("fleet", "instance"),
-        ("CacheHighLatency",),
-    ),
-    AlertSpec("CacheNodeDown", None, None, "critical", "automatic_failover", ("fleet", "instance")),
-    AlertSpec("CacheMemoryHigh", "memory", "warning", "warning", "check_eviction", ("fleet", "instance")),
+    AlertSpec("CacheLowHitRate", "hit_rate", "warning", "warning", "investigate", _FLEET),
+    AlertSpec("CacheVeryLowHitRate", "hit_rate", "critical", "critical", "page", _FLEET, ("CacheLowHitRate",)),
+    AlertSpec("CacheHighLatency", "latency_p95", "warning", "warning", "check_nodes", _NODE),
+    AlertSpec("CacheVeryHighLatency", "latency_p95", "critical", "critical", "page", _NODE, _SLOW),
+    AlertSpec("CacheNodeDown", None, None, "critical", "automatic_failover", _NODE),
+    AlertSpec("CacheMemoryHigh", "memory", "warning", "warning", "check_eviction", _NODE),
 )
 # The seed does not know it: whoever names the nodes can fail as well, and then nobody sees that they change.
 DISCOVERY_FAILING = AlertSpec("CacheDiscoveryFailing", None, None, "warning", "investigate", ("fleet", "part"))
+
+
+def _row(name: str, row: str, level: Severity, action: Action, *inhibits: str) -> AlertSpec:
+    return AlertSpec(name, row, level, level, action, _NODE, inhibits)
+
+
+def _other(name: str, severity: Severity, action: Action, per: tuple[str, ...] = _NODE, *inhibits: str) -> AlertSpec:
+    return AlertSpec(name, None, None, severity, action, per, inhibits)
+
+
+# The other rows of the seed's table "Key Metrics".
+ROW_ALERTS: tuple[AlertSpec, ...] = (
+    _row("CacheHighLatencyP50", "latency_p50", "warning", "check_nodes"),
+    _row("CacheVeryHighLatencyP50", "latency_p50", "critical", "page", *_SLOW),
+    _row("CacheHighLatencyP99", "latency_p99", "warning", "check_nodes"),
+    _row("CacheVeryHighLatencyP99", "latency_p99", "critical", "page", *_SLOW),
+    _row("CacheLowAvailability", "availability", "warning", "check_nodes"),
+    _row("CacheVeryLowAvailability", "availability", "critical", "page", *_SLOW),
+    _row("CacheMemoryVeryHigh", "memory", "critical", "page", "CacheMemoryHigh"),
+)
+# What an operator of Redis needs beside the seed's tables.
+REDIS_ALERTS: tuple[AlertSpec, ...] = (
+    _other("CacheFailoverOverdue", "critical", "page", _SHARD),
+    _other("CacheWritesRefused", "critical", "page", _NODE, "CachePersistenceFailed", "CacheMemoryHigh"),
+    _other("CacheSlotsUncovered", "critical", "page", _FLEET),
+    _other("CacheSentinelQuorumLost", "critical", "page", _SHARD),
+    _other("CacheReplicasMissing", "warning", "check_nodes", _SHARD),
+    _other("CacheReplicaLinkDown", "warning", "check_nodes"),
+    _other("CacheReplicationLag", "warning", "check_nodes"),
+    _other("CacheEvictions", "warning", "check_eviction"),
+    _other("CacheRejectedConnections", "warning", "check_nodes"),
+    _other("CacheClientsNearLimit", "warning", "check_nodes"),
+    _other("CachePersistenceFailed", "warning", "check_nodes"),
+    _other("CacheMemoryFragmentation", "warning", "investigate"),
+    _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
+)
 
 
 def _stack(name: str, severity: Severity, action: Action, *per: str) -> AlertSpec:
@@ -88,5 +119,5 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheWatchdog", "none", "none"),
 )
 PROBER_DOWN, NOTIFIER_DOWN, RULE_FAILURES, NOTIFICATIONS_FAILING, ALERTMANAGER_DOWN, WATCHDOG = STACK_ALERTS
-ALERTS = (*SEED_ALERTS, DISCOVERY_FAILING, *STACK_ALERTS)
+ALERTS = (*SEED_ALERTS, *ROW_ALERTS, *REDIS_ALERTS, DISCOVERY_FAILING, *STACK_ALERTS)
 BY_NAME = {spec.name: spec for spec in ALERTS}

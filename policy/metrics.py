@@ -71,6 +71,12 @@ MEMORY_LIMIT = Metric(
     "What the node may use: maxmemory, else the policy's limit, else the machine's memory.",
     ("source",),
 )
+SENTINEL_QUORUM = Metric(
+    "cache_sentinel_quorum",
+    "gauge",
+    "",
+    "1 when one of the policy's Sentinels reaches the quorum and the majority that a failover of the shard takes.",
+)
 BREAKER_STATE = Metric("cache_breaker_state", "gauge", "", "1 for the state of the exporter's breaker.", ("state",))
 COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last collection got this part.", ("part",))
 COLLECT_DURATION = Metric(
@@ -112,6 +118,7 @@ SLI: tuple[Metric, ...] = (
     MISSES,
     MEMORY_USED,
     MEMORY_LIMIT,
+    SENTINEL_QUORUM,
     BREAKER_STATE,
     COLLECT_SUCCESS,
     COLLECT_DURATION,

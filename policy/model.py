@@ -12,6 +12,7 @@ from policy.fleet import Fleet
 from policy.health import Health
 from policy.notify import Notify
 from policy.operations import Breaker, Collect, Probe, Timeouts
+from policy.redis_alerts import RedisAlerts
 from policy.slos import Slo
 from policy.stack import Rules, Stack
 from policy.thresholds import Thresholds
@@ -41,6 +42,16 @@ def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
             yield "rate_window", f"must be at least {duration_text(4 * slowest)}, four samples, or rates have holes"
 
 
+def _within_faults(rules: Rules, alerts: RedisAlerts | None) -> Iterator[Fault]:
+    """Redis' own counters come with the slow scrape."""
+    if alerts is not None:
+        shortest = min(alerts.evictions.within, alerts.rejected_connections.within)
+        if shortest < 4 * rules.interval:
+            need = duration_text(4 * rules.interval)
+            keys = "alerts.evictions.within and alerts.rejected_connections.within"
+            yield "interval", f"{keys} must be at least {need}, four scrapes, or they see nothing"
+
+
 def _duplicates(slos: tuple[Slo, ...]) -> Iterator[Fault]:
     seen: set[tuple[str, object]] = set()
     for index, slo in enumerate(slos):
@@ -57,6 +68,7 @@ class Policy(Model):
     probe: Probe = Probe()
     health: Health = Health()
     thresholds: Thresholds = Field(default_factory=lambda: Thresholds.model_validate({}))
+    alerts: RedisAlerts = Field(default_factory=lambda: RedisAlerts.model_validate({}))
     slos: tuple[Slo, ...] = Field(default_factory=_default_slos)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
     breaker: Breaker = Breaker()
@@ -79,8 +91,8 @@ class Policy(Model):
 
     @field_validator("rules")
     @classmethod
-    def _rate_window_holds_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
-        refuse(_rules_faults(rules, info.data.get("collect")))
+    def _windows_hold_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
+        refuse((*_rules_faults(rules, info.data.get("collect")), *_within_faults(rules, info.data.get("alerts"))))
         return rules
 
     def verdict_max_age(self) -> float:

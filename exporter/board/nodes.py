@@ -25,9 +25,9 @@ WORDS = {
     "link_down": "has lost its primary",
     "no_facts": "does not answer INFO",
 }
-# The rows whose alerts speak of one node.
-PAGED_LATENCY = "latency_p95"
-_OF_NODES = (PAGED_LATENCY, "memory")
+# The rows that a node is shown with.
+SHOWN_LATENCY = "latency_p95"
+_OF_NODES = (SHOWN_LATENCY, "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class NodeView:
             "since_unix_seconds": None if self.since is None else round(self.since + wall),
             "facts_at_unix_seconds": None if self.facts_at is None else round(self.facts_at + wall),
             "breaker": self.breaker,
-            PAGED_LATENCY: self.latencies.get(PAGED_LATENCY, Row()).json("seconds"),
+            SHOWN_LATENCY: self.latencies.get(SHOWN_LATENCY, Row()).json("seconds"),
             "memory": self.memory.json("ratio"),
         }
         for row in _OF_NODES:
@@ -122,7 +122,7 @@ def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardst
     latencies = yardstick.latencies(measure.latencies, instance) if speaks and _judged(state, node, now) else {}
     memory = yardstick.memory(used, limit[0] if limit else None, instance)
     reason, error = _failure(node, facts, up)
-    promised = [row.state for row in (latencies.get(PAGED_LATENCY, Row()), memory) if row.value is not None]
+    promised = [row.state for row in (*latencies.values(), memory) if row.value is not None]
     own = CRITICAL if up is False else UNKNOWN if up is None else WARNING if reason else OK
     return NodeView(
         instance=instance,
@@ -163,8 +163,8 @@ def shard_view(name: str, nodes: Sequence[NodeView], yardstick: Yardstick) -> Sh
     """The nodes of a shard together."""
     found = shard_rows(nodes, yardstick)
     no_primary = bool(name) and lost_primary(nodes)
-    # Hit rate and availability are promises of the fleet, p50 and p99 have no alert: of a shard they warn, and page nobody.
-    soft = [row.state for name, row in found.items() if name not in _OF_NODES and row.value is not None]
+    # Hit rate and availability are promises of the fleet: of a shard they warn, and page nobody.
+    soft = [found[name].state for name in ("hit_rate", "availability") if found[name].value is not None]
     state = rows.worst([*(node.state for node in nodes), *(WARNING for each in soft if each != OK)])
     order = sorted(nodes, key=lambda n: (-rows.RANK[n.state], n.role != "primary"))
     return ShardView(name, tuple(order), found, no_primary, CRITICAL if no_primary else state)

@@ -8,7 +8,7 @@ from alerts.build import HEADER, files
 from policy.alerts import ALERTS
 from tests.unit.alerts.policies import DATA, policy
 
-STEMS = ("node_down", "hit_rate", "latency", "memory", "discovery", "prober", "stack")
+STEMS = ("node_down", "failover", "hit_rate", "latency", "memory", "server", "discovery", "prober", "stack")
 
 
 @pytest.mark.parametrize("name", DATA)
