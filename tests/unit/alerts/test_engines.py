@@ -131,7 +131,12 @@ def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
     assert not [path for path in made if path.startswith("rule-tests/") or path == "prometheus.yml"]
     jobs = yaml.safe_load(made["scrape.yml"])
     jobs = jobs if form == "operator" else jobs["scrape_configs"]
-    assert [job["job_name"] for job in jobs] == ["cachewatch-sli", "cachewatch"]
+    assert [job["job_name"] for job in jobs] == [
+        "cachewatch-sli",
+        "cachewatch",
+        "cachewatch-prometheus",
+        "cachewatch-alertmanager",
+    ]
     assert made["alertmanager.yml"] == files(Policy())["alertmanager.yml"]
 
 
