@@ -44,6 +44,24 @@ DATA: dict[str, dict[str, Any]] = {
         "notify": {"pagerduty": _PAGERDUTY, "slack": {**_SLACK, "channel": HOSTILE}},
         "stack": {"grafana": "http://127.0.0.1:3000/a%20b"},
     },
+    "told": {
+        "fleet": {"name": 'caf\u00e9 {{ "x" }}\n'},
+        "notify": {
+            "slack": _SLACK,
+            "webhooks": [
+                {
+                    "url": "http://127.0.0.1:9/a?b={}".replace("{}", "%7B"),
+                    "told": "tickets",
+                    "token_file": f"/run/{HOSTILE}",
+                },
+                {"url": "https://[::1]/", "told": "pages"},
+            ],
+            "heartbeat": {"url": "https://hc.example.com/1", "interval": "1500ms", "token_file": "/run/'secrets"},
+            "time_zone": "Pacific/Auckland",
+            "office_hours": {"weekdays": ["monday", "sunday"], "to": "24:00", "holidays": ["2028-02-29"]},
+            "maintenance": [{"weekdays": ["sunday"]}, {"dates": ["2027-01-31"], "from": "23:59"}],
+        },
+    },
     "at once": {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
