@@ -100,6 +100,8 @@ DATA: dict[str, dict[str, Any]] = {
         "thresholds": {
             "hit_rate": {"warning": {"for": "10s"}, "critical": {"for": "7s"}},
             "latency_p95": {"warning": {"for": "3333ms"}, "critical": {"for": "5s"}},
+            "latency_p50": {"warning": {"for": "3334ms"}, "critical": {"for": "6s"}},
+            **{row: {"warning": {"for": "71s"}, "critical": {"for": "66s"}} for row in ("latency_p99", "availability")},
             "memory": {"warning": {"for": "4999999us"}},
         },
         "alerts": {
@@ -107,7 +109,9 @@ DATA: dict[str, dict[str, Any]] = {
             "evictions": {"within": "2801ms", "for": "1s"},
             "rejected_connections": {"within": "3s"},
             "nodes_differ": {"for": "9s"},
+            **{name: {"for": "6s"} for name in ("failover", "quorum", "slots", "writes_refused", "replicas")},
         },
+        "health": {"window": "20s"},
         "rules": {
             "interval": "700ms",
             "liveness_interval": "100ms",
@@ -116,6 +120,7 @@ DATA: dict[str, dict[str, Any]] = {
             "rate_window": "401ms",
             "exporter_grace": "950ms",
             "discovery_grace": "1999ms",
+            "stack_grace": "5s",
         },
     },
     "demo": {
@@ -123,8 +128,11 @@ DATA: dict[str, dict[str, Any]] = {
         "thresholds": {
             "hit_rate": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
             "latency_p95": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
-            "memory": {"warning": {"for": "10s"}},
+            "latency_p50": {"warning": {"for": "24s"}, "critical": {"for": "14s"}},
+            **{row: {"warning": {"for": "84s"}, "critical": {"for": "74s"}} for row in ("latency_p99", "availability")},
+            "memory": {"warning": {"for": "10s"}, "critical": {"for": "10s"}},
         },
+        "health": {"window": "40s"},
         "alerts": {
             **{name: {"for": "10s"} for name in ("replica_link", "replicas", "failover", "writes_refused", "slots")},
             **{
