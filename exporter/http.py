@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -41,7 +41,7 @@ class Doors:
         """Everything."""
         return await answers.page(request, self._everything())
 
-    def _everything(self) -> Iterator[list[str]]:
+    def _everything(self) -> Iterator[Sequence[str]]:
         now = time.monotonic()
         for section in (samples.sli(self.state, now), *samples.sections(self.state, now)):
             yield from families(section)

@@ -51,10 +51,12 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
 
 def _labels(state: State, node: NodeState) -> str:
     """The labels that every series of a node has; none where it has no name, as on the page of /scrape."""
-    target = node.target
-    if not target.instance:
-        return ""
-    return inner_text((("fleet", state.policy.fleet.name), ("shard", target.shard), ("instance", target.instance)))
+    return _own(state.policy.fleet.name, node.target.shard, node.target.instance)
+
+
+@lru_cache(maxsize=1 << 12)
+def _own(fleet: str, shard: str, instance: str) -> str:
+    return inner_text((("fleet", fleet), ("shard", shard), ("instance", instance))) if instance else ""
 
 
 def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
@@ -113,7 +115,7 @@ def _numbers(state: State, now: float) -> Iterator[Block]:
 
 def _commands(state: State, now: float) -> Iterator[Block]:
     for node, own, known in _fresh(state, now):
-        yield from node.kept.commands(own, known.extra, state.policy.collect)
+        yield node.kept.commands(own, known.extra, state.policy.collect)
 
 
 def _rest(state: State, now: float) -> Iterator[Block]:
@@ -142,7 +144,7 @@ def _without_hidden(block: Block, families: Families) -> Block:
     keep = _places(block.families, families.allow, families.deny)
     if len(keep) == len(block.families):
         return block
-    return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep])
+    return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep], block.own)
 
 
 @lru_cache(maxsize=1 << 10)
