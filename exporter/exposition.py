@@ -55,8 +55,12 @@ def lines_of(samples: Iterable[Sample]) -> Block:
     return Block(tuple(name for name, _ in made), [line for _, line in made])
 
 
-def families(blocks: Iterable[Block]) -> Iterator[Sequence[str]]:
-    """The texts, some at a time: each family's HELP and TYPE, then its lines; families as they first came. Undeclared."""
+def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator[Sequence[str]]:
+    """The texts, some at a time: each family's HELP and TYPE, then its lines; families as they first came. Undeclared.
+
+    `begun` are the families whose HELP and TYPE stand on the page already; those that begin here are added to it.
+    """
+    begun = set() if begun is None else begun
     alike: dict[tuple[str, ...], list[Block]] = {}
     for block in blocks:
         alike.setdefault(block.families, []).append(block)
@@ -65,9 +69,10 @@ def families(blocks: Iterable[Block]) -> Iterator[Sequence[str]]:
         owns = None if rows[0].own is None else [row.own or "" for row in rows]
         # By columns: a family of all nodes alike is one step, not one for each node.
         for name, texts in zip(names, zip(*[row.texts for row in rows], strict=True), strict=True):
-            if name not in found:
+            if name not in begun:
+                begun.add(name)
                 found[name] = [((_head(name),), None)]
-            found[name].append((texts, owns))
+            found.setdefault(name, []).append((texts, owns))
     return chain.from_iterable(_written(*column) for columns in found.values() for column in columns)
 
 

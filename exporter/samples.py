@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 
 from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
@@ -14,6 +14,8 @@ from exporter.state import Facts, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
+# Nodes whose histograms are in memory at a time.
+_AT_ONCE = 16
 _SCRAPE = "redis_exporter_scrape_duration_seconds"
 _ASKED = Form.of(
     (family, slot(name))
@@ -97,10 +99,17 @@ def facts(state: State, now: float) -> Iterator[Block]:
 
 
 def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
-    """The same in parts that share no family, so that a page of many nodes need not be in memory at once."""
+    """The same in parts, so that a page of many nodes need not be in memory at once.
+
+    They share no family, but for the last ones, which are of one and the same: histograms are the most of a page.
+    """
+    families = state.policy.collect.families
     yield _asked(state, now)
-    for section in (_numbers, _commands, _rest, _details, _histograms):
-        yield shown(section(state, now), state.policy.collect.families)
+    for section in (_numbers, _commands, _rest, _details):
+        yield shown(section(state, now), families)
+    histograms = _histograms(state, now)
+    while some := list(islice(histograms, _AT_ONCE)):
+        yield shown(iter(some), families)
 
 
 def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
