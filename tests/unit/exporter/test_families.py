@@ -281,6 +281,11 @@ def test_a_histogram_has_the_servers_buckets_and_the_time_of_exactly_that_comman
     assert value(found, f"{HISTOGRAM}_count", cmd="get") == 5
 
 
+def test_a_command_may_have_any_name_in_its_histogram() -> None:
+    found = histograms(Collect(), stats('a%d"%'), said('a%d"%', 5, 8, 3, 33, 5))
+    assert value(found, f"{HISTOGRAM}_count", cmd='a%d"%') == 5
+
+
 def test_histograms_over_the_limit_are_added_bucket_by_bucket() -> None:
     collect = Collect.model_validate({"limits": {"commands": 1}})
     reply = [*said("a", 1, 1, 1), *said("b", 7, 4, 2, 16, 7), *said("c", 10, 8, 9, 66, 10), *said("d", 0)]
