@@ -39,7 +39,7 @@ class Form(NamedTuple):
 
     def filled(self, own: str, numbers: Sequence[str]) -> Block:
         """The lines of a node with these labels (`inner_text`); ValueError unless there are as many numbers as places."""
-        return _block(self.families, self._woven(numbers), own)
+        return Block(self.families, labelled(self._woven(numbers), own).split(END) if self.families else ())
 
     def texts(self, numbers: Sequence[str]) -> list[str]:
         """The text of each family with these numbers, OWN still in it; ValueError as for `filled`."""
@@ -60,13 +60,10 @@ def slot(name: str, unit: str = "", **labels: str) -> str:
     return f"{name}{{{OWN}{more}}} {NUMBER}{unit}\n"
 
 
-def block(own: str, lines: Iterable[tuple[str, str]]) -> Block:
-    """Lines that are written out, by family, with OWN where these labels come; those that are empty left out."""
-    return _block(*_joined(line for line in lines if line[1]), own)
-
-
-def _block(families: tuple[str, ...], text: str, own: str) -> Block:
-    return Block(families, labelled(text, own).split(END) if families else ())
+def block(lines: Iterable[tuple[str, str]], own: str | None = None) -> Block:
+    """Lines that are written out, by family, those that are empty left out; OWN stays in them until the page is written."""
+    families, text = _joined(line for line in lines if line[1])
+    return Block(families, text.split(END) if families else (), own)
 
 
 def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
@@ -74,12 +71,6 @@ def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
     for family, text in lines:
         texts.setdefault(family, []).append(text)
     return tuple(texts), END.join(map("".join, texts.values()))
-
-
-def unlabelled(lines: Iterable[tuple[str, str]]) -> Block:
-    """The same, and OWN stays where it is until the page is written: `own` is yet to be named."""
-    families, text = _joined(line for line in lines if line[1])
-    return Block(families, text.split(END) if families else ())
 
 
 def labelled(text: str, own: str) -> str:

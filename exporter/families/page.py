@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
-from exporter.forms import Block, unlabelled
+from exporter.forms import Block, block
 from exporter.layout import Fields, Layout
 from policy.operations import Collect, Limits
 
@@ -88,7 +88,7 @@ class Kept:
         of = _read(fields), extra.cluster, extra.unmapped, configured, started, collect
         if self._rest is None or self._rest.of != of:
             lines = _rest(fields, extra, configured, started, collect, self.admission)
-            self._rest = Made(of, unlabelled(lines))
+            self._rest = Made(of, block(lines))
         return self._rest.block._replace(own=own)
 
     def detail(self, own: str, detail: Detail, collect: Collect) -> Block:
@@ -96,7 +96,7 @@ class Kept:
         of = detail, collect
         if self._detail is None or any(old is not new for old, new in zip(self._detail.of, of, strict=True)):
             percentiles = latency.texts(detail, partial(self.admission.shows, "commands", collect.limits))
-            found = unlabelled(((latency.NAME, "".join(percentiles)), *write.details(detail)))
+            found = block(((latency.NAME, "".join(percentiles)), *write.details(detail)))
             self._detail = Made(of, found)
         return self._detail.block._replace(own=own)
 
