@@ -10,7 +10,7 @@ from alerts.counts import below, labels, node, total_of
 from alerts.probes import IN_TURN, promise
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Watch, counter, gauge, up_to
+from alerts.rule_cases import Case, Watch, counter, edge, gauge, up_to
 from policy import metrics
 from policy.alerts import ALERTS, AlertSpec, Severity
 from policy.metrics import latency_bounds, le
@@ -30,6 +30,7 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
     """The cases that are about several rows, or about a node that is down."""
     for ratio in ratios(policy):
         yield _down_is_not_slow(policy, ratio, step)
+        yield from _slow_after_down(policy, ratio, step)
     for level in _LEVELS:
         yield from _one_page(policy, level, step)
         yield from _flapping(policy, level, step)
@@ -98,6 +99,21 @@ def _down_is_not_slow(policy: Policy, ratio: Ratio, step: int) -> Case:
     }
     expects = (Watch(ratio.name).silent_until(end),)
     return Case(f"{ratio.name}: silent about a node that is or was down", when.sample, series, expects)
+
+
+def _slow_after_down(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """A node that was down and is slow since: its wait begins when the window holds no bad verdict any more."""
+    if ratio.over is None:
+        return
+    window = milliseconds(ratio.window)
+    at = edge(window, step, window // 4)
+    fires = at.outside + up_to(step, milliseconds(ratio.hold))
+    samples = fires // at.sample + 2
+    verdict = selector(metrics.NODE_UP.name, **node(policy))
+    slow = {name: counter(value, samples) for name, value in ratio.series(ratio.over).items()}
+    series = {**slow, verdict: f"{gauge(0, at.last + 1)} {gauge(1, samples)}"}
+    expects = Watch(ratio.name).first(fires, step, ratio.labels)
+    yield Case(f"{ratio.name}: fires about a node that is slow after it was down", at.sample, series, expects)
 
 
 def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:

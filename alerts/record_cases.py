@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from alerts import recording
 from alerts.promql import milliseconds, selector
@@ -19,7 +20,7 @@ _LEVELS = {"fleet": ("fleet",), "shard": ("fleet", "shard"), "instance": ("fleet
 
 def hit_rate(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
     """The hit ratios of fleet, shard and node."""
-    at = _edge(policy, step)
+    at = _edge(policy.rules.rate_window, step)
     counts = {metrics.HITS.name: _HITS, metrics.MISSES.name: _MISSES}
     series = {selector(name, **node): _burst(at, count) for name, count in counts.items()}
     expects = []
@@ -32,7 +33,7 @@ def hit_rate(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Cas
 
 def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
     """The share of probes within each bound that is recorded."""
-    at = _edge(policy, step)
+    at = _edge(policy.rules.rate_window, step)
     rows = policy.thresholds.latency_rows().values()
     recorded = sorted({seconds(bound) for row in rows for bound in row.bounds})
     total = len(recorded) + 1
@@ -51,9 +52,21 @@ def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case
     yield Case("shares of probes: of exactly the window, and none without probes", at.sample, series, tuple(expects))
 
 
-def _edge(policy: Policy, step: int) -> Edge:
-    window = milliseconds(policy.rules.rate_window)
-    return edge(window, step, window // 4)
+def availability(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
+    """The share of good health checks."""
+    at = _edge(policy.health.window, step)
+    counts = {"success": _HITS, "refused": _MISSES}
+    series = {
+        selector(metrics.HEALTH_CHECKS.name, **node, result=result): _burst(at, count)
+        for result, count in counts.items()
+    }
+    record = selector(recording.AVAILABILITY_RATIO, fleet=policy.fleet.name)
+    expects = (_percent(at, record, 100 * _HITS // (_HITS + _MISSES), node), Expect(at.outside, record))
+    yield Case("share of good checks: of exactly the window, and none without checks", at.sample, series, expects)
+
+
+def _edge(window: timedelta, step: int) -> Edge:
+    return edge(milliseconds(window), step, milliseconds(window) // 4)
 
 
 def _burst(at: Edge, count: int) -> str:

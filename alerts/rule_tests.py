@@ -53,6 +53,7 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
     if stem == "latency":
         cases += probe_cases.more(policy, step)
         cases += record_cases.latency(policy, node(policy), step)
+        cases += record_cases.availability(policy, node(policy), step)
     if stem == "hit_rate":
         cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
         cases += record_cases.hit_rate(policy, node(policy), step)

@@ -20,7 +20,7 @@ def longest(policy: Policy, stem: str) -> int:
 
 def failover(policy: Policy, step: int) -> Iterator[Case]:
     """Cases of the fast file, evaluated each `step` milliseconds."""
-    cast, clock = Cast.of(policy), Clock(step, milliseconds(policy.rules.liveness_interval))
+    cast, clock = Cast.of(policy), Clock.between(step, milliseconds(policy.rules.liveness_interval))
     for each in scenes.failover(cast):
         yield from proof.cases(each, clock)
     yield from counter_cases.writes_refused(cast, clock)
@@ -29,7 +29,7 @@ def failover(policy: Policy, step: int) -> Iterator[Case]:
 
 def server(policy: Policy, step: int) -> Iterator[Case]:
     """Cases of the slow file, evaluated each `step` milliseconds."""
-    cast, clock = Cast.of(policy), Clock(step, milliseconds(policy.rules.interval))
+    cast, clock = Cast.of(policy), Clock.between(step, milliseconds(policy.rules.interval))
     for each in scenes.server(cast):
         yield from proof.cases(each, clock)
     yield from counter_cases.evictions(cast, clock)

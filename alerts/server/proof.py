@@ -20,6 +20,11 @@ class Clock:
     step: int
     sample: int
 
+    @classmethod
+    def between(cls, step: int, interval: int) -> Clock:
+        """Two samples an `interval`, if it can be halved, so that a window can end between two evaluations."""
+        return cls(step, interval if interval % 2 else interval // 2)
+
     def last_before(self, time: int) -> int:
         """The last evaluation before a time."""
         return (time - 1) // self.step * self.step
@@ -88,7 +93,7 @@ def cases(proof: Proof, clock: Clock) -> Iterator[Case]:
 def _resolves(proof: Proof, clock: Clock) -> Case:
     """With the first good sample, or once the last bad one counts no more."""
     watch, fires = Watch(proof.alert), up_to(clock.step, proof.hold)
-    bad = fires // clock.sample + 1
+    bad = fires // clock.sample + (2 if proof.lingers else 1)
     last = (bad - 1) * clock.sample
     good = clock.first_after(last + proof.lingers) if proof.lingers else up_to(clock.step, bad * clock.sample)
     names = {**proof.under, **proof.over}
@@ -107,7 +112,7 @@ def _part(values: Values, name: str, count: int) -> str:
 def _forgets(proof: Proof, clock: Clock, name: str, memory: int) -> Case:
     """The exporter, the node or the fact is gone: its last word counts for as long as a restart may take, no longer."""
     watch, fires = Watch(proof.alert), up_to(clock.step, proof.hold)
-    told = fires // clock.sample + 1
+    told = fires // clock.sample + 2
     last = (told - 1) * clock.sample
     ended = clock.first_after(last + memory)
     rest = clock.samples(ended) - told

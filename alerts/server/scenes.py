@@ -220,7 +220,10 @@ def _clients(cast: Cast) -> Proof:
         {used: over, most: total},
         {used: under, most: total},
         {used: cast.slow, most: cast.slow},
-        {"where no limit is known": {used: over, most: 0}},
+        {
+            "at the threshold itself": {used: int(level.above * total), most: total},
+            "where no limit is known": {used: over, most: 0},
+        },
     )
 
 
@@ -277,5 +280,5 @@ def _sizes_differ(cast: Cast, hold: int) -> Proof:
     )
     labels = cast.alert(name, shard=cast.primary["shard"], differ="maxmemory")
     silent = {"about the sizes of two shards": {one: 100, far: 101}}
-    needed = {one: cast.slow}
+    needed = {one: cast.slow, two: cast.slow}
     return Proof(name, labels, hold, {one: 100, two: 101}, {one: 100, two: 100}, needed, silent, what="maxmemory")

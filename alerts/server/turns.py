@@ -10,7 +10,7 @@ from alerts.server.proof import Clock
 from alerts.server.scenes import Cast
 from policy import metrics
 
-_WELL = 3  # samples at the start
+_WELL = 4  # samples at the start
 
 
 def cases(cast: Cast, clock: Clock) -> Iterator[Case]:

@@ -27,6 +27,13 @@ KNOWN: tuple[Known, ...] = (
     Known(r"HitRate: .*requests:rate\{.*\} \[>= -> >\]", _FLOATS),
     Known(r"Latency: .*ratio:rate\{.*\}\) \[< -> <=\]", _FLOATS),
     Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
+    Known(r"CacheClientsNearLimit: .*> \[0 -> 1\]\)", "nobody allows one connection"),
+    Known(r"CacheEvictions: .* \[> -> >=\] 100", _FLOATS),
+    Known(r"CacheProberDown: .* \[> -> >=\] 2 ", "an increase is extrapolated: whether it is exactly 2 is chance"),
+    Known(
+        r"^stack: .*\[\[(1m -> 45s|3m -> 2m45s|5m -> 4m45s)\]",
+        "samples and evaluations come together there, and Prometheus 2 and 3 differ about a sample on the very edge",
+    ),
 )
 
 
