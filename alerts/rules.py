@@ -7,6 +7,7 @@ from datetime import timedelta
 from alerts import links, node_down, recording, texts
 from alerts.model import Alert, Group, Record
 from alerts.promql import duration, one_of, quote, selector
+from alerts.slo import rules as slo
 from policy import metrics
 from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
 from policy.fleet import SOURCES
@@ -26,6 +27,7 @@ def groups(policy: Policy) -> dict[str, Group]:
         "latency": _group(policy, LATENCY_ROW, recording.latency(policy)),
         "memory": _group(policy, "memory", recording.memory(policy)),
         "discovery": Group("cachewatch-discovery", policy.rules.interval, (_discovery(policy),)),
+        **slo.groups(policy),
     }
 
 

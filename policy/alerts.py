@@ -52,5 +52,10 @@ SEED_ALERTS: tuple[AlertSpec, ...] = (
 )
 # The seed does not know it: whoever names the nodes can fail as well, and then nobody sees that they change.
 DISCOVERY_FAILING = AlertSpec("CacheDiscoveryFailing", None, None, "warning", "investigate", ("fleet",))
-ALERTS = (*SEED_ALERTS, DISCOVERY_FAILING)
+# One of each for every objective: who spends the error budget too fast, and what no other alert has told.
+BURN_SLOW = AlertSpec("CacheErrorBudgetBurnSlow", None, None, "warning", "investigate", ("fleet", "slo"))
+BURN_FAST = AlertSpec(
+    "CacheErrorBudgetBurnFast", None, None, "critical", "page", ("fleet", "slo"), ("CacheErrorBudgetBurnSlow",)
+)
+ALERTS = (*SEED_ALERTS, DISCOVERY_FAILING, BURN_FAST, BURN_SLOW)
 BY_NAME = {spec.name: spec for spec in ALERTS}

@@ -10,8 +10,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from policy.base import Fault, Model, refuse
 from policy.fleet import Fleet
 from policy.health import Health
+from policy.maintenance import Maintenance
 from policy.operations import Breaker, Collect, Probe, Timeouts
-from policy.slos import Slo
+from policy.slos import Slo, duplicates
 from policy.stack import Notify, Rules, Stack
 from policy.thresholds import Thresholds
 from policy.units import duration_text, parse_duration, seconds
@@ -40,12 +41,11 @@ def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
             yield "rate_window", f"must be at least {duration_text(4 * slowest)}, four samples, or rates have holes"
 
 
-def _duplicates(slos: tuple[Slo, ...]) -> Iterator[Fault]:
-    seen: set[tuple[str, object]] = set()
-    for index, slo in enumerate(slos):
-        if (slo.name, slo.window) in seen:
-            yield str(index), f"a second {slo.name} objective over {duration_text(slo.window)}"
-        seen.add((slo.name, slo.window))
+def _slo_faults(rules: Rules, slos: tuple[Slo, ...] | None) -> Iterator[Fault]:
+    """Burn windows that hold fewer than two counts say nothing."""
+    shortest = min((pair.short for slo in slos or () for pair in slo.burns), default=None)
+    if shortest is not None and rules.slo_interval * 2 > shortest:
+        yield "slo_interval", f"must be at most half the shortest burn window ({duration_text(shortest)})"
 
 
 class Policy(Model):
@@ -57,6 +57,7 @@ class Policy(Model):
     health: Health = Health()
     thresholds: Thresholds = Field(default_factory=lambda: Thresholds.model_validate({}))
     slos: tuple[Slo, ...] = Field(default_factory=_default_slos)
+    maintenance: tuple[Maintenance, ...] = ()
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
     breaker: Breaker = Breaker()
     rules: Rules = Rules()
@@ -73,13 +74,13 @@ class Policy(Model):
     @field_validator("slos")
     @classmethod
     def _distinct_slos(cls, slos: tuple[Slo, ...]) -> tuple[Slo, ...]:
-        refuse(_duplicates(slos))
+        refuse(duplicates(slos))
         return slos
 
     @field_validator("rules")
     @classmethod
-    def _rate_window_holds_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
-        refuse(_rules_faults(rules, info.data.get("collect")))
+    def _windows_hold_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
+        refuse((*_rules_faults(rules, info.data.get("collect")), *_slo_faults(rules, info.data.get("slos"))))
         return rules
 
     def verdict_max_age(self) -> float:
