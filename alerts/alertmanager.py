@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from alerts.promql import duration, quote
-from policy.alerts import ALERTS, AlertSpec
+from alerts import calendars, inhibition
+from alerts.promql import duration
+from alerts.receivers import HEARTBEAT, NOBODY, PAGE, TICKET, receivers
 from policy.model import Policy
-from policy.stack import PagerDuty, Timing
+from policy.notify import Heartbeat, Timing
 
-PAGE, TICKET, NOBODY = "page", "ticket", "nobody"
-# An alert that joins a living group waits for group_interval: each node has a group of its own.
-GROUP_BY = ["alertname", "fleet", "instance"]
-
-# What a notification says of a group: its first firing alert, else its first. "Common" values are empty where two
-# alerts of the group differ.
-_ALERT = "(index (or .Alerts.Firing .Alerts) 0)"
+# An alert that joins a living group waits for group_interval, so each subject has a group of its own. `cause` is left
+# out: two causes on one node are one page.
+GROUP_BY = ["alertname", "fleet", "shard", "instance", "part", "slo"]
 
 
 def config(policy: Policy) -> dict[str, Any]:
-    """Routes by severity. A receiver that the policy does not configure is left out."""
-    receivers = [receiver for receiver in (_page(policy), _ticket(policy)) if len(receiver) > 1]
-    names = {receiver["name"] for receiver in receivers}
+    """Routes by severity and action. A receiver that the policy does not configure is left out."""
+    told = receivers(policy)
+    names = {receiver["name"] for receiver in told}
+    page, ticket, heartbeat, rest = (name if name in names else NOBODY for name in (PAGE, TICKET, HEARTBEAT, TICKET))
     notify = policy.notify
+    pages = {**_timing(notify.page), **calendars.of_page(policy)}
+    tickets = {**_timing(notify.ticket), **calendars.of_ticket(policy)}
     routes = [
-        _route(policy.notify.page, "critical", PAGE if PAGE in names else NOBODY),
-        _route(notify.ticket, "warning", TICKET if TICKET in names else NOBODY),
+        _route('severity="none"', heartbeat, _beat(notify.heartbeat)),
+        _route('severity="critical"', page, pages),
+        _route('action="page"', page, pages),
+        _route('severity="warning"', ticket, tickets),
     ]
-    # An alert of another severity, somebody else's, is rather told than lost.
-    rest = TICKET if TICKET in names else NOBODY
-    if NOBODY in {rest, *(route["receiver"] for route in routes)}:
-        receivers.append({"name": NOBODY})
+    if NOBODY in {page, ticket, heartbeat}:
+        told.append({"name": NOBODY})
     return {
+        # An alert of another severity, somebody else's, is rather told than lost.
         "route": {"receiver": rest, "group_by": GROUP_BY, **_timing(notify.ticket), "routes": routes},
-        "inhibit_rules": [_inhibition(spec) for spec in ALERTS if spec.inhibits],
-        "receivers": receivers,
+        "inhibit_rules": inhibition.rules(policy),
+        **calendars.intervals(policy),
+        "receivers": told,
     }
 
 
-def _route(timing: Timing, severity: str, receiver: str) -> dict[str, Any]:
-    return {"receiver": receiver, "matchers": [f"severity={quote(severity)}"], **_timing(timing)}
+def _route(matcher: str, receiver: str, how: dict[str, Any]) -> dict[str, Any]:
+    return {"receiver": receiver, "matchers": [matcher], **how}
 
 
 def _timing(timing: Timing) -> dict[str, str]:
@@ -50,62 +53,10 @@ def _timing(timing: Timing) -> dict[str, str]:
     }
 
 
-def _inhibition(spec: AlertSpec) -> dict[str, Any]:
-    """A label that both lack counts as equal, so `equal` has only labels that both always carry."""
-    return {
-        "source_matchers": [f"alertname={quote(spec.name)}"],
-        "target_matchers": [f"alertname=~{quote('|'.join(spec.inhibits))}"],
-        "equal": list(spec.per),
-    }
-
-
-def _page(policy: Policy) -> dict[str, Any]:
-    pagerduty = policy.notify.pagerduty
-    configured = {} if pagerduty is None else {"pagerduty_configs": [_pagerduty(pagerduty)]}
-    return {"name": PAGE, **configured, **_webhook(policy)}
-
-
-def _ticket(policy: Policy) -> dict[str, Any]:
-    return {"name": TICKET, **_webhook(policy)}
-
-
-def _webhook(policy: Policy) -> dict[str, Any]:
-    """The notifier, which speaks to Slack: threads, and a retry when Slack answers 429."""
-    if policy.notify.slack is None:
+def _beat(heartbeat: Heartbeat | None) -> dict[str, str]:
+    if heartbeat is None:
         return {}
-    return {
-        "webhook_configs": [{"url": f"http://{policy.stack.notifier}/alertmanager", "send_resolved": True}],
-    }
-
-
-def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
-    return {
-        "routing_key_file": str(pagerduty.routing_key_file),
-        "url": pagerduty.url,
-        "send_resolved": True,
-        "severity": "critical",
-        "class": _label("alertname"),
-        "component": _label("instance"),
-        "group": _label("fleet"),
-        "client": "Cachewatch",
-        "client_url": _annotation("dashboard_url"),
-        "description": _annotation("summary"),
-        "details": {
-            **{name: _label(name) for name in ("fleet", "shard", "instance", "action")},
-            "description": _annotation("description"),
-            "runbook": _annotation("runbook_url"),
-            "dashboard": _annotation("dashboard_url"),
-        },
-        "links": [
-            {"href": _annotation("runbook_url"), "text": "Runbook"},
-            {"href": _annotation("dashboard_url"), "text": "Dashboard"},
-        ],
-    }
-
-
-def _label(name: str) -> str:
-    return f"{{{{ {_ALERT}.Labels.{name} }}}}"
-
-
-def _annotation(name: str) -> str:
-    return f"{{{{ {_ALERT}.Annotations.{name} }}}}"
+    # Whether to repeat is asked each group_interval, and the last beat is then a moment younger than that: with both the
+    # same, every other beat is left out (measured).
+    every = Timing(group_wait=timedelta(0), group_interval=heartbeat.interval, repeat_interval=heartbeat.interval / 2)
+    return _timing(every)

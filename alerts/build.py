@@ -17,10 +17,10 @@ def files(policy: Policy) -> dict[str, str]:
     """Relative path -> text: `prometheus.yml`, `alertmanager.yml`, `rules/`, `rule-tests/`, `runbooks/`."""
     groups = rules.groups(policy)
     return {
-        "prometheus.yml": _yaml(prometheus.config(policy)),
-        "alertmanager.yml": _yaml(alertmanager.config(policy)),
-        **{f"rules/{stem}.yml": _yaml({"groups": [group.data()]}) for stem, group in groups.items()},
-        **{f"rule-tests/{stem}.yml": _yaml(data) for stem, data in rule_tests.suites(policy).items()},
+        "prometheus.yml": dump(prometheus.config(policy)),
+        "alertmanager.yml": dump(alertmanager.config(policy)),
+        **{f"rules/{stem}.yml": dump({"groups": [group.data()]}) for stem, group in groups.items()},
+        **{f"rule-tests/{stem}.yml": dump(data) for stem, data in rule_tests.suites(policy).items()},
         **{f"runbooks/{spec.name}.md": runbooks.page(policy, spec.name) for spec in ALERTS},
     }
 
@@ -32,6 +32,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _yaml(data: dict[str, Any]) -> str:
+def dump(data: Any) -> str:
+    """A generated YAML file."""
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
     return f"{HEADER}{text}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from alerts import node_down
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
 from policy import metrics
 from policy.alerts import DISCOVERY_FAILING as SPEC
 from policy.fleet import SOURCES
@@ -19,13 +20,18 @@ _BEFORE = 3  # samples before an exporter restarts
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Milliseconds: between evaluations, between samples, until a failure is told, that an exporter may be away."""
+    """A fleet and its waits, in milliseconds.
+
+    They lie between evaluations and between samples, until a failure is told, for how long an exporter may be away, and
+    for how long an answer counts.
+    """
 
     fleet: str
     step: int
     sample: int
     hold: int
     away: int
+    memory: int
 
     @property
     def fires(self) -> int:
@@ -57,10 +63,12 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     """All cases, evaluated each `step` milliseconds."""
     rules = policy.rules
     sample, hold, away = map(milliseconds, (rules.liveness_interval, rules.discovery_grace, rules.exporter_grace))
-    scene = Scene(policy.fleet.name, step, sample, hold, away)
+    memory = milliseconds(node_down.verdict_memory(policy))
+    scene = Scene(policy.fleet.name, step, sample, hold, away, memory)
     yield from _fails(scene)
     yield from _silent(scene)
     yield _restart(scene)
+    yield _forgotten(scene)
 
 
 def _fails(scene: Scene) -> Iterator[Case]:
@@ -69,8 +77,8 @@ def _fails(scene: Scene) -> Iterator[Case]:
     beside = {_ONE: bad, _OTHER: gauge(1, scene.samples)}
     expects = (*_WATCH.first(scene.fires, scene.step, mine), _WATCH.firing(scene.end, mine))
     yield scene.case("fires at its duration, for the source that fails", beside, expects)
-    both = _WATCH.firing(scene.end, mine, scene.alert(_OTHER))
-    yield scene.case("fires for each source", {_ONE: bad, _OTHER: bad}, (both,))
+    each = _WATCH.firing(scene.end, *map(scene.alert, SOURCES))
+    yield scene.case("fires for each source", dict.fromkeys(SOURCES, bad), (each,))
     count = scene.fires // scene.sample + 1
     heals = {_ONE: f"{gauge(0, count)} {gauge(1, scene.samples)}"}
     good = up_to(scene.step, count * scene.sample)
@@ -95,3 +103,14 @@ def _restart(scene: Scene) -> Case:
     fires = _WATCH.first(scene.fires, scene.step, mine)
     last = max(scene.fires, (back - 1) // scene.step * scene.step)
     return scene.case("a restart of the exporter changes nothing", told, (*fires, _WATCH.firing(last, mine)))
+
+
+def _forgotten(scene: Scene) -> Case:
+    """A source that the exporter no longer asks has failed for as long as its last answer counts."""
+    at = edge(scene.memory, scene.step, scene.sample, first=scene.fires // scene.sample + 1)
+    told = {_ONE: f"{gauge(0, at.last + 1)} {gone(at.outside // at.sample + 2)}"}
+    expects = (_WATCH.firing(at.inside, scene.alert(_ONE)), _WATCH.firing(at.outside))
+    series = {selector(metrics.COLLECT_SUCCESS.name, fleet=scene.fleet, part=part): text for part, text in told.items()}
+    return Case(
+        f"{SPEC.name}: ends when the source is gone for as long as an answer counts", at.sample, series, expects
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.promql import template_text
+from alerts.texts import Text
 from policy import links
 from policy.model import Policy
 
@@ -24,3 +25,13 @@ def dashboard_url(policy: Policy, expr: str, instance: str | None) -> str:
         return template_text(links.graph(policy, expr))
     page = template_text(page)
     return page if instance is None else f"{page}&var-instance={instance}"
+
+
+def notes(policy: Policy, name: str, expr: str, text: Text, instance: str | None = None) -> dict[str, str]:
+    """The four annotations of an alert; `instance` is that of the dashboard's link."""
+    return {
+        "summary": text.summary,
+        "description": text.description,
+        "runbook_url": runbook_url(policy, name),
+        "dashboard_url": dashboard_url(policy, expr, instance),
+    }

@@ -1,7 +1,7 @@
 """CacheNodeDown: the alert of the liveness group, in three variants that leave no way to die unseen. Pure.
 
 1. the node's health verdict is down: at once, the verdict has counted the failures already;
-2. the exporter answers and has no verdict for a node that it should have;
+2. the exporter and its prober answer and have no verdict for a node that they should have;
 3. the exporter itself is gone: one page for the fleet, since nobody is watched.
 
 The label `cause` keeps the variants apart. With equal labels they would be one alert to Alertmanager, and the
@@ -35,6 +35,11 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
 def exporter_up(policy: Policy) -> str:
     """Prometheus' own verdict on its scrape of the exporter, told from another fleet's by the address."""
     return selector("up", job=SLI_JOB, instance=policy.stack.exporter)
+
+
+def prober_speaks(policy: Policy) -> str:
+    """Something that is there as long as the exporter hears from its prober: a dead prober is one page, not one per node."""
+    return selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)
 
 
 def verdict_memory(policy: Policy) -> timedelta:
@@ -129,7 +134,7 @@ def _finder(policy: Policy) -> str:
 
 
 def _missing(policy: Policy, verdict: str, text: texts.Text, labels: dict[str, str], instance: str | None) -> Alert:
-    expr = f"absent({verdict}) and on () ({exporter_up(policy)} == 1)"
+    expr = f"absent({verdict}) and on () ({exporter_up(policy)} == 1) and on () {prober_speaks(policy)}"
     return _alert(policy, VANISHED, expr, text, instance, labels, policy.rules.exporter_grace)
 
 
@@ -157,12 +162,7 @@ def _alert(
 ) -> Alert:
     """`labels` are those that the expression does not bring; `instance` is that of the dashboard's link."""
     own = {} if labels is None else {"fleet": template_text(policy.fleet.name), **labels}
-    annotations = {
-        "summary": text.summary,
-        "description": text.description,
-        "runbook_url": links.runbook_url(policy, SPEC.name),
-        "dashboard_url": links.dashboard_url(policy, expr, instance),
-    }
+    notes = links.notes(policy, SPEC.name, expr, text, instance)
     return Alert(
-        SPEC.name, expr, {"severity": SPEC.severity, "action": SPEC.action, "cause": cause, **own}, annotations, hold
+        SPEC.name, expr, {"severity": SPEC.severity, "action": SPEC.action, "cause": cause, **own}, notes, hold
     )

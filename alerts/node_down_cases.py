@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts import node_down
 from alerts.node_down import NO_ANSWER, SPEC, UNWATCHED, VANISHED
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
 from policy import metrics
 from policy.model import Policy
 
@@ -20,19 +20,23 @@ _WELL = 3  # samples at the start in which all is well
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A fleet under watch. Milliseconds: between evaluations, between samples, the grace of a missing verdict.
+    """A fleet under watch. `step`, `sample`, `grace` and `memory` are milliseconds.
 
+    They lie between evaluations and between samples, until a missing verdict is told, and for as long as one counts.
     `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
-    there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone.
+    there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone; `prober` selects what is
+    there while the prober speaks.
     """
 
     step: int
     sample: int
     grace: int
+    memory: int
     nodes: tuple[Labels, ...]
     missing: tuple[Labels, ...]
     exporter: str
     unwatched: Labels
+    prober: str
 
     def seen(self, sample: int) -> int:
         """The first evaluation that sees a sample, counted from 0."""
@@ -50,11 +54,13 @@ class Scene:
         """So many samples last past a time."""
         return time // self.sample + 2
 
-    def case(self, promise: str, exporter: str, nodes: Mapping[int, str], expects: tuple[Expect, ...]) -> Case:
-        """A case from the samples of the exporter's `up` (none: it was never there) and of nodes' verdicts."""
+    def case(
+        self, promise: str, exporter: str, nodes: Mapping[int, str], expects: tuple[Expect, ...], prober: str = ""
+    ) -> Case:
+        """A case from the samples of the exporter's `up` (none: it was never there), of nodes' verdicts, of the prober."""
         verdicts = {selector(metrics.NODE_UP.name, **self.nodes[index]): text for index, text in nodes.items()}
-        up = {self.exporter: exporter} if exporter else {}
-        return Case(f"{SPEC.name}: {promise}", self.sample, {**up, **verdicts}, expects)
+        own = {name: text for name, text in ((self.exporter, exporter), (self.prober, prober)) if text}
+        return Case(f"{SPEC.name}: {promise}", self.sample, {**own, **verdicts}, expects)
 
     def every(self, samples: str) -> dict[int, str]:
         """The same samples for every node."""
@@ -69,7 +75,7 @@ def cases(policy: Policy) -> Iterator[Case]:
     """All cases of CacheNodeDown."""
     scene = _scene(policy)
     missed = _vanished if policy.collect.background else _never_probed
-    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both)
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both, _forgotten)
     for part in found:
         yield from part(scene)
 
@@ -91,17 +97,21 @@ def _vanished(scene: Scene) -> Iterator[Case]:
     pages = scene.waited(0)
     count = scene.until(pages)
     expects = _WATCH.first(pages, scene.step, *scene.missing)
-    yield scene.case("every node without a verdict, after the grace", gauge(1, count), {}, expects)
+    speaks = gauge(0, count)
+    yield scene.case("every node without a verdict, after the grace", gauge(1, count), {}, expects, speaks)
     if len(scene.nodes) > 1:
         others = {index: text for index, text in scene.every(gauge(1, count)).items() if index}
         expects = _WATCH.first(pages, scene.step, scene.missing[0])
-        yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects)
+        yield scene.case("one node without a verdict beside healthy ones", gauge(1, count), others, expects, speaks)
+    silent = (_WATCH.silent_until(pages + scene.step),)
+    yield scene.case("silent while the prober is, which has a page of its own", gauge(1, count + 2), {}, silent)
 
 
 def _never_probed(scene: Scene) -> Iterator[Case]:
     end = scene.waited(0) + scene.step
     silent = (_WATCH.silent_until(end),)
-    yield scene.case("silent where no node is probed", gauge(1, scene.until(end)), {}, silent)
+    count = scene.until(end)
+    yield scene.case("silent where no node is probed", gauge(1, count), {}, silent, gauge(0, count))
 
 
 def _exporter(scene: Scene) -> Iterator[Case]:
@@ -120,7 +130,8 @@ def _restart(scene: Scene) -> Iterator[Case]:
     count = scene.until(end)
     up = f"{gauge(1, _WELL)} {gauge(0, 1)} {gauge(1, count)}"
     nodes = scene.every(f"{gauge(1, _WELL)} {gone(2)} {gauge(1, count)}")
-    yield scene.case("silent when the exporter restarts", up, nodes, (_WATCH.silent_until(end),))
+    prober = f"{gauge(0, _WELL)} {gone(2)} {gauge(0, count)}"
+    yield scene.case("silent when the exporter restarts", up, nodes, (_WATCH.silent_until(end),), prober)
 
 
 def _both(scene: Scene) -> Iterator[Case]:
@@ -139,6 +150,19 @@ def _both(scene: Scene) -> Iterator[Case]:
     yield scene.case("a node stays down until the exporter's own page", up, nodes, expects)
 
 
+def _forgotten(scene: Scene) -> Iterator[Case]:
+    """The exporter died under a page: by then its own page is out, and the other ends with the verdict's memory."""
+    at = edge(scene.memory, scene.step, scene.sample, first=_WELL)
+    count = at.outside // at.sample + 2
+    up = f"{gauge(1, at.last + 1)} {gauge(0, count)}"
+    nodes = {0: f"{gauge(0, at.last + 1)} {gone(count)}"}
+    expects = (
+        _WATCH.firing(at.inside, scene.down(0), scene.unwatched),
+        _WATCH.firing(at.outside, scene.unwatched),
+    )
+    yield replace(scene, sample=at.sample).case("a verdict counts for so long, and no longer", up, nodes, expects)
+
+
 def _scene(policy: Policy) -> Scene:
     rules, exporter = policy.rules, policy.stack.exporter
     subjects = tuple(_subjects(policy))
@@ -146,10 +170,12 @@ def _scene(policy: Policy) -> Scene:
         milliseconds(rules.liveness_evaluation),
         milliseconds(rules.liveness_interval),
         milliseconds(rules.exporter_grace),
+        milliseconds(node_down.verdict_memory(policy)),
         tuple(node for node, _ in subjects),
         tuple(missing for _, missing in subjects),
         node_down.exporter_up(policy),
         _alert(UNWATCHED, {"fleet": policy.fleet.name, "instance": exporter}),
+        node_down.prober_speaks(policy),
     )
 
 

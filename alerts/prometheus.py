@@ -1,15 +1,17 @@
-"""prometheus.yml: two scrapes of the exporter, the rules, and where alerts go. Pure."""
+"""prometheus.yml: two scrapes of the exporter, light ones of the rest of the stack, the rules, where alerts go. Pure."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+from alerts import targets
 from alerts.node_down import SLI_JOB
 from alerts.promql import duration
+from alerts.targets import ALL_JOB
 from policy.model import Policy
 
-ALL_JOB = "cachewatch"
 # Prometheus' own default. The exporter answers from facts that it has, so that even a shorter one is plenty.
 _LONGEST_SCRAPE = timedelta(seconds=10)
 
@@ -32,6 +34,7 @@ def config(policy: Policy) -> dict[str, Any]:
         "scrape_configs": [
             _job(policy, SLI_JOB, "/metrics/sli", fast),
             {**_job(policy, ALL_JOB, "/metrics", slow), "metric_relabel_configs": [_DROP_SLI]},
+            *_stack_jobs(policy),
         ],
     }
 
@@ -47,4 +50,30 @@ def _job(policy: Policy, name: str, path: str, timing: dict[str, str]) -> dict[s
         "honor_labels": True,  # `instance` is the node, not the exporter
         **timing,
         "static_configs": [{"targets": [policy.stack.exporter]}],
+    }
+
+
+# Of some hundred series that Prometheus and Alertmanager have of themselves, those that an alert reads.
+_KEPT = {
+    targets.PROMETHEUS_JOB: "prometheus_(rule_(evaluation_failures|group_iterations|group_iterations_missed)_total"
+    "|notifications_(alertmanagers_discovered|(errors|dropped|sent)_total)|config_last_reload_successful)",
+    targets.ALERTMANAGER_JOB: "alertmanager_notifications_(failed_)?total",
+}
+
+
+def _stack_jobs(policy: Policy) -> list[dict[str, Any]]:
+    """The parts that watch, at the slow interval. The notifier is there only where Slack is told."""
+    url = urlsplit(policy.stack.prometheus)
+    own = {"scheme": url.scheme, "metrics_path": f"{url.path}/metrics"}
+    jobs = [{**_stack_job(targets.of_prometheus(policy)), **own}, _stack_job(targets.of_alertmanager(policy))]
+    return [*jobs, *([_stack_job(targets.of_notifier(policy))] if policy.notify.slack is not None else [])]
+
+
+def _stack_job(labels: dict[str, str]) -> dict[str, Any]:
+    kept = _KEPT.get(labels["job"])
+    keep = {"source_labels": ["__name__"], "regex": kept, "action": "keep"}
+    return {
+        "job_name": labels["job"],
+        "static_configs": [{"targets": [labels["instance"]]}],
+        **({"metric_relabel_configs": [keep]} if kept else {}),
     }

@@ -21,6 +21,11 @@ def selector(metric: str, **labels: str) -> str:
     return f"{metric}{{{inside}}}" if inside else metric
 
 
+def narrowed(series: str, matcher: str) -> str:
+    """A selector that has matchers, with one more."""
+    return f"{series.removesuffix('}')},{matcher}}}"
+
+
 def one_of(values: Iterable[str]) -> str:
     """The quoted regular expression of a `=~` that matches exactly these values."""
     return quote("|".join(re.escape(value) for value in values))

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from alerts.promql import milliseconds, span
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, gauge, up_to
-from policy.model import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,8 @@ class Ratio:
 
     `series` gives, for a count of good (or used) events, what each input series grows by with every sample, or for
     gauges its value. `over` is the nearest count at which the alert's condition holds, None when none can be that bad;
-    `under` the nearest at which it does not. `record` selects the recorded ratio, `broken` is the condition on it.
+    `under` the nearest at which it does not. `record` selects the recorded ratio, `broken` is the condition on it;
+    `window` is that of its rates.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Ratio:
     record: str
     broken: str
     series: Callable[[int], Mapping[str, int]]
+    window: timedelta
     counters: bool = True
 
 
@@ -52,19 +53,19 @@ class Times:
         return self.end // self.sample + 2
 
 
-def times(policy: Policy, ratio: Ratio, step: int) -> Times:
+def times(ratio: Ratio, step: int) -> Times:
     """The time table of an alert whose condition holds from the start, evaluated each `step`."""
-    sample = milliseconds(policy.rules.rate_window) // 4
+    sample = milliseconds(ratio.window) // 4
     if ratio.counters:
-        seen, window = up_to(step, sample), milliseconds(policy.rules.rate_window)  # a rate needs two samples
+        seen, window = up_to(step, sample), milliseconds(ratio.window)  # a rate needs two samples
     else:
         seen, window = 0, 0
     return Times(step, sample, window, seen, seen + up_to(step, milliseconds(ratio.hold)))
 
 
-def cases(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+def cases(ratio: Ratio, step: int) -> Iterator[Case]:
     """All cases of one alert."""
-    when = times(policy, ratio, step)
+    when = times(ratio, step)
     if ratio.over is not None:
         yield _fires(ratio, ratio.over, when)
         yield _resolves(ratio, ratio.over, when)
@@ -74,6 +75,8 @@ def cases(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     if ratio.counters:
         yield _idle(ratio, when)
         yield _restarts(ratio, when)
+    elif ratio.over is not None:
+        yield _exactly(ratio, ratio.over, when)
 
 
 def _fires(ratio: Ratio, over: int, when: Times) -> Case:
@@ -81,6 +84,14 @@ def _fires(ratio: Ratio, over: int, when: Times) -> Case:
     expects = (*watch.first(when.fires, when.step, ratio.labels), watch.firing(when.end, ratio.labels))
     series = _steady(ratio, over, when.samples)
     return Case(f"{ratio.name}: fires at its duration, just over", when.sample, series, expects)
+
+
+def _exactly(ratio: Ratio, over: int, when: Times) -> Case:
+    """A gauge at the threshold is not past it. Of rates nobody can say: they are equal to within a float's last digit."""
+    exact = over + (1 if ratio.under > over else -1)
+    series = _steady(ratio, exact, when.samples)
+    expects = (Watch(ratio.name).silent_until(when.end),)
+    return Case(f"{ratio.name}: silent at the threshold itself", when.sample, series, expects)
 
 
 def _steady(ratio: Ratio, count: int, samples: int) -> dict[str, str]:

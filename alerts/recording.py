@@ -7,7 +7,7 @@ names the fleet, so that the rules of two fleets can be loaded by one Prometheus
 from __future__ import annotations
 
 from alerts.model import Record
-from alerts.promql import duration, one_of, selector
+from alerts.promql import duration, narrowed, one_of, selector
 from policy import metrics
 from policy.metrics import le
 from policy.model import Policy
@@ -20,6 +20,7 @@ INSTANCE_HIT_RATIO = "instance:cache_hit_ratio:rate"
 PROBES = "instance:cache_probes:rate"
 PROBES_WITHIN = "instance:cache_probes_within:rate"
 PROBES_WITHIN_RATIO = "instance:cache_probes_within_ratio:rate"
+AVAILABILITY_RATIO = "instance:cache_health_checks_good_ratio:rate"
 MEMORY_RATIO = "instance:cache_memory_used:ratio"
 PROBE_OP = "ping"
 
@@ -53,7 +54,7 @@ def latency(policy: Policy) -> tuple[Record, ...]:
     bounds = [le(bound) for bound in sorted({seconds(bound) for row in rows for bound in row.bounds})]
     all_probes = selector(f"{metrics.PROBE_DURATION.name}_count", fleet=fleet, op=PROBE_OP)
     buckets = selector(f"{metrics.PROBE_DURATION.name}_bucket", fleet=fleet, op=PROBE_OP)
-    some_buckets = f"{buckets.removesuffix('}')},le=~{one_of(bounds)}}}"
+    some_buckets = narrowed(buckets, f"le=~{one_of(bounds)}")
     by = LEVELS["instance"]
     within, probes = selector(PROBES_WITHIN, fleet=fleet), selector(PROBES, fleet=fleet)
     return (
@@ -61,6 +62,15 @@ def latency(policy: Policy) -> tuple[Record, ...]:
         Record(PROBES_WITHIN, f"sum by ({by}, le) (rate({some_buckets}[{window}]))"),
         Record(PROBES_WITHIN_RATIO, f"{within} / ignoring (le) group_left () ({probes} > 0)"),
     )
+
+
+def availability(policy: Policy) -> tuple[Record, ...]:
+    """Share, 0..1, of each node's health checks that succeeded; refused writes have an alert of their own."""
+    window, by, fleet = duration(policy.health.window), LEVELS["instance"], policy.fleet.name
+    good = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, result="success")
+    every = narrowed(selector(metrics.HEALTH_CHECKS.name, fleet=fleet), 'result!="readonly"')
+    good, every = (f"sum by ({by}) (rate({series}[{window}]))" for series in (good, every))
+    return (Record(AVAILABILITY_RATIO, f"{good} / ({every} > 0)"),)
 
 
 def memory(policy: Policy) -> tuple[Record, ...]:

@@ -85,6 +85,37 @@ class Watch:
         return {"alertname": self.name, "alertstate": "firing"}
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """When a range selector loses a sample: the one counted `last` from 0, of those that come each `sample`.
+
+    `inside` is the last evaluation whose window holds it, `outside` the next. It leaves between the two and not with
+    either, for versions of Prometheus differ about a sample on the very edge.
+    """
+
+    sample: int
+    last: int
+    inside: int
+    outside: int
+
+
+def edge(window: int, step: int, sample: int, first: int = 0) -> Edge:
+    """The first such sample from `first` on whose successor is seen as well while it is inside.
+
+    The samples come as often as asked, or a little more often where each would meet an evaluation.
+    """
+    for each in (sample, sample - step // 2, sample // 2 + 1, sample - 1):
+        for last in range(first, first + _EDGES) if each > 0 else ():
+            leaves = last * each + window
+            inside = leaves // step * step
+            if leaves % step and inside >= (last + 1) * each:
+                return Edge(each, last, inside, inside + step)
+    raise ValueError(f"no sample each {sample} ms leaves {window} ms between two evaluations {step} ms apart")
+
+
+_EDGES = 1000
+
+
 def up_to(step: int, value: int) -> int:
     """The first multiple of `step` that is not below `value`."""
     return -(-value // step) * step

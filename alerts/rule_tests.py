@@ -7,53 +7,74 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from alerts import discovery_cases, node_down_cases, ratio_cases, recording
+from alerts import (
+    discovery_cases,
+    node_down_cases,
+    probe_cases,
+    prober_cases,
+    ratio_cases,
+    record_cases,
+    recording,
+    stack_cases,
+)
+from alerts.counts import below, labels, node, total_of, whole
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Watch, gauge, suite, up_to
+from alerts.rule_cases import Case, Expect, Watch, gauge, suite
+from alerts.server import cases as server
 from policy import metrics
-from policy.alerts import BY_NAME, AlertSpec
-from policy.metrics import latency_bounds, le
+from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
-from policy.thresholds import Thresholds
 from policy.units import plain, seconds
 
 # promtool walks through a test evaluation by evaluation; a `for` of a month is walked in this many steps.
 _MAX_EVALUATIONS = 400
-_TOO_FEW, _ENOUGH = Decimal("0.99"), Decimal("1.01")
-# A node that stands for all of them where none is known before Sentinel has been asked.
-SOME_NODE = "192.0.2.1:6379"
+_TOO_FEW, _ENOUGH = Decimal("0.999"), Decimal("1.001")
 
 
 def suites(policy: Policy) -> dict[str, dict[str, Any]]:
     """Test files by the stem of the rule file that they test."""
-    ratios = {"hit_rate": _hit_rate(policy), "latency": _latency(policy), "memory": _memory(policy)}
+    ratios = {"hit_rate": _hit_rate(policy), "latency": probe_cases.ratios(policy), "memory": _memory(policy)}
     evaluation = milliseconds(policy.rules.liveness_evaluation)
     return {
         "node_down": suite("node_down", evaluation, node_down_cases.cases(policy)),
+        "failover": _server_suite(policy, "failover", policy.rules.liveness_interval),
         **{stem: _ratio_suite(policy, stem, found) for stem, found in ratios.items()},
+        "server": _server_suite(policy, "server", policy.rules.interval),
         "discovery": _discovery_suite(policy),
+        "prober": suite("prober", evaluation, prober_cases.silent(policy)),
+        "stack": suite("stack", (step := milliseconds(policy.rules.interval)), stack_cases.cases(policy, step)),
     }
 
 
 def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[str, Any]:
-    step = _step(policy, max(milliseconds(ratio.hold) for ratio in ratios))
-    cases = [case for ratio in ratios for case in ratio_cases.cases(policy, ratio, step)]
+    step = _step(policy.rules.interval, max(milliseconds(ratio.hold) for ratio in ratios))
+    cases = [case for ratio in ratios for case in ratio_cases.cases(ratio, step)]
     if stem == "latency":
-        cases += [_down_is_not_slow(policy, ratio, step) for ratio in ratios]
+        cases += probe_cases.more(policy, step)
+        cases += record_cases.latency(policy, node(policy), step)
     if stem == "hit_rate":
         cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
+        cases += record_cases.hit_rate(policy, node(policy), step)
+    if stem == "memory":
+        cases += [_no_limit(policy, ratio, step) for ratio in ratios]
+        cases += _makes_room(policy, ratios[-1], step)
     return suite(stem, step, cases)
 
 
+def _server_suite(policy: Policy, stem: str, interval: timedelta) -> dict[str, Any]:
+    step = _step(interval, server.longest(policy, stem))
+    return suite(stem, step, {"failover": server.failover, "server": server.server}[stem](policy, step))
+
+
 def _discovery_suite(policy: Policy) -> dict[str, Any]:
-    step = _step(policy, milliseconds(policy.rules.discovery_grace))
+    step = _step(policy.rules.interval, milliseconds(policy.rules.discovery_grace))
     return suite("discovery", step, discovery_cases.cases(policy, step))
 
 
-def _step(policy: Policy, hold: int) -> int:
+def _step(evaluated: timedelta, hold: int) -> int:
     """Milliseconds between two evaluations of a test of an alert that waits for `hold`."""
-    interval = milliseconds(policy.rules.interval)
+    interval = milliseconds(evaluated)
     return interval * max(1, -(-hold // (interval * _MAX_EVALUATIONS)))
 
 
@@ -63,19 +84,18 @@ def _hit_rate(policy: Policy) -> tuple[Ratio, ...]:
     return tuple(_hit_rate_of(policy, BY_NAME[name], level.below, level.for_) for name, level in rows)
 
 
-def _hit_rate_of(policy: Policy, spec: AlertSpec, below: Decimal, hold: timedelta) -> Ratio:
+def _hit_rate_of(policy: Policy, spec: AlertSpec, least: Decimal, hold: timedelta) -> Ratio:
     # At the start of its series a rate is underestimated, down to a quarter: twice that is well above the minimum.
-    total = _total(below, at_least=8 * _least(policy))
-    over, under = _below(below, total)
+    total = total_of(least, at_least=8 * _least(policy))
+    over, under = below(least, total)
     record = selector(recording.FLEET_HIT_RATIO, fleet=policy.fleet.name)
 
     def series(hits: int) -> dict[str, int]:
-        node = _node(policy)
-        names = (selector(metric.name, **node) for metric in (metrics.HITS, metrics.MISSES))
+        names = (selector(metric.name, **node(policy)) for metric in (metrics.HITS, metrics.MISSES))
         return dict(zip(names, (hits, total - hits), strict=True))
 
-    labels = _labels(spec, {"fleet": policy.fleet.name})
-    return Ratio(spec.name, labels, hold, over, under, record, f"{record} < {plain(below)}", series)
+    of_fleet, broken = labels(spec, {"fleet": policy.fleet.name}), f"{record} < {plain(least)}"
+    return Ratio(spec.name, of_fleet, hold, over, under, record, broken, series, policy.rules.rate_window)
 
 
 def _least(policy: Policy) -> Decimal:
@@ -85,8 +105,8 @@ def _least(policy: Policy) -> Decimal:
 
 
 def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
-    """Nothing but misses: of requests a hundredth below the minimum, and a hundredth above."""
-    when = ratio_cases.times(policy, ratio, step)
+    """Nothing but misses: of requests a thousandth below the minimum, and a thousandth above."""
+    when = ratio_cases.times(ratio, step)
     watch = Watch(ratio.name)
     few, enough = (_only_misses(policy, share * _least(policy), when.samples) for share in (_TOO_FEW, _ENOUGH))
     yield Case(f"{ratio.name}: silent with too few requests", when.sample, few, (watch.silent_until(when.end),))
@@ -97,96 +117,60 @@ def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
 
 def _only_misses(policy: Policy, each: Decimal, samples: int) -> dict[str, str]:
     """Counters of which one stands still; the other grows by `each`, which promtool lets be a fraction."""
-    node = _node(policy)
+    own = node(policy)
     return {
-        selector(metrics.HITS.name, **node): gauge(0, samples),
-        selector(metrics.MISSES.name, **node): f"0+{plain(round(each, 12))}x{samples - 1}",
+        selector(metrics.HITS.name, **own): gauge(0, samples),
+        selector(metrics.MISSES.name, **own): f"0+{plain(round(each, 12))}x{samples - 1}",
     }
 
 
-def _latency(policy: Policy) -> tuple[Ratio, ...]:
-    row = policy.thresholds.latency_p95
-    rows = (("CacheHighLatency", row.warning), ("CacheVeryHighLatency", row.critical))
-    return tuple(_latency_of(policy, BY_NAME[name], level.above, level.for_) for name, level in rows)
-
-
-def _latency_of(policy: Policy, spec: AlertSpec, above: timedelta, hold: timedelta) -> Ratio:
-    share, limit = Thresholds.PERCENTILES["latency_p95"], seconds(above)
-    total = _total(share)
-    over, under = _below(share, total)
-    record = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=le(limit))
-
-    def series(within: int) -> dict[str, int]:
-        name = metrics.PROBE_DURATION.name
-        labels = {**_node(policy), "op": recording.PROBE_OP}
-        counts = {le(b): 0 if b < limit else within if b == limit else total for b in latency_bounds(policy)}
-        buckets = {selector(f"{name}_bucket", **labels, le=bound): n for bound, n in {**counts, "+Inf": total}.items()}
-        return {**buckets, selector(f"{name}_count", **labels): total}
-
-    return Ratio(
-        spec.name, _labels(spec, _node(policy)), hold, over, under, record, f"{record} < {plain(share)}", series
-    )
-
-
-def _down_is_not_slow(policy: Policy, ratio: Ratio, step: int) -> Case:
-    """All probes of a dead node are slow, and the window remembers it when the node is back; CacheNodeDown spoke."""
-    when = ratio_cases.times(policy, ratio, step)
-    bad = (when.fires + when.step) // when.sample + 1
-    end = up_to(step, bad * when.sample + when.fires + when.window)
-    good = end // when.sample + 2 - bad
-    verdict = selector(metrics.NODE_UP.name, **_node(policy))
-    series = {
-        **ratio_cases.turning(ratio, ratio.over or 0, bad, good),
-        verdict: f"{gauge(0, bad)} {gauge(1, good)}",
-    }
-    expects = (Watch(ratio.name).silent_until(end),)
-    return Case(f"{ratio.name}: silent about a node that is or was down", when.sample, series, expects)
+def _no_limit(policy: Policy, ratio: Ratio, step: int) -> Case:
+    """A limit of 0 is none, and a share of it would be infinite."""
+    when = ratio_cases.times(ratio, step)
+    used, limit = ratio.series(1)
+    series = {used: gauge(1, when.samples), limit: gauge(0, when.samples)}
+    expects = (Watch(ratio.name).silent_until(when.end), Expect(when.end, ratio.record))
+    return Case(f"{ratio.name}: silent without a limit", when.sample, series, expects)
 
 
 def _memory(policy: Policy) -> tuple[Ratio, ...]:
-    spec, level = BY_NAME["CacheMemoryHigh"], policy.thresholds.memory.warning
-    total = _total(level.above)
+    return tuple(_memory_of(policy, spec) for spec in ALERTS if spec.row == "memory")
+
+
+def _memory_of(policy: Policy, spec: AlertSpec) -> Ratio:
+    level = getattr(policy.thresholds.memory, spec.severity)
+    total = total_of(level.above)
     record = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
-    node = _node(policy)
 
     def series(used: int) -> dict[str, int]:
-        limit = selector(metrics.MEMORY_LIMIT.name, **node, source="maxmemory")
-        return {selector(metrics.MEMORY_USED.name, **node): used, limit: total}
+        return _used_of(policy, used, total, "maxmemory")
 
-    over = _whole(level.above * total, ROUND_FLOOR) + 1
-    under = max(0, _whole(level.above * total, ROUND_CEILING) - 1)
-    broken = f"{record} > {plain(level.above)}"
-    return (Ratio(spec.name, _labels(spec, node), level.for_, over, under, record, broken, series, counters=False),)
-
-
-def _total(ratio: Decimal, at_least: Decimal = Decimal(0)) -> int:
-    """So many events that one more or less is a tenth of the threshold's last digit; floats tell them apart."""
-    decimals = -int(ratio.normalize().as_tuple().exponent)
-    total = int(10 ** min(max(decimals + 1, 3), 9))
-    while total < at_least:
-        total *= 10
-    return total
+    over = whole(level.above * total, ROUND_FLOOR) + 1
+    under = max(0, whole(level.above * total, ROUND_CEILING) - 1)
+    of_node, broken, window = labels(spec, node(policy)), f"{record} > {plain(level.above)}", policy.rules.rate_window
+    return Ratio(spec.name, of_node, level.for_, over, under, record, broken, series, window, counters=False)
 
 
-def _below(threshold: Decimal, total: int) -> tuple[int | None, int]:
-    """Nearest counts below the threshold (None below zero) and not below it."""
-    over = _whole(threshold * total, ROUND_CEILING) - 1
-    return (over if over >= 0 else None), min(total, _whole(threshold * total, ROUND_FLOOR) + 1)
+def _used_of(policy: Policy, used: int, limit: int, source: str) -> dict[str, int]:
+    own = node(policy)
+    return {
+        selector(metrics.MEMORY_USED.name, **own): used,
+        selector(metrics.MEMORY_LIMIT.name, **own, source=source): limit,
+    }
 
 
-def _whole(number: Decimal, rounding: str) -> int:
-    return int(number.to_integral_value(rounding))
-
-
-def _node(policy: Policy) -> dict[str, str]:
-    """The labels of one node of the fleet."""
-    fleet = policy.fleet
-    if fleet.nodes:
-        node = fleet.nodes[0]
-        return {"fleet": fleet.name, "shard": node.shard, "instance": node.instance}
-    masters = fleet.sentinel.masters if fleet.sentinel else None
-    return {"fleet": fleet.name, "shard": masters[0] if masters else "", "instance": SOME_NODE}
-
-
-def _labels(spec: AlertSpec, of: dict[str, str]) -> dict[str, str]:
-    return {"severity": spec.severity, "action": spec.action, **of}
+def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """A full node that may evict any key, with a maxmemory at which it does, pages nobody; every other full node does."""
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    fires, silent = (watch.firing(when.end, ratio.labels),), (watch.silent_until(when.end),)
+    ways = {
+        "silent about a node that evicts": ("allkeys-lru", "maxmemory", silent),
+        "fires on a node that evicts only some keys": ("volatile-lru", "maxmemory", fires),
+        "fires on a node that evicts none": ("noeviction", "maxmemory", fires),
+        "fires where no maxmemory makes it evict": ("allkeys-lru", "system", fires),
+    }
+    for promise, (evicts, source, expects) in ways.items():
+        mode = selector(metrics.INSTANCE_INFO.name, **node(policy), maxmemory_policy=evicts)
+        scene = {**_used_of(policy, 101, 100, source), mode: 1}
+        series = {name: gauge(value, when.samples) for name, value in scene.items()}
+        yield Case(f"{ratio.name}: {promise}", when.sample, series, expects)

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from alerts import links, node_down, recording, texts
+from alerts import node_down, prober_down, probes, recording, stack, texts
+from alerts.alerting import alert
 from alerts.model import Alert, Group, Record
-from alerts.promql import duration, one_of, quote, selector
+from alerts.promql import duration, narrowed, one_of, quote, selector
+from alerts.server import rules as server
 from alerts.slo import rules as slo
 from policy import metrics
 from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
 from policy.fleet import SOURCES
-from policy.metrics import le
 from policy.model import Policy
-from policy.thresholds import Thresholds
 from policy.units import plain, seconds
-
-LATENCY_ROW = "latency_p95"
 
 
 def groups(policy: Policy) -> dict[str, Group]:
     """Rule groups by the stem of their file below `rules/`."""
+    rules = policy.rules
+    measured = (*recording.latency(policy), *recording.availability(policy))
     return {
-        "node_down": Group("cachewatch-node-down", policy.rules.liveness_evaluation, node_down.alerts(policy)),
+        "node_down": Group("cachewatch-node-down", rules.liveness_evaluation, node_down.alerts(policy)),
+        "failover": Group("cachewatch-failover", rules.liveness_interval, server.alerts(policy, "failover")),
         "hit_rate": _group(policy, "hit_rate", recording.hit_rate(policy)),
-        "latency": _group(policy, LATENCY_ROW, recording.latency(policy)),
+        "latency": Group("cachewatch-latency", rules.interval, (*measured, *probes.alerts(policy))),
         "memory": _group(policy, "memory", recording.memory(policy)),
-        "discovery": Group("cachewatch-discovery", policy.rules.interval, (_discovery(policy),)),
+        "server": Group("cachewatch-server", rules.interval, server.alerts(policy, "server")),
+        "discovery": Group("cachewatch-discovery", rules.interval, (_discovery(policy),)),
+        "prober": Group("cachewatch-prober", rules.liveness_evaluation, prober_down.silent(policy)),
+        "stack": Group("cachewatch-stack", rules.interval, (*stack.alerts(policy), *prober_down.looping(policy))),
         **slo.groups(policy),
     }
 
 
 def _group(policy: Policy, row: str, records: tuple[Record, ...]) -> Group:
-    alert = {"hit_rate": _hit_rate, LATENCY_ROW: _latency, "memory": _memory}[row]
-    found = tuple(alert(policy, spec) for spec in ALERTS if spec.row == row)
-    name = row.removesuffix("_p95").replace("_", "-")
-    return Group(f"cachewatch-{name}", policy.rules.interval, (*records, *found))
+    rule = {"hit_rate": _hit_rate, "memory": _memory}[row]
+    found = tuple(rule(policy, spec) for spec in ALERTS if spec.row == row)
+    return Group(f"cachewatch-{row.replace('_', '-')}", policy.rules.interval, (*records, *found))
 
 
 def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
@@ -46,26 +47,23 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
     # Five reads in the night, two of them misses, are no reason to wake somebody: /health has the same minimum.
     enough = f"{policy.health.min_requests} / {plain(seconds(policy.health.window))}"
     expr = f"{ratio} < {plain(level.below)} and {requests} >= {enough}"
-    return _alert(policy, spec, expr, level.for_, texts.hit_rate(policy, level.below, level.for_))
-
-
-def _latency(policy: Policy, spec: AlertSpec) -> Alert:
-    level = getattr(policy.thresholds.latency_p95, str(spec.level))
-    share = Thresholds.PERCENTILES[LATENCY_ROW]
-    fleet = policy.fleet.name
-    within = selector(recording.PROBES_WITHIN_RATIO, fleet=fleet, le=le(seconds(level.above)))
-    # A node that was down in the window is CacheNodeDown's story. Without this, the alert that grew under the outage
-    # would page once the node is back and its page no longer inhibits this one, until the window has passed.
-    verdict = selector(metrics.NODE_UP.name, fleet=fleet)
-    down = f"(min_over_time({verdict}[{duration(policy.rules.rate_window)}]) == 0)"
-    expr = f"sum without (le) ({within}) < {plain(share)} unless on (fleet, instance) {down}"
-    return _alert(policy, spec, expr, level.for_, texts.latency(policy, level.above, share, level.for_))
+    return alert(policy, spec, expr, level.for_, texts.hit_rate(policy, level.below, level.for_))
 
 
 def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     level = getattr(policy.thresholds.memory, str(spec.level))
     expr = f"{selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)} > {plain(level.above)}"
-    return _alert(policy, spec, expr, level.for_, texts.memory(level.above, level.for_))
+    if spec.severity == "critical":
+        expr += f" unless on (fleet, instance) ({_evicts(policy)})"
+    return alert(policy, spec, expr, level.for_, texts.memory(level.above, level.for_, spec.severity))
+
+
+def _evicts(policy: Policy) -> str:
+    """The nodes that make room by themselves: full is what they are for, and no reason to wake somebody."""
+    fleet = policy.fleet.name
+    policies = narrowed(selector(metrics.INSTANCE_INFO.name, fleet=fleet), 'maxmemory_policy=~"allkeys-.*"')
+    own_limit = selector(metrics.MEMORY_LIMIT.name, fleet=fleet, source="maxmemory")
+    return f"{policies} and on (fleet, instance) {own_limit}"
 
 
 def _discovery(policy: Policy) -> Alert:
@@ -75,15 +73,4 @@ def _discovery(policy: Policy) -> Alert:
     newest = f"last_over_time({asked}[{duration(node_down.verdict_memory(policy))}])"
     hold = policy.rules.discovery_grace
     expr = f"min by (fleet, part) ({newest}) == 0"
-    return _alert(policy, DISCOVERY_FAILING, expr, hold, texts.discovery(policy, hold))
-
-
-def _alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: texts.Text) -> Alert:
-    instance = links.INSTANCE_LABEL if "instance" in spec.per else None
-    annotations = {
-        "summary": text.summary,
-        "description": text.description,
-        "runbook_url": links.runbook_url(policy, spec.name),
-        "dashboard_url": links.dashboard_url(policy, expr, instance),
-    }
-    return Alert(spec.name, expr, {"severity": spec.severity, "action": spec.action}, annotations, hold)
+    return alert(policy, DISCOVERY_FAILING, expr, hold, texts.discovery(policy, hold))

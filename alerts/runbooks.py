@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import recording
+from alerts import prober_down, recording, stack_times, targets
 from alerts.promql import duration, markdown_code, one_of, quote, selector
+from alerts.server.conditions import FILES, conditions
 from policy import metrics
 from policy.access import Auth, Tls
 from policy.alerts import BY_NAME, DISCOVERY_FAILING, AlertSpec
@@ -20,9 +21,7 @@ from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
-from policy.units import duration_text, latency_text, percent_text, seconds
-
-LATENCY_ROW = "latency_p95"
+from policy.units import bytes_text, duration_text, latency_text, percent_text, plain, seconds
 
 
 def page(policy: Policy, name: str) -> str:
@@ -37,7 +36,7 @@ Values = dict[str, str]
 
 
 def _common(policy: Policy, spec: AlertSpec) -> Values:
-    timing = policy.notify.page if spec.severity == "critical" else policy.notify.ticket
+    timing = policy.notify.page if spec.pages else policy.notify.ticket
     return {
         "alert": spec.name,
         "fleet": markdown_code(policy.fleet.name),
@@ -52,10 +51,14 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
 
 
 def _told(policy: Policy, spec: AlertSpec) -> str:
-    critical = spec.severity == "critical"
+    notify = policy.notify
+    if spec.severity == "none":
+        return "Told: the heartbeat." if notify.heartbeat else "The policy names no heartbeat: see `notify` in it."
+    others = sum(webhook.takes("pages" if spec.pages else "tickets") for webhook in notify.webhooks)
     told = [
-        *(["PagerDuty"] if policy.notify.pagerduty is not None and critical else []),
-        *([f"Slack ({markdown_code(policy.notify.slack.channel)})"] if policy.notify.slack is not None else []),
+        *(["PagerDuty"] if notify.pagerduty is not None and spec.pages else []),
+        *([f"Slack ({markdown_code(notify.slack.channel)})"] if notify.slack is not None else []),
+        *([f"{others} webhook{'s' if others > 1 else ''} of the policy"] if others else []),
     ]
     return f"Told: {' and '.join(told)}." if told else "The policy names nobody who is told: see `notify` in it."
 
@@ -78,14 +81,16 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
 
 
 def _latency(policy: Policy, spec: AlertSpec) -> Values:
-    row, fleet = policy.thresholds.latency_p95, policy.fleet.name
+    name, fleet = str(spec.row), policy.fleet.name
+    row, share = policy.thresholds.latency_rows()[name], Thresholds.PERCENTILES[name]
     level = getattr(row, str(spec.level))
     within = selector(recording.PROBES_WITHIN_RATIO, fleet=fleet, le=le(seconds(level.above)))
     return {
         "threshold": latency_text(level.above),
         "hold": duration(level.for_),
         "target": latency_text(row.target),
-        "share": percent_text(Thresholds.PERCENTILES[LATENCY_ROW]),
+        "share": percent_text(share),
+        "percentile": name.removeprefix("latency_"),
         "probe_interval": duration_text(policy.probe.interval),
         "get_timeout": duration_text(policy.timeouts.get.timeout),
         "query_within": _query(policy, f"sort({within})"),
@@ -95,14 +100,36 @@ def _latency(policy: Policy, spec: AlertSpec) -> Values:
     }
 
 
+def _availability(policy: Policy, spec: AlertSpec) -> Values:
+    row, fleet = policy.thresholds.availability, policy.fleet.name
+    level = getattr(row, str(spec.level))
+    checks = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, instance="HOST:PORT")
+    return {
+        "threshold": percent_text(level.below),
+        "hold": duration(level.for_),
+        "target": percent_text(row.target),
+        "counted": duration(policy.health.window),
+        "probe_interval": duration_text(policy.probe.interval),
+        "probe_timeout": duration_text(policy.probe.timeout),
+        "failures": _in_a_row(policy.health.failures, "health check"),
+        "query_worst": _query(policy, f"bottomk(5, {selector(recording.AVAILABILITY_RATIO, fleet=fleet)})"),
+        "query_checks": _query(policy, f"increase({checks}[{duration(policy.health.window)}])"),
+        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
+        "failover_command": _failover_command(policy),
+        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+    }
+
+
 def _memory(policy: Policy, spec: AlertSpec) -> Values:
     row = policy.thresholds.memory
+    level = getattr(row, str(spec.level))
     ratio = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
     return {
-        "threshold": percent_text(row.warning.above),
-        "hold": duration(row.warning.for_),
+        "threshold": percent_text(level.above),
+        "hold": duration(level.for_),
         "target": percent_text(row.target),
         "critical": percent_text(row.critical.above),
+        "critical_hold": duration(row.critical.for_),
         "query_memory": _query(policy, f"sort_desc({ratio})"),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
@@ -128,6 +155,56 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
     }
 
 
+# Whom an alert about Redis itself speaks of, where it is not one node.
+_SUBJECTS = {
+    "CacheFailoverOverdue": ('shard="SHARD"',),
+    "CacheSentinelQuorumLost": ('shard="SHARD"',),
+    "CacheReplicasMissing": ('shard="SHARD"',),
+    "CacheSlotsUncovered": (),
+    "CacheNodesDiffer": ('differ="WHAT"',),
+}
+
+
+def _redis(policy: Policy, spec: AlertSpec) -> Values:
+    """What the pages about Redis itself have in common, and their numbers."""
+    condition = next(each for stem in FILES for each in conditions(policy, stem) if each.spec is spec)
+    return {
+        "hold": duration(condition.hold),
+        "query_now": _query(policy, condition.expr),
+        "failover": _failover(policy),
+        "failover_command": _failover_command(policy),
+        "failover_check": _failover_check(policy),
+        "ask_quorum": _ask_quorum(policy),
+        "fast": duration(policy.rules.liveness_interval),
+        "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
+        **_limits(policy),
+    }
+
+
+def _limits(policy: Policy) -> Values:
+    alerts = policy.alerts
+    expected = alerts.replicas.expected
+    return {
+        "lag": duration_text(alerts.replication_lag.above),
+        "expected": f"{expected}" if expected else "as many as are watched of it",
+        "evictions": plain(alerts.evictions.above),
+        "evictions_within": duration(alerts.evictions.within),
+        "rejected_within": duration(alerts.rejected_connections.within),
+        "clients": percent_text(alerts.clients.above),
+        "fragmentation": plain(alerts.fragmentation.above),
+        "fragmentation_from": bytes_text(alerts.fragmentation.from_),
+    }
+
+
+def _ask_quorum(policy: Policy) -> str:
+    """Shell lines that ask every Sentinel whether it can fail the shard over."""
+    sentinel = policy.fleet.sentinel
+    if sentinel is None:
+        return "redis-cli -h HOST -p PORT SENTINEL CKQUORUM SHARD   # on each Sentinel"
+    login = f"{_tls(sentinel.tls)}{_login(sentinel.auth)}"
+    return "\n".join(f"{_redis_cli_at(address)}{login} SENTINEL CKQUORUM SHARD" for address in sentinel.addresses)
+
+
 def _discovery(policy: Policy, spec: AlertSpec) -> Values:
     fleet, asked = policy.fleet, metrics.COLLECT_SUCCESS.name
     parts = f"{asked}{{fleet={quote(fleet.name)},part=~{one_of(SOURCES)}}}"
@@ -140,6 +217,46 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
         "ask_source": _ask_source(policy),
         "silence_fleet": _silence(policy, spec, ('part="PART"',)),
     }
+
+
+def _stack(policy: Policy, spec: AlertSpec) -> Values:
+    """What the pages on the watching itself need, all of them together."""
+    stack, notify = policy.stack, policy.notify
+    failed, sent = (
+        selector(f"alertmanager_notifications_{what}total", **targets.of_alertmanager(policy))
+        for what in ("failed_", "")
+    )
+    refused = selector("cachewatch_notifier_slack_failures_total", **targets.of_notifier(policy))
+    return {
+        "exporter": stack.exporter,
+        "notifier": stack.notifier,
+        "alertmanager": stack.alertmanager,
+        "prometheus": shlex.quote(stack.prometheus),
+        "grace": duration(policy.rules.exporter_grace),
+        "restarts": str(prober_down.MOST_RESTARTS),
+        "restart_window": duration(prober_down.window(policy)),
+        "patience": duration(stack_times.patience(policy)),
+        "recent": duration(stack_times.recent(policy)),
+        "notified": duration(stack_times.notified(policy)),
+        "sent": duration(stack_times.sent(policy)),
+        "beat": duration(notify.heartbeat.interval) if notify.heartbeat else "never, for the policy names no heartbeat",
+        "sole": _sole_channel(policy),
+        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),
+        "query_restarts": _query(policy, selector(prober_down.RESTARTS, **targets.of_exporter(policy))),
+        "query_failed": _query(policy, f"increase({failed}[1h]) > 0"),
+        "query_sent": _query(policy, f"increase({sent}[1h])"),
+        "query_refused": _query(policy, f"increase({refused}[1h]) > 0"),
+        "query_parts": _query(policy, 'up{job=~"cachewatch.*"}'),
+        "silence": _silence(policy, spec, ()),
+    }
+
+
+def _sole_channel(policy: Policy) -> str:
+    if policy.notify.heartbeat is None:
+        return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
+    if len(policy.notify.page_channels) != 1:
+        return "Another way to a person is told of it meanwhile."
+    return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 
 
 def _ask_source(policy: Policy) -> str:
@@ -236,8 +353,28 @@ def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
 
 _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "hit_rate": ("hit_rate", _hit_rate),
-    LATENCY_ROW: ("latency", _latency),
+    **dict.fromkeys(Thresholds.PERCENTILES, ("latency", _latency)),
+    "availability": ("availability", _availability),
     "memory": ("memory", _memory),
     "CacheNodeDown": ("node_down", _node_down),
+    "CacheFailoverOverdue": ("failover_overdue", _redis),
+    "CacheWritesRefused": ("writes_refused", _redis),
+    "CacheSlotsUncovered": ("slots_uncovered", _redis),
+    "CacheSentinelQuorumLost": ("quorum_lost", _redis),
+    "CacheReplicasMissing": ("replicas_missing", _redis),
+    "CacheReplicaLinkDown": ("replica_link_down", _redis),
+    "CacheReplicationLag": ("replication_lag", _redis),
+    "CacheEvictions": ("evictions", _redis),
+    "CacheRejectedConnections": ("rejected_connections", _redis),
+    "CacheClientsNearLimit": ("clients", _redis),
+    "CachePersistenceFailed": ("persistence", _redis),
+    "CacheMemoryFragmentation": ("fragmentation", _redis),
+    "CacheNodesDiffer": ("nodes_differ", _redis),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
+    "CacheProberDown": ("prober", _stack),
+    "CacheNotifierDown": ("notifier", _stack),
+    "CacheRuleFailures": ("rules", _stack),
+    "CacheNotificationsFailing": ("notifications", _stack),
+    "CacheAlertmanagerDown": ("alertmanager", _stack),
+    "CacheWatchdog": ("watchdog", _stack),
 }

@@ -49,7 +49,7 @@ def hit_rate(policy: Policy, below: Decimal, hold: timedelta) -> Text:
     return Text(
         f"Hit rate of {FLEET} is {VALUE}, below {percent_text(below)}",
         f"{VALUE} of the reads of the last {duration(policy.rules.rate_window)} were hits, less than the "
-        f"{percent_text(below)} of the policy{_lasting(hold)}.{worst} The database takes the misses: look at its load "
+        f"{percent_text(below)} of the policy{lasting(hold)}.{worst} The database takes the misses: look at its load "
         "first. Then see whether the keys are gone (restart, flush, evictions, expiry) or other keys are asked for.",
     )
 
@@ -60,14 +60,37 @@ def latency(policy: Policy, above: timedelta, share: Decimal, hold: timedelta) -
     return Text(
         f"{percentile} latency of {NODE}{OF_SHARD} is above {latency_text(above)}",
         f"Only {VALUE} of the PINGs to {NODE}{OF_SHARD} in the last {duration(policy.rules.rate_window)} were answered "
-        f"within {latency_text(above)}; {percent_text(share)} should be{_lasting(hold)}. First: SLOWLOG GET 10 and "
+        f"within {latency_text(above)}; {percent_text(share)} should be{lasting(hold)}. First: SLOWLOG GET 10 and "
         "LATENCY DOCTOR on the node, then the CPU of its machine. When all nodes are slow at once, it is the network or "
         f"the machine of the exporter ({metrics.PROBE_LAG.name}).",
     )
 
 
-def memory(above: Decimal, hold: timedelta) -> Text:
-    """Text of the memory alert."""
+def availability(policy: Policy, below: Decimal, hold: timedelta) -> Text:
+    """Text of the two availability alerts."""
+    checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!~"success|readonly"}}'
+    window = duration(policy.health.window)
+    most = lookup(
+        f"topk(1, increase({checks}[{window}]) > 0)", ", most often {{ .Labels.result }}", "fleet", "instance"
+    )
+    return Text(
+        f"Availability of {NODE}{OF_SHARD} is {VALUE}, below {percent_text(below)}",
+        f"Only {VALUE} of the health checks of {NODE}{OF_SHARD} in the last {window} succeeded, less than the "
+        f"{percent_text(below)} of the policy{lasting(hold)}. It fails now and then{most}, and never "
+        f"{policy.health.failures} times in a row, which would be CacheNodeDown. First: INFO clients and the log of the "
+        "node, then the network to it.",
+    )
+
+
+def memory(above: Decimal, hold: timedelta, severity: str) -> Text:
+    """Text of the two memory alerts. A node that evicts never has the critical one."""
+    full = (
+        "With maxmemory-policy noeviction writes fail when it is full, with another policy keys are evicted and the hit "
+        "rate falls."
+        if severity == "warning"
+        else "This node does not make room for any key: when it is full, writes fail, or without maxmemory the kernel "
+        "kills it."
+    )
     limit = lookup(
         metrics.MEMORY_LIMIT.name + "{fleet=%q,instance=%q}",
         " of {{ .Value | humanize1024 }}B ({{ .Labels.source }})",
@@ -77,8 +100,7 @@ def memory(above: Decimal, hold: timedelta) -> Text:
     return Text(
         f"Memory of {NODE}{OF_SHARD} is {VALUE} full, above {percent_text(above)}",
         f"{NODE}{OF_SHARD} uses {VALUE} of its memory limit{limit}, more than the {percent_text(above)} of the "
-        f"policy{_lasting(hold)}. First: INFO memory and the eviction rate. With maxmemory-policy noeviction writes fail "
-        "when it is full, with another policy keys are evicted and the hit rate falls.",
+        f"policy{lasting(hold)}. First: INFO memory and the eviction rate. {full}",
     )
 
 
@@ -86,12 +108,13 @@ def discovery(policy: Policy, hold: timedelta) -> Text:
     """Text of the alert on a source of nodes."""
     return Text(
         f"The nodes of {FLEET} are no longer learned from {PART}",
-        f"The exporter {template_text(policy.stack.exporter)} gets no good answer from {PART}{_lasting(hold)}. The nodes "
+        f"The exporter {template_text(policy.stack.exporter)} gets no good answer from {PART}{lasting(hold)}. The nodes "
         f"that {PART} named last stay watched. One that joins, or takes another's place, is not seen, and after a restart "
         f"of the exporter nobody watches or misses what only {PART} names. First: the log of the exporter says why; "
         "cachewatch check --connect asks again.",
     )
 
 
-def _lasting(hold: timedelta) -> str:
+def lasting(hold: timedelta) -> str:
+    """How long it has been so; nothing where the alert does not wait."""
     return f", for {duration(hold)} and more" if hold else ""

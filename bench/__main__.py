@@ -10,11 +10,14 @@ import click
 from rich.console import Console
 
 from bench import (
+    alert_quality,
     bad_nodes,
     board_cost,
     exporter_cost,
     fleet_scale,
     health_latency,
+    mutation,
+    rules_cost,
     scrape_cost,
     server_cost,
     time_to_page,
@@ -22,6 +25,9 @@ from bench import (
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
+    "alert_quality": lambda console, _trials, _nodes: alert_quality.measure(console),
+    "mutation": lambda console, _trials, _nodes: mutation.measure(console),
+    "rules_cost": rules_cost.measure,
     "exporter_cost": exporter_cost.measure,
     "server_cost": server_cost.measure,
     "scrape_cost": scrape_cost.measure,

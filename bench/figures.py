@@ -11,7 +11,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number; `most` is what is wanted of it, None where nothing is. `digits` stand behind the point."""
+    """One measured number; it should be `most` at most, or `least` at least. `digits` stand behind the point."""
 
     key: str
     name: str
@@ -19,11 +19,20 @@ class Figure:
     unit: str
     most: float | None = None
     digits: int = 1
+    least: float | None = None
 
     @property
     def kept(self) -> bool | None:
         """Whether the number is as wanted, None where nothing is."""
-        return None if self.most is None else self.value <= self.most
+        if self.most is None and self.least is None:
+            return None
+        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
+
+    @property
+    def wanted(self) -> str:
+        """What is wanted, in words; empty where nothing is."""
+        bounds = ((">=", self.least), ("<=", self.most))
+        return ", ".join(f"{sign} {bound:g} {self.unit}".rstrip() for sign, bound in bounds if bound is not None)
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,18 @@ def table(title: str, figures: Iterable[Figure]) -> Table:
     """The figures, one a line."""
     found = Table("figure", "measured", "wanted", "", title=title)
     for figure in figures:
-        wanted = "" if figure.most is None else f"<= {figure.most:g} {figure.unit}"
-        found.add_row(figure.name, f"{figure.value:.{figure.digits}f} {figure.unit}", wanted, _word(figure.kept))
+        found.add_row(
+            figure.name, f"{figure.value:.{figure.digits}f} {figure.unit}".rstrip(), figure.wanted, _word(figure.kept)
+        )
     return found
 
 
 def as_json(figures: Iterable[Figure]) -> dict[str, Any]:
     """The figures by key."""
-    return {f.key: {"value": f.value, "unit": f.unit, "wanted": f.most, "kept": f.kept} for f in figures}
+    return {
+        f.key: {"value": f.value, "unit": f.unit, "wanted": f.least if f.most is None else f.most, "kept": f.kept}
+        for f in figures
+    }
 
 
 def versus_table(title: str, unit: str, rows: Iterable[Versus]) -> Table:

@@ -20,8 +20,9 @@ from rich.console import Console
 
 from bench import exporters, servers
 from bench.figures import Figure, as_json, table
-from bench.process import children, cpu, peak_memory, waited
+from bench.process import cpu, peak_memory, waited
 from sandbox import web
+from sandbox.process import children
 from sandbox.prometheus import WebChild
 
 NODES = 500

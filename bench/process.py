@@ -33,9 +33,3 @@ def peak_memory(pid: int) -> int:
     """The most bytes that a process has had in memory at a time (VmHWM)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-
-
-def children(pid: int) -> list[int]:
-    """The process ids of a process' children."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 import alerts.build
 import dashboards.build
+from alerts import engines
+from alerts.promql import duration
 from cli.context import Context, Refused
 from cli.files import CannotWrite, Parts, write_tree
 from policy import secret_files
@@ -30,6 +33,45 @@ def write(out: Path, parts: Parts) -> None:
         click.echo(out / name)
 
 
+def engine_options(command: Any) -> Any:
+    """The options that choose the form of the rules."""
+    for option in reversed(_ENGINE_OPTIONS):
+        command = option(command)
+    return command
+
+
+_ENGINE_OPTIONS = (
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(engines.FORMATS),
+        default="prometheus",
+        show_default=True,
+        help="Whose rules: prometheus, PrometheusRule objects, mimirtool's files, vmalert's.",
+    ),
+    click.option(
+        "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the PrometheusRule objects."
+    ),
+    click.option("--namespace", default="", help="Kubernetes namespace of the PrometheusRule objects."),
+)
+
+
+def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...], namespace: str) -> Parts:
+    """The files of the parts in the form that an engine takes; status 2 for options that it does not. Warns of what is lost."""
+    if form != "operator" and (labels or namespace):
+        raise Refused("--label and --namespace are for --format operator only")
+    pairs = [label.partition("=")[::2] for label in labels]
+    problems = [f"--label: {problem}" for key, value in pairs if (problem := engines.label_problem(key, value))]
+    if namespace and (problem := engines.namespace_problem(namespace)):
+        problems.append(f"--namespace: {problem}")
+    if problems:
+        raise Refused("\n".join(problems))
+    target = engines.Target(form, policy.fleet.name, duration(policy.rules.interval), dict(pairs), namespace)
+    for warning in (said for files in parts.values() for said in engines.lost(files, target)):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    return {part: engines.convert(files, target) for part, files in parts.items()}
+
+
 def warn_unrouted(loaded: Loaded) -> None:
     """Say so when an alert would reach nobody, or with a dead link."""
     for warning in (*_unrouted(loaded.policy), *_unreadable(loaded)):
@@ -37,28 +79,36 @@ def warn_unrouted(loaded: Loaded) -> None:
 
 
 def _unrouted(policy: Policy) -> Iterator[str]:
-    pages, tells = policy.notify.pagerduty is not None, policy.notify.slack is not None
-    if not pages:
-        left = "only Slack hears of a critical alert" if tells else "no alert reaches anybody"
-        yield f"notify.pagerduty is not set: {left}"
-    elif not tells:
+    notify = policy.notify
+    pages, tells = notify.page_channels, notify.tells_tickets
+    if not pages and not tells:
+        yield "notify.pagerduty is not set: no alert reaches anybody"
+    elif notify.pagerduty is None and pages == ("slack",):
+        yield "notify.pagerduty is not set: only Slack hears of a critical alert"
+    elif not pages:
+        yield "notify.pagerduty is not set: no critical alert reaches anybody"
+    if pages and not tells:
         yield "notify.slack is not set: no alert of severity warning reaches anybody"
-    if not tells and policy.stack.runbooks is None:
+    if pages and notify.heartbeat is None:
+        yield "notify.heartbeat is not set: nobody learns that Prometheus or Alertmanager is gone"
+    if notify.slack is None and policy.stack.runbooks is None:
         yield "stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead"
 
 
 def _unreadable(loaded: Loaded) -> Iterator[str]:
     """Alertmanager reads the key only when it pages. It may run elsewhere: that is no reason to refuse the build."""
-    for problem in secret_files.problems(loaded, {}, ("pagerduty",)):
+    for problem in secret_files.problems(loaded, {}, ("alertmanager",)):
         yield f"{problem} (Alertmanager must find it where it runs)"
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml")
 @out_option
+@engine_options
 @click.pass_obj
-def build(context: Context, out: Path) -> None:
+def build(context: Context, /, out: Path, **engine: Any) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests, dashboards and runbooks."""
     loaded = context.loaded()
     policy = loaded.policy
-    write(out, {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)})
+    parts = {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)}
+    write(out, for_engine(policy, parts, **engine))
     warn_unrouted(loaded)

@@ -24,7 +24,7 @@ from policy.loader import Loaded
 def check(context: Context, connect: bool, as_json: bool) -> None:
     """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
     loaded = context.loaded()
-    context.require_secrets(loaded, "fleet", "health", "slack", "pagerduty")
+    context.require_secrets(loaded, "fleet", "health", "slack", "alertmanager")
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
         click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))

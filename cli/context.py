@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from policy import secret_files
+from policy.changes import Change
 from policy.fleet import split_address
 from policy.loader import Loaded, PolicyError, Problem, load
 
@@ -40,18 +41,18 @@ class Context:
 
     file: Path | None
 
-    def loaded(self) -> Loaded:
-        """The policy: the file named, else ./cachewatch.yaml, else the built-in defaults."""
+    def loaded(self, changed: tuple[Change, ...] = ()) -> Loaded:
+        """The policy: the file named, else ./cachewatch.yaml, else the built-in defaults; `changed` in place of its values."""
         file = self.file
         if file is None and os.path.lexists(DEFAULT_FILE):  # a link to nowhere is a mistake, not "no file"
             file = DEFAULT_FILE
         try:
-            return load(file)
+            return load(file, changed)
         except PolicyError as error:
             raise Refused(str(error)) from error
 
     def require_secrets(self, loaded: Loaded, *parts: str) -> None:
-        """Refuse when a secret of the named parts ("fleet", "health", "slack", "pagerduty") cannot be read."""
+        """Refuse when a secret of the named parts ("fleet", "health", "slack", "alertmanager") cannot be read."""
         refuse(secret_files.problems(loaded, os.environ, parts))
 
 

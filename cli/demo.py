@@ -44,7 +44,7 @@ def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> N
 @_directory
 @click.pass_context
 def break_(ctx: click.Context, name: str, directory: Path | None) -> None:
-    """Make a fault in the running demo: node-down, node-hang, hit-rate, latency or memory."""
+    """Make a fault in the running demo: node-down, node-hang, hit-rate, latency, memory; a wrong name lists all."""
     _send(ctx, directory, "break", name)
 
 

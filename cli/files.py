@@ -39,6 +39,14 @@ def create(path: Path, text: str) -> None:
         raise
 
 
+def replace(path: Path, text: str) -> None:
+    """Write a file in place of what stood there, whole or not at all. CannotWrite when it cannot be done."""
+    try:
+        _stage(path, text).replace(path)
+    except OSError as error:
+        raise CannotWrite(f"cannot write {path}: {reason(error)}; nothing was changed") from error
+
+
 def write_tree(root: Path, parts: Parts) -> None:
     """Write the files of all parts below `root`, and take away what an earlier build of these parts wrote beyond them.
 

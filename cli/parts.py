@@ -1,12 +1,15 @@
-"""`cachewatch alerts build` and `cachewatch dashboards build`: the parts of `build` on their own."""
+"""`cachewatch alerts ...` and `cachewatch dashboards build`: the parts of `build` on their own, and what else alerts have."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cli.build import out_option, warn_unrouted, write
+from cli.backtest import backtest
+from cli.build import engine_options, for_engine, out_option, warn_unrouted, write
+from cli.catalogue import catalogue
 from cli.context import Context
 
 
@@ -17,14 +20,19 @@ def alerts() -> None:
 
 @alerts.command("build", epilog="Example: cachewatch -c prod.yaml alerts build -o out")
 @out_option
+@engine_options
 @click.pass_obj
-def build_alerts(context: Context, out: Path) -> None:
+def build_alerts(context: Context, /, out: Path, **engine: Any) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests and runbooks."""
     from alerts.build import files
 
     loaded = context.loaded()
-    write(out, {"alerts": files(loaded.policy)})
+    write(out, for_engine(loaded.policy, {"alerts": files(loaded.policy)}, **engine))
     warn_unrouted(loaded)
+
+
+alerts.add_command(backtest)
+alerts.add_command(catalogue)
 
 
 @click.group(epilog="Example: cachewatch dashboards build -o out")

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from dashboards.grafana import Step
 from policy.slos import Slo
-from policy.thresholds import Availability, Latency, Memory
+from policy.thresholds import Latency, Memory, Share
 from policy.units import duration_text, latency_text, percent_text, seconds
 
 GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "text"
@@ -26,9 +26,9 @@ def number(value: Decimal | timedelta) -> float:
     return float(seconds(value) if isinstance(value, timedelta) else value)
 
 
-def steps(row: Availability | Memory | Latency) -> tuple[Step, ...]:
+def steps(row: Share | Memory | Latency) -> tuple[Step, ...]:
     """The colours of a row of the policy's table, worst first where low is bad."""
-    if isinstance(row, Availability):
+    if isinstance(row, Share):
         bounds = ((row.critical.below, ORANGE), (row.warning.below, YELLOW), (row.target, GREEN))
         return _ascending(RED, bounds)
     return _ascending(GREEN, ((row.target, YELLOW), (row.warning.above, ORANGE), (row.critical.above, RED)))
@@ -39,14 +39,13 @@ def objective_steps(slo: Slo) -> tuple[Step, ...]:
     return (Step(None, RED), Step(number(slo.ratio), GREEN))
 
 
-def words(row: Availability | Memory | Latency) -> str:
+def words(row: Share | Memory | Latency) -> str:
     """The row in words: `target 80%, warning below 75% for 10m, critical below 70% for 5m`."""
-    side = "below" if isinstance(row, Availability) else "above"
+    side = "below" if isinstance(row, Share) else "above"
     parts = [f"target {_text(row.target)}"]
     for name in ("warning", "critical"):
         level = getattr(row, name)
-        lasting = f" for {duration_text(level.for_)}" if hasattr(level, "for_") else ""
-        parts.append(f"{name} {side} {_text(getattr(level, side))}{lasting}")
+        parts.append(f"{name} {side} {_text(getattr(level, side))} for {duration_text(level.for_)}")
     return ", ".join(parts)
 
 

@@ -57,7 +57,7 @@ class Exporter:
         self.names = Names()
         self.sources = Sources(policy, self.keys, self.names)
         self.collector = Collector(self.state, self.keys, self.names)
-        self.link = ProbeLink(self.state, self.keys, self.names)
+        self.link = ProbeLink(self.state, self.keys, self.names, self.collector.start)
         self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()
@@ -96,6 +96,7 @@ class Exporter:
         """Watch the nodes that are listed or found."""
         sources = self.sources
         self.state.parts, self.state.unheard = {**sources.parts, **self._reload}, frozenset(sources.unheard)
+        self.state.quorum = sources.quorum
         targets = await sources.targets()
         if sources is not self.sources:
             return  # another policy came meanwhile, and has seen to its own nodes

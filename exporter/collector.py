@@ -111,7 +111,9 @@ class Collector:
         try:
             connection = self._kept(node) or await self._connect(node)
             known = self.state.fresh_facts(node, began)
-            asked = Round(connection, self.state.policy.collect, known, self._detail_due(node, began))
+            asked = Round(
+                connection, self.state.policy.collect, known.fields if known else None, self._detail_due(node, began)
+            )
             async with asyncio.timeout(self.state.patience):
                 fields, extra = await asked.cheap()
         except (OSError, NodeError) as error:

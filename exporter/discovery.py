@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import hiredis
 
 from exporter.failures import NodeError, from_exception
 from exporter.keyring import Keyring
@@ -24,11 +26,15 @@ class SentinelUnreachable(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong."""
+    """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong.
+
+    `quorum` says of each master whether Sentinel could fail it over now; one that may not be asked is left out.
+    """
 
     targets: Mapping[str, Target]
     missing: tuple[str, ...] = ()
     trouble: str = ""
+    quorum: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:
@@ -37,9 +43,11 @@ class Found:
 
 
 async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, names: Names) -> Found:
-    """Ask the Sentinels in turn until one knows every master of the policy; else the answer that lacks fewest.
+    """Ask the Sentinels in turn until one knows every master of the policy and reaches its quorum.
 
-    `patience` bounds each in seconds. SentinelUnreachable when none gives an answer of use.
+    Else the answer that lacks fewest. One Sentinel that reaches the quorum of a master is enough: it can fail it over,
+    whatever another says that is cut off. `patience` bounds each in seconds. SentinelUnreachable when none gives an
+    answer of use.
     """
     said, found = [], []
     for address in sentinel.addresses:
@@ -49,11 +57,19 @@ async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, na
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
-            if not found[-1].missing:
-                return found[-1]
+            if not found[-1].missing and all(_quorum(found).values()):
+                break
     if not found:
         raise SentinelUnreachable("; ".join(said))
-    return min(found, key=lambda answer: len(answer.missing))
+    # Of equals the last: the one that was asked no further.
+    best = min(reversed(found), key=lambda answer: len(answer.missing))
+    return replace(best, quorum=_quorum(found))
+
+
+def _quorum(found: Sequence[Found]) -> dict[str, bool]:
+    """Of each master whether any Sentinel reaches its quorum."""
+    masters = {name for answer in found for name in answer.quorum}
+    return {name: any(answer.quorum.get(name) for answer in found) for name in sorted(masters)}
 
 
 async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | None, names: Names) -> Found:
@@ -66,6 +82,8 @@ async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | Non
         if not shards:  # it was just set up or emptied: its word must not take every node off the pages
             raise NodeError("protocol", "knows none of the masters")
         replies = await connection.ask([("SENTINEL", "REPLICAS", name) for name in shards])
+        connection.send([("SENTINEL", "CKQUORUM", name) for name in shards])
+        reached = dict(zip(shards, map(reaches_quorum, await connection.replies(len(shards))), strict=True))
     finally:
         connection.close()
     found = (
@@ -74,7 +92,15 @@ async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | Non
         for target in targets(name, masters[name], entries(reply))
     )
     missing = tuple(name for name in wanted or () if name not in masters)
-    return Found({target.instance: target for target in found}, missing)
+    quorum = {name: ok for name, ok in reached.items() if ok is not None}
+    return Found({target.instance: target for target in found}, missing, quorum=quorum)
+
+
+def reaches_quorum(reply: object) -> bool | None:
+    """What CKQUORUM says: OK, or an error NOQUORUM; None for anything else, such as a right that is lacking."""
+    if isinstance(reply, hiredis.ReplyError):
+        return False if str(reply).startswith("NOQUORUM") else None
+    return True if isinstance(reply, bytes) and reply.startswith(b"OK") else None
 
 
 def entries(reply: object) -> list[dict[str, str]]:

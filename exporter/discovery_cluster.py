@@ -23,13 +23,17 @@ _NOT_YET = {"handshake", "noaddr"}
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One line of CLUSTER NODES. `primary` is the id of the primary that it follows, empty for a primary."""
+    """One line of CLUSTER NODES. `primary` is the id of the primary that it follows, empty for a primary.
+
+    `slot` is the last one that it serves, None without any: resharding takes the first ones first.
+    """
 
     id: str
     host: str
     port: int
     primary: str
     slots: bool
+    slot: int | None = None
 
     @property
     def instance(self) -> str:
@@ -82,7 +86,14 @@ def parse(reply: object, asked: str) -> Iterator[Member]:
             raise NodeError("protocol", "a line of CLUSTER NODES has no address")
         if port != "0" and not _NOT_YET & set(flags.split(",")):
             # Slots that are on the move stand in brackets; they are of the node that still has them.
-            yield Member(identity, host or asked, int(port), primary.strip("-"), len(rest) > 4)
+            slots = rest[4:]
+            yield Member(identity, host or asked, int(port), primary.strip("-"), bool(slots), _last(slots))
+
+
+def _last(slots: list[str]) -> int | None:
+    """The highest of `0-5460 7000`; those in brackets are on the move, and not asked."""
+    ends = [text.rpartition("-")[2] for text in slots if not text.startswith("[")]
+    return max((int(end) for end in ends if end.isdecimal()), default=None)
 
 
 def targets(members: list[Member], known: Mapping[str, Target]) -> Iterator[Target]:
@@ -99,4 +110,4 @@ def targets(members: list[Member], known: Mapping[str, Target]) -> Iterator[Targ
         before = known.get(head.instance) if head else None
         label = before.shard if before else f"shard-{min(member.id for member in shard)[:8]}"
         for member in shard:
-            yield Target.at(member.host, member.port, label)
+            yield Target.at(member.host, member.port, label, member.slot)

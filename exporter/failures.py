@@ -25,6 +25,14 @@ _REPLIES = (
     ("ERR invalid password", "auth"),
     ("ERR Client sent AUTH", "auth"),
     ("LOADING", "loading"),
+    # It is a replica, has too few of them, cannot save, or is full: whatever the reason, nobody can write.
+    ("READONLY", "readonly"),
+    ("NOREPLICAS", "readonly"),
+    ("MISCONF", "readonly"),
+    ("OOM ", "readonly"),
+    ("CLUSTERDOWN", "cluster_down"),
+    # A replica that may not serve what it last heard of a primary that it has lost.
+    ("MASTERDOWN", "link_down"),
     # One script runs and everybody waits: for its first five seconds the node says nothing, then this.
     ("BUSY ", "timeout"),
     ("ERR max number of clients", "refused"),

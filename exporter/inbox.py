@@ -19,7 +19,8 @@ class Inbox(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self.answered = False
-        self._parser = hiredis.Reader()
+        # None while nothing is owed: a parser keeps the room that its largest reply took, and 500 of them keep 20 MB.
+        self._parser: hiredis.Reader | None = None
         self._replies: list[object] = []
         self._owed = self._received = self._wanted = 0
         self._waiting: asyncio.Future[None] | None = None
@@ -56,15 +57,17 @@ class Inbox(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what came; a peer that breaks the protocol ends the connection."""
-        self._parser.feed(_LANDING, 0, nbytes)  # type: ignore[arg-type]  # the stub knows bytes only
+        parser = self._parser or hiredis.Reader()
+        parser.feed(_LANDING, 0, nbytes)  # type: ignore[arg-type]  # the stub knows bytes only
         self._received += nbytes
         try:
-            while (reply := self._parser.gets()) is not False:
+            while (reply := parser.gets()) is not False:
                 self._replies.append(reply)
                 self._received, self._owed = 0, self._owed - 1
         except hiredis.ProtocolError as error:
             self._refuse(f"not a Redis reply: {error}")
             return
+        self._parser = parser if self._owed or self._received else None
         if self._owed < 0:
             self._refuse("it answered what nobody asked")
         elif self._received > MAX_REPLY:

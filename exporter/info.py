@@ -98,11 +98,35 @@ def keyspaces(fields: Mapping[str, str]) -> list[Keyspace]:
     return [Keyspace(name, *match.groups("")) for name in named(fields, "db") if (match := _DB.match(fields[name]))]
 
 
-def memory_limit(fields: Mapping[str, str], of_policy: int | None) -> tuple[int, str] | None:
-    """Bytes the node may use and where that comes from: maxmemory, else the policy, else the machine's memory."""
-    maxmemory, system = integer(fields, "maxmemory"), integer(fields, "total_system_memory")
-    if maxmemory:
-        return maxmemory, "maxmemory"
-    if of_policy:
-        return of_policy, "policy"
-    return (system, "system") if system else None
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What verdicts need of an INFO, read once: they are judged each second. Bytes and counts; None where it is not told."""
+
+    role: str | None
+    hits: int | None
+    misses: int | None
+    used_memory: int | None
+    maxmemory: int | None
+    system_memory: int | None
+    link: str
+
+    def memory_limit(self, of_policy: int | None) -> tuple[int, str] | None:
+        """Bytes the node may use and where that comes from: maxmemory, else the policy, else the machine's memory."""
+        if self.maxmemory:
+            return self.maxmemory, "maxmemory"
+        if of_policy:
+            return of_policy, "policy"
+        return (self.system_memory, "system") if self.system_memory else None
+
+
+def vitals(fields: Mapping[str, str]) -> Vitals:
+    """The vitals of an INFO; `link` is a replica's `master_link_status`, empty of a node that has no primary."""
+    return Vitals(
+        role(fields),
+        integer(fields, "keyspace_hits"),
+        integer(fields, "keyspace_misses"),
+        integer(fields, "used_memory"),
+        integer(fields, "maxmemory"),
+        integer(fields, "total_system_memory"),
+        fields.get("master_link_status", ""),
+    )

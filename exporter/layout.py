@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 _WHOLE, _BROKEN, _ANY = r"(-?\d{1,20})", r"(-?\d{1,20}\.\d{1,20})", r"([^\r\n]*)"
 # What a server numbers or names itself, in as many lines as it likes.
@@ -62,6 +63,11 @@ class Fields(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         place = self.layout.places.get(name)
         return self.listed[name] if place is None else self.groups[place]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping; that of the base class takes four times as long."""
+        place = self.layout.places.get(name)
+        return self.listed.get(name, default) if place is None else self.groups[place]
 
     def __iter__(self) -> Iterator[str]:
         yield from self.layout.places

@@ -8,14 +8,16 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from exporter.keyring import Keyring
 from exporter.names import Names
-from exporter.state import State
+from exporter.probe_key import key_for
+from exporter.state import NodeState, State
 from exporter.targets import Target
+from policy.operations import Probe
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
@@ -28,11 +30,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class ProbeLink:
-    """One prober process for the whole fleet."""
+    """One prober process for the whole fleet. `ask` collects a node at once: its role may have changed."""
 
-    def __init__(self, state: State, keys: Keyring, names: Names) -> None:
-        self._state, self.keys, self._names = state, keys, names
-        self._order = b""
+    def __init__(self, state: State, keys: Keyring, names: Names, ask: Callable[[NodeState], object]) -> None:
+        self._state, self.keys, self._names, self._ask = state, keys, names, ask
+        self._targets: tuple[Target, ...] = ()
+        self._order, self._roles_known = b"", 0
+        self._told: tuple[Probe, Keyring, int, list[tuple[Target, str | None]]] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
 
@@ -51,23 +55,32 @@ class ProbeLink:
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Tell the prober which nodes there are; a name that is being looked up for the first time waits its turn."""
-        probe = self._state.policy.probe
+        self._targets, self._roles_known = tuple(targets), self._state.roles_changed
+        names, probe = self._names, self._state.policy.probe
+        known = [(one, names.address(one.host)) for one in self._targets if not names.unanswered(one.host)]
+        # Asked at each refresh; most of them change nothing, and an order of 500 nodes takes a while to write.
+        if self._told == (told := (probe, self.keys, self._roles_known, known)):
+            return
+        self._told = told
         order = {
             "interval": float(seconds(probe.interval)),
             "timeout": float(seconds(probe.timeout)),
-            "targets": [self._entry(target) for target in targets if not self._names.unanswered(target.host)],
+            "targets": [self._entry(*one) for one in known],
         }
         line = json.dumps(order, separators=(",", ":")).encode() + b"\n"
         if line != self._order:
             self._order = line
             self._send()
 
-    def _entry(self, target: Target) -> dict[str, Any]:
+    def _entry(self, target: Target, address: str | None) -> dict[str, Any]:
+        node = self._state.nodes.get(target.instance)
+        fields = node.facts.fields if node and node.facts else {}
         return {
             "instance": target.instance,
-            "host": self._names.address(target.host),
+            "host": address,
             "port": target.port,
             "access": self.keys.of(target).order(),
+            "key": key_for(target, fields, self._state.policy.probe),
         }
 
     def _send(self) -> None:
@@ -105,5 +118,23 @@ class ProbeLink:
 
     def _take(self, report: dict[str, Any], now: float) -> None:
         self._state.prober_reported(report["lag"], now)
-        for instance, result, duration in report["events"]:
-            self._state.checked(instance, result, duration, now)
+        for instance, result, duration, op in report["events"]:
+            if op == "ping":
+                self._state.checked(instance, result, duration, now)
+            else:
+                self._written(instance, result, duration)
+        if self._roles_known != self._state.roles_changed:
+            self.retarget(self._targets)
+
+    def _written(self, instance: str, result: str, duration: float | None) -> None:
+        node = self._state.nodes.get(instance)
+        if node is None:
+            return
+        before = node.write.error if node.write else ""
+        self._state.wrote(instance, result, duration)
+        if result == "readonly" and node.verdict.up:
+            # A primary that was told to follow another: INFO says so, and it is written to no more.
+            self._ask(node)
+        elif result == "denied" and before != result:
+            key = self._state.policy.probe.key
+            log.warning("%s: may not SET %s; grant the user +set ~%s*, or turn probe.write off", instance, key, key)

@@ -14,19 +14,31 @@ from typing import Any
 
 from exporter.access import OPEN, Access
 from exporter.failures import NodeError, from_exception
-from exporter.ping import MAX_LINE, PING, auth_command, result_of
+from exporter.ping import MAX_LINE, PING, command, result_of, result_of_set, set_words
+from exporter.probe_socket import receive, socket_to
 
 _numbers = itertools.count(1)
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# What a SET may end in that says nothing against the node.
+_NO_FAULT = ("success", "denied", "moved")
 
 
 @dataclass(slots=True)
 class Event:
-    """`result` names how a health check ended, "" for none; `seconds` is a duration to observe, None for none."""
+    """`seconds` is a duration to observe, None for none. `result` of a "ping" names how a health check ended, "" for none.
+
+    `result` of a "set" is that of the command alone: a class of the health checks, or `denied` or `moved`.
+    """
 
     instance: str
     result: str
     seconds: float | None
+    op: str = "ping"
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the exporter should look at once: a primary that became a replica is to be left alone."""
+        return self.op == "set" and self.result == "readonly"
 
 
 @dataclass(slots=True)
@@ -37,6 +49,7 @@ class _Under:
     """
 
     sent: float
+    op: str = "ping"
     timed_out: bool = False
     left: float | None = None
 
@@ -47,12 +60,18 @@ class _Under:
 
 @dataclass(slots=True)
 class ProbeNode:
-    """State of one node. Times are time.perf_counter() seconds; an address whose host is a path is a Unix socket."""
+    """State of one node. Times are time.perf_counter() seconds; an address whose host is a path is a Unix socket.
+
+    `key` is the key that it is asked to take, "" where nothing is written. A PING is a health check; it fails with the
+    SET before it, when that one did.
+    """
 
     instance: str
     address: tuple[str, int] | None
     access: Access = OPEN
+    key: str = ""
     due: float = 0.0
+    halfway: bool = False  # from one PING to the next: a SET is due
     events: list[Event] = field(default_factory=list)
     watched: tuple[int, int] = (0, 0)
     watched_fd: int = -1
@@ -66,11 +85,12 @@ class ProbeNode:
     _unsent: bytes = b""
     _under_way: deque[_Under] = field(default_factory=deque)
     _unsent_probes: int = 0
+    _trouble: str = ""  # how the last SET failed
 
     @classmethod
     def from_order(cls, target: dict[str, Any]) -> ProbeNode:
         """The node that an order of the exporter describes."""
-        return cls(target["instance"], _address(target), Access.from_order(target["access"]))
+        return cls(target["instance"], _address(target), Access.from_order(target["access"]), target["key"])
 
     def same(self, target: dict[str, Any] | None) -> bool:
         """Whether an order describes this very node."""
@@ -79,7 +99,29 @@ class ProbeNode:
             Access.from_order(target["access"]),
         )
 
-    def probe(self, now: float) -> None:
+    def write_to(self, key: str) -> None:
+        """Write to another key from now on, or to none; what was said of the one before no longer counts."""
+        if key != self.key:
+            self.key, self._trouble = key, ""
+
+    def take_turn(self, now: float) -> bool:
+        """Send a PING, or halfway to the next one a SET where one is wanted. Whether anything is under way now."""
+        if self.halfway:
+            self.halfway = False
+            return self._write(now)
+        self._probe(now)
+        self.halfway = bool(self.key)
+        return True
+
+    def _write(self, now: float) -> bool:
+        """Send one SET, whatever is outstanding. Without a connection there is nothing to learn: its PING will tell."""
+        if not self.key or self._state != "ready":
+            return False
+        self._under_way.append(_Under(now, "set"))
+        self._send(command(set_words(self.key)))
+        return True
+
+    def _probe(self, now: float) -> None:
         """Send one PING, whatever is outstanding; on a closed connection open it first."""
         self._under_way.append(_Under(now))
         if self._state == "closed":
@@ -110,12 +152,13 @@ class ProbeNode:
                 break
             if not probe.timed_out:
                 probe.timed_out = True
-                self.events.append(Event(self.instance, "tls" if self._mute else "timeout", None))
+                if probe.op == "ping":
+                    self.events.append(Event(self.instance, "tls" if self._mute else "timeout", None))
 
     def abandon(self, sent: float, now: float) -> None:
         """Drop a connection that never answered the probe sent at a time.
 
-        What timed out counts with the time it waited; what has time left is sent again on a new connection.
+        What timed out counts with the time it waited; a PING that has time left is sent again on a new connection.
         """
         if not self._under_way or self._under_way[0].sent > sent:
             return
@@ -125,6 +168,7 @@ class ProbeNode:
         while self._under_way and self._under_way[0].timed_out:
             self._end(self._under_way[0], "timeout", now - self._under_way.popleft().sent)
         self.close()
+        self._under_way = deque(probe for probe in self._under_way if probe.op == "ping")
         if self._under_way:
             self._open()
 
@@ -146,6 +190,7 @@ class ProbeNode:
             self._socket.close()
         self._socket, self._state, self._buffer, self._unsent, self._unsent_probes = None, "closed", b"", b"", 0
         self._wants_write = self._answered = False
+        self._trouble = ""
 
     def forget(self) -> None:
         """The node is no longer watched: nothing under way counts or is sent again."""
@@ -158,7 +203,7 @@ class ProbeNode:
             self._fail("refused")  # the exporter could not resolve the name
             return
         try:
-            self._socket = _socket_to(self.address)
+            self._socket = socket_to(self.address)
             self._state, self._number = "connecting", next(_numbers)
             code = self._socket.connect_ex(self.address[0] if self.address[0].startswith("/") else self.address)
         except OSError as error:
@@ -205,7 +250,7 @@ class ProbeNode:
         words = self.access.login()
         if words:
             self._state = "login"
-            self._send(auth_command(words))
+            self._send(command(words))
         else:
             self._become_ready()
 
@@ -233,11 +278,13 @@ class ProbeNode:
     def _read(self, now: float) -> None:
         assert self._socket is not None  # noqa: S101  # only called while connected
         try:
-            chunk = self._socket.recv(65536)
+            chunk, lain = receive(self._socket, self.access.tls is None)
         except _LATER:
             return
         if not chunk:
             raise ConnectionResetError
+        # A step of the wall clock while the bytes lay there must not make a reply come before its request.
+        now = min(now, max(time.perf_counter() - max(lain, 0.0), self._under_way[0].sent)) if self._under_way else now
         self._buffer += chunk
         while self._state != "closed" and (end := self._buffer.find(b"\r\n")) >= 0:
             line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
@@ -253,16 +300,35 @@ class ProbeNode:
                 self._become_ready()
             else:
                 self._fail(result)
-            return
+        elif not self._under_way:
+            self._fail("protocol")
+        elif self._under_way[0].op == "set":
+            self._written(line, now)
+        else:
+            self._checked(line, now)
+
+    def _checked(self, line: bytes, now: float) -> None:
+        """A PING was answered."""
         result = result_of(line, b"+PONG")
-        if result == "protocol" or not self._under_way:
+        if result == "protocol":
             self._fail("protocol")
             return
         probe = self._under_way.popleft()
         # Only a PONG is a latency: an error reply comes fast and would make a failing node look quick.
-        self._end(probe, result, probe.latency(now) if result == "success" or probe.timed_out else None)
+        took = probe.latency(now) if result == "success" or probe.timed_out else None
+        self._end(probe, self._trouble or result if result == "success" else result, took)
         if result in ("auth", "refused"):
             self._fail(result)
+
+    def _written(self, line: bytes, now: float) -> None:
+        """A SET was answered; what an error says of the node, the next check says."""
+        result = result_of_set(line)
+        if result == "protocol" and not line.startswith(b"-"):
+            self._fail("protocol")
+            return
+        probe = self._under_way.popleft()
+        self._trouble = "" if result in _NO_FAULT else result
+        self.events.append(Event(self.instance, result, probe.latency(now) if result == "success" else None, "set"))
 
     def _broke(self, error: Exception) -> None:
         """Fail as an exception says; an encrypted connection that ends before its first reply was refused."""
@@ -277,18 +343,12 @@ class ProbeNode:
         self.close()
 
     def _end(self, probe: _Under, result: str, seconds: float | None) -> None:
+        """A check ended, or a probe that was late: of a SET only the time that it waited counts then."""
+        if probe.op == "set" and seconds is None:
+            return
         if not probe.timed_out or seconds is not None:
-            self.events.append(Event(self.instance, "" if probe.timed_out else result, seconds))
+            self.events.append(Event(self.instance, "" if probe.timed_out else result, seconds, probe.op))
 
 
 def _address(target: dict[str, Any]) -> tuple[str, int] | None:
     return (target["host"], target["port"]) if target["host"] else None
-
-
-def _socket_to(address: tuple[str, int]) -> socket.socket:
-    if address[0].startswith("/"):
-        return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return found

@@ -4,8 +4,9 @@ An event loop that also renders pages measures itself: 0.42 ms where Redis answe
 and raw sockets. Open loop: probes leave on schedule whatever is outstanding, each timed from its own send.
 
 Standard input takes a line of JSON whenever the targets change; its end ends the process. Standard output gives a line
-of JSON each tenth of a second, `{"lag": seconds, "events": [[instance, result or "", seconds or null], ...]}`: an event
-with a result is a health check that ended, one with seconds is a duration to observe.
+of JSON each tenth of a second, `{"lag": seconds, "events": [[instance, result or "", seconds or null, op], ...]}`: an
+event with seconds is a duration to observe; of `op` "ping" one with a result is a health check that ended, of "set" it is
+how the write ended.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Prober:
     interval: float = 0.5
     timeout: float = 1.0
     lag: float = 0.0
+    urgent: bool = False  # the exporter should hear of the newest events at once
 
     def retarget(self, order: dict[str, Any], now: float) -> None:
         """Take the nodes that `order` names, spread over one interval; nodes that stay keep connection and schedule."""
@@ -58,7 +60,9 @@ class Prober:
         for instance in [i for i, node in self.nodes.items() if not node.same(wanted.get(i))]:
             self._forget(self.nodes.pop(instance))
         for index, (instance, target) in enumerate(wanted.items()):
-            if instance not in self.nodes:
+            if instance in self.nodes:
+                self.nodes[instance].write_to(target["key"])
+            else:
                 self.nodes[instance] = ProbeNode.from_order(target)
                 heapq.heappush(self.schedule, (now + self.interval * index / len(wanted), instance))
 
@@ -80,12 +84,13 @@ class Prober:
         if node is None or node.due > due:
             return  # it left, or left and came back with a schedule of its own
         self.lag = max(self.lag, now - due)
-        sent = time.perf_counter()
-        node.probe(sent)
-        self.checks.append((sent, node))
-        self.ends.append((sent, node))
+        halfway, sent = node.halfway, time.perf_counter()
+        if node.take_turn(sent):
+            self.checks.append((sent, node))
+            self.ends.append((sent, node))
+        step = self.interval / 2 if halfway or node.halfway else self.interval
         # After a stall of this machine the missed probes are not sent in a burst: that would be a load, not a probe.
-        node.due = max(due + self.interval, now - self.interval)
+        node.due = max(due + step, now - self.interval)
         heapq.heappush(self.schedule, (node.due, instance))
         self._settle(node)
 
@@ -111,6 +116,7 @@ class Prober:
     def _settle(self, node: ProbeNode) -> None:
         """Collect a node's events and watch the socket it has now."""
         if node.events:
+            self.urgent |= any(event.urgent for event in node.events)
             self.events += node.events
             node.events = []
         fd, mask, number = node.interest()
@@ -155,11 +161,11 @@ class Orders:
 
 def report(prober: Prober) -> None:
     """Write one line of what happened since the last."""
-    events = [[e.instance, e.result, None if e.seconds is None else round(e.seconds, 7)] for e in prober.events]
+    events = [[e.instance, e.result, None if e.seconds is None else round(e.seconds, 7), e.op] for e in prober.events]
     line = json.dumps({"lag": round(prober.lag, 6), "events": events}, separators=(",", ":"))
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    prober.events, prober.lag = [], 0.0
+    prober.events, prober.lag, prober.urgent = [], 0.0, False
 
 
 def main() -> None:
@@ -176,7 +182,7 @@ def main() -> None:
         if order is not None:
             prober.retarget(order, now)
         prober.turn(now)
-        if now >= next_report:
+        if now >= next_report or prober.urgent:
             report(prober)
             next_report = now + REPORT_EVERY
         spoken = prober.wait(min(prober.next_turn(), next_report))

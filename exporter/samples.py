@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
 
-from exporter import info, sli_forms
+from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
 from exporter.forms import Block, Form, slot
@@ -45,6 +45,8 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
     for part, collection in state.parts.items():
         yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), str(int(not collection.error)))
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), repr(collection.took))
+    for shard, reached in state.quorum.items():
+        yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
     if speaks:
         yield Sample(m.PROBE_LAG, fleet, repr(state.probe_lag()))
 
@@ -58,23 +60,25 @@ def _labels(state: State, node: NodeState) -> str:
 
 
 def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
-    fields = state.fresh_facts(node, now)
+    facts = state.fresh_facts(node, now)
     if node.collection is not None:
-        yield _parts(state, node, own, fields is not None and not node.collection.error, now)
-    if fields is not None:
-        yield sli_forms.facts(own, fields, info.memory_limit(fields, state.limit_of(node.target.instance)))
+        yield _parts(state, node, own, facts is not None and not node.collection.error, now)
+    if facts is not None:
+        yield sli_forms.facts(own, facts.vitals, state.limit_of(node.target.instance))
 
 
 def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) -> Block:
     """How each part of the last collection ended; all failed where the node itself did not answer."""
     detail = state.fresh_detail(node, now)
-    parts = {
+    found = {
         "info": node.collection,
+        "set": node.write if state.prober_speaks(now) else None,
         **(node.facts.extra.parts if node.facts else {}),
         **(detail.parts if detail else {}),
     }
     over = {kind: str(len(names)) for kind, names in node.kept.admission.over.items()}
-    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values() if how is not None]
+    parts = {part: how for part, how in found.items() if how is not None}
+    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values()]
     return sli_forms.parts(own, tuple(parts), ended, over)
 
 
@@ -103,8 +107,8 @@ def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
 
 def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
     for node in state.by_shard():
-        if node.facts is not None and state.fresh_facts(node, now) is not None:
-            yield node, _labels(state, node), node.facts
+        if (facts := state.fresh_facts(node, now)) is not None:
+            yield node, _labels(state, node), facts
 
 
 def _numbers(state: State, now: float) -> Iterator[Block]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exporter import info
 from exporter.state import NodeState, State
 
 
@@ -15,6 +14,7 @@ def groups(state: State, now: float) -> list[dict[str, Any]]:
 
 
 def _labels(state: State, node: NodeState, now: float) -> Mapping[str, str]:
-    role = info.role(state.fresh_facts(node, now) or {})
+    facts = state.fresh_facts(node, now)
+    role = facts.vitals.role if facts else None
     told = {"fleet": state.policy.fleet.name, "shard": node.target.shard, "role": role}
     return {f"__meta_cachewatch_{name}": text for name, text in told.items() if text}

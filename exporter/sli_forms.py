@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from exporter import info
 from exporter.breaker import STATES
 from exporter.exposition import escaped
 from exporter.forms import Block, Form, slot
+from exporter.info import Vitals
 from exporter.state import NodeState
 from policy import metrics as m
 
 _BREAKER = Form.of((m.BREAKER_STATE.name, slot(m.BREAKER_STATE.name, state=state)) for state in STATES)
 _IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for state in STATES}
-_COUNTED = ((m.HITS.name, "keyspace_hits"), (m.MISSES.name, "keyspace_misses"), (m.MEMORY_USED.name, "used_memory"))
+_COUNTED = (m.HITS.name, m.MISSES.name, m.MEMORY_USED.name)
 
 
 def breaker(own: str, state: str) -> Block:
@@ -24,22 +24,28 @@ def breaker(own: str, state: str) -> Block:
 
 
 def probed(own: str, node: NodeState, bounds: tuple[str, ...]) -> Block:
-    """What the prober knows: the verdict once there is one, checks by result, the latency's buckets."""
+    """What the prober knows: the verdict once there is one, checks by result, the buckets of PING and, if any, SET."""
     judged = node.verdict.up is not None
     counts = list(map(str, node.pings.cumulative()))
     numbers = [str(int(bool(node.verdict.up)))] if judged else []
     numbers += map(str, node.checks.values())
     numbers += (*counts, repr(node.pings.sum), counts[-1])
-    return _probed(judged, tuple(node.checks), bounds).filled(own, numbers)
+    ops: tuple[str, ...] = ("ping",)
+    if node.sets is not None:
+        counts = list(map(str, node.sets.cumulative()))
+        numbers += (*counts, repr(node.sets.sum), counts[-1])
+        ops = ("ping", "set")
+    return _probed(judged, tuple(node.checks), bounds, ops).filled(own, numbers)
 
 
 @lru_cache(maxsize=8)
-def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...]) -> Form:
+def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...], ops: tuple[str, ...]) -> Form:
     up, checks, duration = m.NODE_UP.name, m.HEALTH_CHECKS.name, m.PROBE_DURATION.name
     lines = [(up, slot(up))] if judged else []
     lines += [(checks, slot(checks, result=result)) for result in results]
-    lines += [(duration, slot(f"{duration}_bucket", op="ping", le=bound)) for bound in (*bounds, "+Inf")]
-    lines += [(duration, slot(f"{duration}_{suffix}", op="ping")) for suffix in ("sum", "count")]
+    for op in ops:
+        lines += [(duration, slot(f"{duration}_bucket", op=op, le=bound)) for bound in (*bounds, "+Inf")]
+        lines += [(duration, slot(f"{duration}_{suffix}", op=op)) for suffix in ("sum", "count")]
     return Form.of(lines)
 
 
@@ -60,10 +66,11 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
     return Form.of(lines)
 
 
-def facts(own: str, fields: Mapping[str, str], limit: tuple[int, str] | None) -> Block:
+def facts(own: str, vitals: Vitals, of_policy: int | None) -> Block:
     """What INFO says for the objectives: hits, misses, memory and its limit with where that comes from, the role."""
-    counted = {name: text for name, field in _COUNTED if (text := info.number(fields, field)) is not None}
-    role = info.role(fields)
+    counts = zip(_COUNTED, (vitals.hits, vitals.misses, vitals.used_memory), strict=True)
+    counted = {name: str(count) for name, count in counts if count is not None}
+    limit, role = vitals.memory_limit(of_policy), vitals.role
     numbers = (*counted.values(), *((str(limit[0]),) if limit else ()), *(("1",) if role else ()))
     return _facts(tuple(counted), limit[1] if limit else None, role).filled(own, numbers)
 

@@ -31,16 +31,19 @@ Known = Mapping[str, Target]
 class Sources:
     """The sources of one policy. `before` are those of an earlier policy: what they found stays until the same kind answers.
 
-    `parts` tells how each was asked last, `unheard` names those that never gave an answer.
+    `parts` tells how each was asked last, `unheard` names those that never gave an answer, `quorum` says of each master
+    whether Sentinel could fail it over now.
     """
 
     def __init__(self, policy: Policy, keys: Keyring, names: Names, before: Sources | None = None) -> None:
         self._policy, self._keys, self._names = policy, keys, names
+        self._listed = static_targets(policy.fleet)
         self._patience = float(seconds(policy.collect.timeout))
         self._finders = self._configured()
         self._files = Files()
         self._found: dict[str, Known] = {part: {} for part in self._finders}
         self.parts: dict[str, Collection] = {}
+        self.quorum: Mapping[str, bool] = {}
         self.unheard = set(self._finders)
         if before is not None:
             self.unheard -= set(before._finders) - before.unheard
@@ -88,14 +91,14 @@ class Sources:
 
     async def targets(self) -> tuple[Target, ...]:
         """Listed nodes and found ones, their names looked up."""
-        listed = static_targets(self._policy.fleet)
         found: dict[str, Target] = {}
         for known in self._found.values():
             for instance, target in known.items():
                 first = found.setdefault(instance, target)
-                found[instance] = replace(first, shard=first.shard or target.shard)
-        await self._names.refresh((target.host for target in (*listed, *found.values())), NAME_PATIENCE)
-        return merge(listed, found, self._names.address)
+                slot = target.slot if first.slot is None else first.slot
+                found[instance] = replace(first, shard=first.shard or target.shard, slot=slot)
+        await self._names.refresh((target.host for target in (*self._listed, *found.values())), NAME_PATIENCE)
+        return merge(self._listed, found, self._names.address)
 
     async def _ask_files(self, _: Known) -> Found:
         return await asyncio.to_thread(self._files.find, self._policy.fleet.files)
@@ -108,7 +111,9 @@ class Sources:
         try:
             found = await discovery.discover(sentinel, self._keys, self._patience, self._names)
         except Unreachable as unreachable:
+            self.quorum = dict.fromkeys(self.quorum or sentinel.masters or (), False)
             raise Unreachable(f"no Sentinel answers: {unreachable}") from unreachable
+        self.quorum = found.quorum
         kept = {instance: target for instance, target in known.items() if target.shard in found.missing}
         return Found({**kept, **found.targets}, found.missing)
 

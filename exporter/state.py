@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
 from exporter import info
 from exporter.breaker import Breaker
 from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
 from exporter.histogram import Histogram
+from exporter.info import Vitals
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
 from policy.metrics import HEALTH_RESULTS, latency_bounds, le
@@ -23,7 +25,7 @@ __all__ = ["Collection", "Facts", "NodeState", "State"]
 _LAG_WINDOW = 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """One INFO answer and what came with it. `at` is monotonic seconds."""
 
@@ -31,14 +33,25 @@ class Facts:
     at: float
     extra: Extra = field(default_factory=Extra)
 
+    @cached_property
+    def vitals(self) -> Vitals:
+        """What verdicts need of it."""
+        return info.vitals(self.fields)
+
 
 @dataclass
 class NodeState:
-    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended."""
+    """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended.
+
+    `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
+    also where none is sent any more.
+    """
 
     target: Target
     breaker: Breaker
     pings: Histogram
+    sets: Histogram | None = None
+    write: Collection | None = None
     facts: Facts | None = None
     detail: Detail | None = None
     kept: Kept = field(default_factory=Kept)
@@ -84,9 +97,11 @@ class State:
         self._judge_by(policy)
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
+        self.quorum: Mapping[str, bool] = {}
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None
+        self.roles_changed = 0
 
     def _judge_by(self, policy: Policy) -> None:
         self.policy = policy
@@ -108,7 +123,9 @@ class State:
             if policy.breaker != before.breaker:
                 node.breaker = Breaker(policy.breaker)
             if self.bounds != bounds:
-                node.pings = Histogram(self.bounds)
+                node.pings, node.sets = Histogram(self.bounds), None
+            if not policy.probe.write:
+                node.write = None
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
@@ -129,9 +146,12 @@ class State:
         node = self.nodes.get(instance)
         if node is None:
             return
-        node.facts = Facts(fields, now, extra or Extra())
+        before, node.facts = node.facts, Facts(fields, now, extra or Extra())
+        if before is None or node.facts.vitals.role != before.vitals.role:
+            self.roles_changed += 1
+            node.write = None
         node.ended(Collection(took))
-        hits, misses = info.integer(fields, "keyspace_hits"), info.integer(fields, "keyspace_misses")
+        hits, misses = node.facts.vitals.hits, node.facts.vitals.misses
         if hits is not None and misses is not None:
             node.history.append((now, hits, misses))
         while node.history and now - node.history[0][0] > self._window:
@@ -161,7 +181,7 @@ class State:
         return max((lag for _, lag in self._lags), default=0.0)
 
     def checked(self, instance: str, result: str, duration: float | None, now: float) -> None:
-        """Take one event of the prober."""
+        """Take one event of the prober about a PING."""
         node = self.nodes.get(instance)
         if node is None:
             return
@@ -176,9 +196,21 @@ class State:
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
 
-    def fresh_facts(self, node: NodeState, now: float) -> Mapping[str, str] | None:
-        """The node's INFO fields, None when there are none or they are older than three intervals."""
-        return node.facts.fields if node.facts and now - node.facts.at <= self._facts_age else None
+    def wrote(self, instance: str, result: str, duration: float | None) -> None:
+        """Take how a SET of the prober ended; it is no health check of its own, the next PING's counts it."""
+        node = self.nodes.get(instance)
+        if node is None:
+            return
+        if duration is not None:
+            node.sets = node.sets or Histogram(self.bounds)
+            node.sets.observe(duration)
+        # It may have become a replica meanwhile.
+        if result and node.facts is not None and node.facts.vitals.role == "primary":
+            node.write = Collection(duration or 0.0, "" if result == "success" else result)
+
+    def fresh_facts(self, node: NodeState, now: float) -> Facts | None:
+        """What the node's last INFO brought, None when there was none or it is older than three intervals."""
+        return node.facts if node.facts and now - node.facts.at <= self._facts_age else None
 
     def fresh_detail(self, node: NodeState, now: float) -> Detail | None:
         """What is asked less often, None when it is older than three detail intervals."""

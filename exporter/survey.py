@@ -15,13 +15,15 @@ from exporter.families import questions
 from exporter.families.questions import RIGHTS, Command, Question
 from exporter.keyring import Keyring
 from exporter.names import Names
+from exporter.ping import set_words
+from exporter.probe_key import key_for
 from exporter.sources import Sources
 from exporter.targets import Target
 from exporter.wire import Connection
 from policy.model import Policy
 from policy.units import seconds
 
-# The prober asks nothing else, and without INFO there is nothing to show.
+# Without these there is nothing to show.
 _FIRST = (Question("ping", (("PING",),)), Question("info", (questions.INFO,)))
 
 
@@ -94,6 +96,21 @@ async def _interview(connection: Connection, policy: Policy, learned: _Learned) 
     families, asked = policy.collect.families, questions.cheap(learned.fields, policy.collect.families)
     _, missing = await _put(connection, (*asked, *questions.detail(learned.fields, families)))
     learned.missing += missing
+    key = key_for(learned.target, learned.fields, policy.probe)
+    if key:
+        learned.missing += await _write(connection, key, policy.probe.key)
+
+
+async def _write(connection: Connection, key: str, named: str) -> tuple[str, ...]:
+    """SET the key as the prober would, and give the rights that lack. NodeError when the node does not take it."""
+    connection.send([set_words(key)])
+    (reply,) = await connection.replies(1)
+    text = str(reply) if isinstance(reply, hiredis.ReplyError) else ""
+    if text.startswith("NOPERM"):
+        return (f"~{named}*",) if "key" in text else ("+set", f"~{named}*")
+    if text and not text.startswith(("MOVED", "ASK")):
+        raise NodeError(result_of_reply(text), f"{key} cannot be SET: {text}")
+    return ()
 
 
 async def _put(connection: Connection, asked: tuple[Question, ...]) -> tuple[list[object], tuple[str, ...]]:

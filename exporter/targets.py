@@ -10,17 +10,18 @@ from policy.fleet import Fleet, join_address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One node. `instance` is its label, `shard` empty where nobody named it."""
+    """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster."""
 
     instance: str
     host: str
     port: int
     shard: str = ""
+    slot: int | None = None
 
     @classmethod
-    def at(cls, host: str, port: int, shard: str) -> Target:
+    def at(cls, host: str, port: int, shard: str, slot: int | None = None) -> Target:
         """The node at an address."""
-        return cls(join_address(host, port), host, port, shard)
+        return cls(join_address(host, port), host, port, shard, slot)
 
 
 def static_targets(fleet: Fleet) -> tuple[Target, ...]:
@@ -37,18 +38,26 @@ def merge(
     A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
     Of two found at one place the first stays. `address` gives the known address of a host.
     """
+    if not found:
+        return tuple(sorted(static, key=_order))
 
     def place(target: Target) -> tuple[str, int]:
         return address(target.host) or target.host, target.port
 
     shards: dict[tuple[str, int], str] = {}
+    slots: dict[tuple[str, int], int | None] = {}
     for target in found.values():
         shards[place(target)] = shards.get(place(target)) or target.shard
+        slots[place(target)] = target.slot if slots.get(place(target)) is None else slots[place(target)]
     seen = {place(target) for target in static}
     nodes = list(static)
     for target in found.values():
         if place(target) not in seen:
             seen.add(place(target))
             nodes.append(target)
-    named = (replace(node, shard=shards.get(place(node)) or node.shard) for node in nodes)
-    return tuple(sorted(named, key=lambda t: (t.shard, t.host, t.port)))
+    named = (replace(n, shard=shards.get(place(n)) or n.shard, slot=slots.get(place(n))) for n in nodes)
+    return tuple(sorted(named, key=_order))
+
+
+def _order(target: Target) -> tuple[str, str, int]:
+    return target.shard, target.host, target.port

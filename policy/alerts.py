@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Severity = Literal["warning", "critical"]
-Action = Literal["investigate", "page", "check_nodes", "automatic_failover", "check_eviction"]
+# `none` is the Watchdog's alone: an alert that fires while all is well must read as no alarm anywhere.
+Severity = Literal["none", "warning", "critical"]
+Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failover", "check_eviction"]
+
+# Of one node, and yet explained by the death of another one of its shard.
+_FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
     """One alert. `row` and `level` name its threshold, None for one that judges no measured row.
 
-    `inhibits` names the alerts that this one silences, `per` the labels that must be equal for it.
+    `per` are the labels that tell two subjects of it apart. `inhibits` names the alerts about the same subject that this
+    one silences; what silences others beside that follows from the data here, see `alerts.inhibition`. `about` tells
+    the alerts on the watching itself from those on the cache.
     """
 
     name: str
@@ -23,39 +29,100 @@ class AlertSpec:
     action: Action
     per: tuple[str, ...]
     inhibits: tuple[str, ...] = ()
+    about: Literal["cache", "stack"] = "cache"
 
+    @property
+    def pages(self) -> bool:
+        """Whether somebody is told at once, by every way there is; the others are tickets."""
+        return self.severity == "critical" or self.action == "page"
+
+    @property
+    def of_node(self) -> bool:
+        """Whether its subject is a node of the cache."""
+        return self.about == "cache" and "instance" in self.per
+
+    @property
+    def follows_its_shard(self) -> bool:
+        """Whether the death of any node of the shard explains it."""
+        return self.name in _FOLLOWS_ITS_SHARD
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether it judges what the prober measures, and knows nothing without it."""
+        return self.row is not None and self.row.startswith(("latency_", "availability"))
+
+
+_FLEET, _SHARD, _NODE = ("fleet",), ("fleet", "shard"), ("fleet", "instance")
+_SLOW = ("CacheHighLatency", "CacheHighLatencyP50", "CacheHighLatencyP99", "CacheLowAvailability")
 
 # Section 2 of the seed, table "Alerting Thresholds".
 SEED_ALERTS: tuple[AlertSpec, ...] = (
-    AlertSpec("CacheLowHitRate", "hit_rate", "warning", "warning", "investigate", ("fleet",)),
-    AlertSpec("CacheVeryLowHitRate", "hit_rate", "critical", "critical", "page", ("fleet",), ("CacheLowHitRate",)),
-    AlertSpec("CacheHighLatency", "latency_p95", "warning", "warning", "check_nodes", ("fleet", "instance")),
-    AlertSpec(
-        "CacheVeryHighLatency",
-        "latency_p95",
-        "critical",
-        "critical",
-        "page",
-        ("fleet", "instance"),
-        ("CacheHighLatency",),
-    ),
-    AlertSpec(
-        "CacheNodeDown",
-        None,
-        None,
-        "critical",
-        "automatic_failover",
-        ("fleet", "instance"),
-        ("CacheHighLatency", "CacheVeryHighLatency", "CacheMemoryHigh"),
-    ),
-    AlertSpec("CacheMemoryHigh", "memory", "warning", "warning", "check_eviction", ("fleet", "instance")),
+    AlertSpec("CacheLowHitRate", "hit_rate", "warning", "warning", "investigate", _FLEET),
+    AlertSpec("CacheVeryLowHitRate", "hit_rate", "critical", "critical", "page", _FLEET, ("CacheLowHitRate",)),
+    AlertSpec("CacheHighLatency", "latency_p95", "warning", "warning", "check_nodes", _NODE),
+    AlertSpec("CacheVeryHighLatency", "latency_p95", "critical", "critical", "page", _NODE, _SLOW),
+    AlertSpec("CacheNodeDown", None, None, "critical", "automatic_failover", _NODE),
+    AlertSpec("CacheMemoryHigh", "memory", "warning", "warning", "check_eviction", _NODE),
 )
 # The seed does not know it: whoever names the nodes can fail as well, and then nobody sees that they change.
-DISCOVERY_FAILING = AlertSpec("CacheDiscoveryFailing", None, None, "warning", "investigate", ("fleet",))
+DISCOVERY_FAILING = AlertSpec("CacheDiscoveryFailing", None, None, "warning", "investigate", ("fleet", "part"))
+
+
+def _row(name: str, row: str, level: Severity, action: Action, *inhibits: str) -> AlertSpec:
+    return AlertSpec(name, row, level, level, action, _NODE, inhibits)
+
+
+def _other(name: str, severity: Severity, action: Action, per: tuple[str, ...] = _NODE, *inhibits: str) -> AlertSpec:
+    return AlertSpec(name, None, None, severity, action, per, inhibits)
+
+
+# The other rows of the seed's table "Key Metrics".
+ROW_ALERTS: tuple[AlertSpec, ...] = (
+    _row("CacheHighLatencyP50", "latency_p50", "warning", "check_nodes"),
+    _row("CacheVeryHighLatencyP50", "latency_p50", "critical", "page", *_SLOW),
+    _row("CacheHighLatencyP99", "latency_p99", "warning", "check_nodes"),
+    _row("CacheVeryHighLatencyP99", "latency_p99", "critical", "page", *_SLOW),
+    _row("CacheLowAvailability", "availability", "warning", "check_nodes"),
+    _row("CacheVeryLowAvailability", "availability", "critical", "page", *_SLOW),
+    _row("CacheMemoryVeryHigh", "memory", "critical", "page", "CacheMemoryHigh"),
+)
+# What an operator of Redis needs beside the seed's tables.
+REDIS_ALERTS: tuple[AlertSpec, ...] = (
+    _other("CacheFailoverOverdue", "critical", "page", _SHARD),
+    _other("CacheWritesRefused", "critical", "page", _NODE, "CachePersistenceFailed", "CacheMemoryHigh"),
+    _other("CacheSlotsUncovered", "critical", "page", _FLEET),
+    _other("CacheSentinelQuorumLost", "critical", "page", _SHARD),
+    _other("CacheReplicasMissing", "warning", "check_nodes", _SHARD),
+    _other("CacheReplicaLinkDown", "warning", "check_nodes"),
+    _other("CacheReplicationLag", "warning", "check_nodes"),
+    _other("CacheEvictions", "warning", "check_eviction"),
+    _other("CacheRejectedConnections", "warning", "check_nodes"),
+    _other("CacheClientsNearLimit", "warning", "check_nodes"),
+    _other("CachePersistenceFailed", "warning", "check_nodes"),
+    _other("CacheMemoryFragmentation", "warning", "investigate"),
+    _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
+)
+
+
+def _stack(name: str, severity: Severity, action: Action, *per: str) -> AlertSpec:
+    return AlertSpec(name, None, None, severity, action, ("fleet", *per), about="stack")
+
+
+# The watching itself. What breaks the way to a person is a warning, for the cache is well, and yet told at once by every
+# way there is, for the next page would not come.
+STACK_ALERTS: tuple[AlertSpec, ...] = (
+    _stack("CacheProberDown", "critical", "page", "instance"),
+    _stack("CacheNotifierDown", "warning", "page", "instance"),
+    _stack("CacheRuleFailures", "critical", "page", "part"),
+    _stack("CacheNotificationsFailing", "warning", "page", "part"),
+    _stack("CacheAlertmanagerDown", "critical", "page", "instance"),
+    _stack("CacheWatchdog", "none", "none"),
+)
+PROBER_DOWN, NOTIFIER_DOWN, RULE_FAILURES, NOTIFICATIONS_FAILING, ALERTMANAGER_DOWN, WATCHDOG = STACK_ALERTS
 # One of each for every objective: who spends the error budget too fast, and what no other alert has told.
 BURN_SLOW = AlertSpec("CacheErrorBudgetBurnSlow", None, None, "warning", "investigate", ("fleet", "slo"))
 BURN_FAST = AlertSpec(
     "CacheErrorBudgetBurnFast", None, None, "critical", "page", ("fleet", "slo"), ("CacheErrorBudgetBurnSlow",)
 )
-ALERTS = (*SEED_ALERTS, DISCOVERY_FAILING, BURN_FAST, BURN_SLOW)
+ALERTS = (*SEED_ALERTS, *ROW_ALERTS, *REDIS_ALERTS, DISCOVERY_FAILING, BURN_FAST, BURN_SLOW, *STACK_ALERTS)
 BY_NAME = {spec.name: spec for spec in ALERTS}

@@ -14,11 +14,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from policy import messages, yaml_text
+from policy import changes, messages, yaml_text
+from policy.changes import Change
 from policy.model import Policy
 from policy.yaml_text import Place
 
 MOST_BYTES = 1024**2
+DEFAULTS = "built-in defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,13 @@ class Loaded:
         return Problem(self.file, _line_of(self.lines, messages.split(path)), path, message)
 
 
-def load(path: Path | None) -> Loaded:
-    """Read a policy file; None gives the built-in defaults. PolicyError with all problems when it cannot be used."""
+def load(path: Path | None, changed: tuple[Change, ...] = ()) -> Loaded:
+    """Read a policy file; None gives the built-in defaults. PolicyError with all problems when it cannot be used.
+
+    `changed` are values in place of those of the file, as `--set` gives them.
+    """
     if path is None:
-        return Loaded(Policy(), "built-in defaults")
+        return parse("", DEFAULTS, Path.cwd(), changed)
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
@@ -67,7 +72,7 @@ def load(path: Path | None) -> Loaded:
         hint = "; `cachewatch init` writes a starter file" if isinstance(error, FileNotFoundError) else ""
         raise PolicyError([Problem(str(path), 0, "", f"cannot be read: {error.strerror}{hint}")]) from error
     # Not resolved: behind a link that is turned over at each update the secrets stand beside the link.
-    return parse(_decode(raw, str(path)), str(path), path.absolute().parent)
+    return parse(_decode(raw, str(path)), str(path), path.absolute().parent, changed)
 
 
 def _decode(raw: bytes, file: str) -> str:
@@ -80,7 +85,7 @@ def _decode(raw: bytes, file: str) -> str:
         raise PolicyError([Problem(file, line, "", "is not UTF-8 text; save it as UTF-8")]) from error
 
 
-def parse(text: str, file: str, base: Path) -> Loaded:
+def parse(text: str, file: str, base: Path, changed: tuple[Change, ...] = ()) -> Loaded:
     """Turn YAML text into a policy; relative secret files are sought below `base`."""
     try:
         document = yaml_text.read(text)
@@ -88,17 +93,30 @@ def parse(text: str, file: str, base: Path) -> Loaded:
         raise PolicyError([Problem(file, error.line, "", error.message)]) from error
     if not isinstance(document.data, dict | None):
         raise PolicyError([Problem(file, 1, "", "must be a mapping, as in `fleet: {name: prod-cache}`")])
-    policy, errors = _validate(document.data or {}, base)
-    found = [(place, line, "stands here a second time; keep one") for place, line in document.repeated]
-    found += [
-        (place, _line_of(document.lines, place), message)
-        for error in errors
-        for place, message in messages.explain(error)
-    ]
+    data, refused = changes.apply(document.data or {}, changed)
+    policy, errors = _validate(data, base)
+    told = [*refused, *(told for error in errors for told in messages.explain(error))]
+    found = [(place, _line_of(document.lines, place), message) for place, message in told]
+    found += [(place, line, "stands here a second time; keep one") for place, line in document.repeated]
     if policy is None or found:
-        problems = {Problem(file, line, messages.dotted(place), message) for place, line, message in found}
+        problems = {
+            Problem("--set", 0, messages.dotted(place), message)
+            if _brought_in(place, changed, document.lines)
+            else Problem(file, line, messages.dotted(place), message)
+            for place, line, message in found
+        }
         raise PolicyError(sorted(problems, key=lambda p: (p.line, p.path, p.message)))
     return Loaded(policy, file, document.lines)
+
+
+def _brought_in(place: Place, changed: tuple[Change, ...], lines: Mapping[Place, int]) -> bool:
+    """Whether a change put the value there, or made a key on the way to it that the file does not have."""
+    for change in changed:
+        if place[: len(change.place)] == change.place:
+            return True
+        if place not in lines and change.place[: len(place)] == place:
+            return True
+    return False
 
 
 def _validate(data: dict[str, Any], base: Path) -> tuple[Policy | None, list[ErrorDetails]]:

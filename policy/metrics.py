@@ -30,8 +30,20 @@ class Metric:
     info: str = ""
 
 
-# The classes of `cache_health_checks_total{result}` that a PING can end in.
-HEALTH_RESULTS = ("success", "timeout", "refused", "reset", "tls", "auth", "loading", "protocol")
+# The classes of `cache_health_checks_total{result}` that a check can end in: a PING, and on primaries the SET before it.
+HEALTH_RESULTS = (
+    "success",
+    "timeout",
+    "refused",
+    "reset",
+    "tls",
+    "auth",
+    "loading",
+    "readonly",
+    "cluster_down",
+    "link_down",
+    "protocol",
+)
 
 NODE_UP = Metric("cache_node_up", "gauge", "", "Last health verdict of the node: 1 up, 0 down.")
 NODE_ROLE = Metric("cache_node_role", "gauge", "", "1 for the role that the node reports.", ("role",))
@@ -58,6 +70,12 @@ MEMORY_LIMIT = Metric(
     "bytes",
     "What the node may use: maxmemory, else the policy's limit, else the machine's memory.",
     ("source",),
+)
+SENTINEL_QUORUM = Metric(
+    "cache_sentinel_quorum",
+    "gauge",
+    "",
+    "1 when one of the policy's Sentinels reaches the quorum and the majority that a failover of the shard takes.",
 )
 BREAKER_STATE = Metric("cache_breaker_state", "gauge", "", "1 for the state of the exporter's breaker.", ("state",))
 COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last collection got this part.", ("part",))
@@ -100,6 +118,7 @@ SLI: tuple[Metric, ...] = (
     MISSES,
     MEMORY_USED,
     MEMORY_LIMIT,
+    SENTINEL_QUORUM,
     BREAKER_STATE,
     COLLECT_SUCCESS,
     COLLECT_DURATION,

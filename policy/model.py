@@ -11,9 +11,11 @@ from policy.base import Fault, Model, refuse
 from policy.fleet import Fleet
 from policy.health import Health
 from policy.maintenance import Maintenance
+from policy.notify import Notify
 from policy.operations import Breaker, Collect, Probe, Timeouts
+from policy.redis_alerts import RedisAlerts
 from policy.slos import Slo, duplicates
-from policy.stack import Notify, Rules, Stack
+from policy.stack import Rules, Stack
 from policy.thresholds import Thresholds
 from policy.units import duration_text, parse_duration, seconds
 
@@ -48,6 +50,16 @@ def _slo_faults(rules: Rules, slos: tuple[Slo, ...] | None) -> Iterator[Fault]:
         yield "slo_interval", f"must be at most half the shortest burn window ({duration_text(shortest)})"
 
 
+def _within_faults(rules: Rules, alerts: RedisAlerts | None) -> Iterator[Fault]:
+    """Redis' own counters come with the slow scrape."""
+    if alerts is not None:
+        shortest = min(alerts.evictions.within, alerts.rejected_connections.within)
+        if shortest < 4 * rules.interval:
+            need = duration_text(4 * rules.interval)
+            keys = "alerts.evictions.within and alerts.rejected_connections.within"
+            yield "interval", f"{keys} must be at least {need}, four scrapes, or they see nothing"
+
+
 class Policy(Model):
     """The whole policy. Every key has a default; the defaults are the seed's tables."""
 
@@ -56,6 +68,7 @@ class Policy(Model):
     probe: Probe = Probe()
     health: Health = Health()
     thresholds: Thresholds = Field(default_factory=lambda: Thresholds.model_validate({}))
+    alerts: RedisAlerts = Field(default_factory=lambda: RedisAlerts.model_validate({}))
     slos: tuple[Slo, ...] = Field(default_factory=_default_slos)
     maintenance: tuple[Maintenance, ...] = ()
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
@@ -80,7 +93,14 @@ class Policy(Model):
     @field_validator("rules")
     @classmethod
     def _windows_hold_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
-        refuse((*_rules_faults(rules, info.data.get("collect")), *_slo_faults(rules, info.data.get("slos"))))
+        known = info.data
+        refuse(
+            (
+                *_rules_faults(rules, known.get("collect")),
+                *_within_faults(rules, known.get("alerts")),
+                *_slo_faults(rules, known.get("slos")),
+            )
+        )
         return rules
 
     def verdict_max_age(self) -> float:

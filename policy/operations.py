@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -12,6 +13,8 @@ from pydantic import Field, model_validator
 from policy.base import Fault, Model, merge
 from policy.networks import Address, Networks, within
 from policy.units import Duration, Ratio, duration_text, parse_duration, parse_ratio
+
+_KEY = re.compile(r"[\w:./-]+", re.ASCII)
 
 
 class Limits(Model):
@@ -68,10 +71,15 @@ class Collect(Model):
 
 
 class Probe(Model):
-    """A PING to every node each `interval`, whatever is outstanding; given up after `timeout`."""
+    """A PING to every node each `interval`, whatever is outstanding; given up after `timeout`.
+
+    With `write` every primary is also asked to SET `key`, halfway between two PINGs; in a Cluster a hash tag is appended.
+    """
 
     interval: Duration = parse_duration("500ms")
     timeout: Duration = parse_duration("1s")
+    write: bool = Field(default=False, strict=True)
+    key: str = Field(default="cachewatch:probe", min_length=1, max_length=200)
 
     @property
     def slowest(self) -> timedelta:
@@ -83,6 +91,11 @@ class Probe(Model):
             yield "interval", "must be at least 50ms: the probe must not be a load of its own"
         if not parse_duration("10ms") <= self.timeout <= parse_duration("10s"):
             yield "timeout", "must be between 10ms and 10s"
+        if not _KEY.fullmatch(self.key):
+            yield (
+                "key",
+                f"{self.key!r} must be letters, digits and any of : . _ - / only, so that an ACL rule can name it",
+            )
 
 
 class Retry(Model):

@@ -34,7 +34,7 @@ def _from(environ: Mapping[str, str], name: str) -> str:
 
 
 def problems(loaded: Loaded, environ: Mapping[str, str], parts: tuple[str, ...]) -> Iterator[Problem]:
-    """Unreadable secrets and keys of the named parts of the policy: "fleet", "health", "slack", "pagerduty"."""
+    """Unreadable secrets and keys of the named parts of the policy: "fleet", "health", "slack", "alertmanager"."""
     policy = loaded.policy
     if "fleet" in parts:
         for place, auth, tls in _entries(loaded):
@@ -45,8 +45,21 @@ def problems(loaded: Loaded, environ: Mapping[str, str], parts: tuple[str, ...])
         yield from _told(loaded, f"health.{key}", lambda: token(policy.health, environ))
     if "slack" in parts and policy.notify.slack is not None:
         yield from _file_problems(loaded, "notify.slack.token_file", policy.notify.slack.token_file)
-    if "pagerduty" in parts and policy.notify.pagerduty is not None:
-        yield from _file_problems(loaded, "notify.pagerduty.routing_key_file", policy.notify.pagerduty.routing_key_file)
+    if "alertmanager" in parts:
+        for place, file in _alertmanagers_files(loaded):
+            yield from _file_problems(loaded, place, file)
+
+
+def _alertmanagers_files(loaded: Loaded) -> Iterator[tuple[str, Path]]:
+    """Every file that Alertmanager reads itself."""
+    notify = loaded.policy.notify
+    if notify.pagerduty is not None:
+        yield "notify.pagerduty.routing_key_file", notify.pagerduty.routing_key_file
+    if notify.heartbeat is not None and notify.heartbeat.token_file is not None:
+        yield "notify.heartbeat.token_file", notify.heartbeat.token_file
+    for index, webhook in enumerate(notify.webhooks):
+        if webhook.token_file is not None:
+            yield f"notify.webhooks.{index}.token_file", webhook.token_file
 
 
 def _entries(loaded: Loaded) -> Iterator[tuple[str, Auth | None, Tls | None]]:

@@ -1,16 +1,14 @@
-"""Where the parts of the stack answer, how often Prometheus looks, and who is told."""
+"""Where the parts of the stack answer, and how often Prometheus looks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator
 
-from policy.access import resolve_file
-from policy.base import Fault, Model, merge
+from policy.base import Fault, Model
 from policy.fleet import join_address, split_address
 from policy.units import Duration, duration_text, parse_duration
 
@@ -19,7 +17,8 @@ def _address(default_port: int) -> AfterValidator:
     return AfterValidator(lambda text: join_address(*split_address(text, default_port)))
 
 
-def _check_url(text: str) -> str:
+def check_endpoint(text: str) -> str:
+    """The text when it is a URL without credentials; a query it may have."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -29,6 +28,11 @@ def _check_url(text: str) -> str:
         raise ValueError("has credentials in it; they would stand in every alert that links there")
     if not good or not text.isprintable() or any(c in text for c in " \"'<>\\^`{|}"):
         raise ValueError("is not a URL; write http://host:port or https://host")
+    return text
+
+
+def _check_url(text: str) -> str:
+    check_endpoint(text)
     if "?" in text or "#" in text:
         raise ValueError(f"{text!r} has a query or a fragment; write the URL up to there")
     return text.rstrip("/")
@@ -70,6 +74,7 @@ class Rules(Model):
     rate_window: Duration = parse_duration("1m")
     exporter_grace: Duration = parse_duration("15s")
     discovery_grace: Duration = parse_duration("5m")
+    stack_grace: Duration = parse_duration("1m")
 
     def _faults(self) -> Iterator[Fault]:
         for name in ("interval", "slo_interval", "liveness_interval", "liveness_timeout", "liveness_evaluation", "rate_window"):
@@ -82,62 +87,3 @@ class Rules(Model):
         if self.exporter_grace < self.liveness_interval:
             least = f"liveness_interval ({duration_text(self.liveness_interval)})"
             yield "exporter_grace", f"must be at least {least}, or each restart of the exporter pages"
-
-
-class Timing(Model):
-    """Alertmanager's waits of one kind of notification."""
-
-    group_wait: Duration
-    group_interval: Duration
-    repeat_interval: Duration
-
-    def _faults(self) -> Iterator[Fault]:
-        for name in ("group_interval", "repeat_interval"):
-            if not getattr(self, name):
-                yield name, "must be more than zero: Alertmanager refuses it otherwise"
-
-
-class PagerDuty(Model):
-    """PagerDuty's Events v2; the routing key is read from a file by Alertmanager itself."""
-
-    routing_key_file: Path
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-
-    _resolve = field_validator("routing_key_file")(resolve_file)
-
-
-class Slack(Model):
-    """Slack's Web API; the bot token is read from a file by the notifier."""
-
-    channel: str = Field(min_length=1)
-    token_file: Path
-    url: Url = "https://slack.com/api"
-
-    _resolve = field_validator("token_file")(resolve_file)
-
-
-# A node that dies again within a minute joins the group of its last death, which Alertmanager keeps for a while, and such
-# an alert waits for group_interval, not group_wait: measured 7.0 s to the page with 5 s, 3 s without. So it is short.
-_TIMINGS: dict[str, dict[str, Any]] = {
-    "page": {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "4h"},
-    "ticket": {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"},
-}
-
-
-class Notify(Model):
-    """Who is told: critical goes to PagerDuty and Slack, a warning to Slack."""
-
-    pagerduty: PagerDuty | None = None
-    slack: Slack | None = None
-    page: Timing
-    ticket: Timing
-
-    @model_validator(mode="before")
-    @classmethod
-    def _over_the_defaults(cls, data: Any) -> Any:
-        return merge(_TIMINGS, data)
-
-    def _faults(self) -> Iterator[Fault]:
-        # Measured: with both waits at zero the warning slips past its critical sibling four times of five.
-        if self.ticket.group_wait < parse_duration("5s"):
-            yield "ticket.group_wait", "must be at least 5s, or a warning slips out before the page that silences it"

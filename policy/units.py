@@ -30,6 +30,8 @@ _BYTE_UNITS = {
 _BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKMGT]?i?B)", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _MAX_BYTES = 1024**6
+_RATE = re.compile(r"(\d+(?:\.\d+)?)/s", re.ASCII)
+_FACTOR = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
 def _shown(value: object) -> str:
@@ -79,6 +81,26 @@ def parse_percent(value: object) -> Decimal:
         raise ValueError(f"{_shown(value)} is not a percentage between 0 and 100, as in 99.99") from None
 
 
+def parse_rate(value: object) -> Decimal:
+    """Turn `100/s` into Decimal("100") per second; ValueError names the cure."""
+    if isinstance(value, Decimal):
+        return value
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{_shown(value)} is not a rate; write a number per second, as in 100/s or 0.5/s")
+    return Decimal(match[1])
+
+
+def parse_factor(value: object) -> Decimal:
+    """Turn `1.5` into Decimal("1.5"), so many times something; ValueError names the cure."""
+    if isinstance(value, Decimal):
+        return value
+    bare = isinstance(value, int | float | str) and not isinstance(value, bool)
+    if not bare or not _FACTOR.fullmatch(f"{value}"):
+        raise ValueError(f"{_shown(value)} is not a factor; write a number, as in 1.5")
+    return Decimal(f"{value}")
+
+
 def parse_bytes(value: object) -> int:
     """Turn `10GiB` (1024-based) or `10GB` (1000-based) into bytes; ValueError names the cure."""
     match = _BYTES.fullmatch(value) if isinstance(value, str) else None
@@ -99,6 +121,8 @@ def _bytes_or_none(value: Any) -> Any:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Ratio = Annotated[Decimal, BeforeValidator(parse_ratio)]
+Rate = Annotated[Decimal, BeforeValidator(parse_rate)]
+Factor = Annotated[Decimal, BeforeValidator(parse_factor)]
 Percent = Annotated[Decimal, BeforeValidator(parse_percent)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 OptionalBytes = Annotated[int | None, BeforeValidator(_bytes_or_none)]

@@ -26,6 +26,8 @@ PROGRAMS = {
     "openssl": Program(("openssl",), "openssl"),
     "redis_exporter": Program(("prometheus-redis-exporter", "redis_exporter"), "prometheus-redis-exporter"),
     "setpriv": Program(("setpriv",), "util-linux"),
+    "victoria-metrics": Program(("victoria-metrics", "victoria-metrics-prod"), "victoria-metrics"),
+    "vmalert": Program(("vmalert", "vmalert-prod"), "victoria-metrics"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium"),
 }
 

@@ -1,5 +1,6 @@
 """The policy of the demo: the seed's thresholds, with every wait shortened so that an alert can be watched. Pure."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,7 @@ SHORTENED: dict[str, str] = {
     "rules.interval": "2s",
     "rules.rate_window": "10s",
     "rules.exporter_grace": "10s",
+    "rules.stack_grace": "10s",
     "notify.ticket.group_wait": "5s",
     "notify.ticket.group_interval": "5s",
 }
@@ -33,10 +35,12 @@ SHORTENED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of one demo answer: "host:port" each, base URLs where so named, and the two secret files."""
+    """Where the parts of one demo answer: "host:port" each, base URLs where so named, and the two secret files.
 
-    sentinels: Sequence[str]
-    shards: Sequence[str]
+    `fleet` is that section of the policy without its name.
+    """
+
+    fleet: Mapping[str, Any]
     exporter: str
     notifier: str
     alertmanager: str
@@ -46,23 +50,22 @@ class Addresses:
     token_file: str
 
 
-def text(addresses: Addresses, short: Mapping[str, str] = SHORTENED) -> str:
-    """Return the YAML of the demo's policy; `short` gives the durations that differ from the defaults."""
+def behind_sentinel(sentinels: Sequence[str], shards: Sequence[str]) -> dict[str, Any]:
+    """Return the fleet's section for nodes that the sentinels ("host:port") name."""
+    return {"sentinel": {"addresses": list(sentinels), "masters": list(shards)}}
+
+
+def text(addresses: Addresses, short: Mapping[str, Any] = SHORTENED) -> str:
+    """Return the YAML of the demo's policy; `short` gives what differs from the defaults, by key."""
     header = (
         "# Written by `cachewatch demo`; gone when it ends. Durations are shortened, thresholds are the defaults.\n"
     )
     return header + yaml.safe_dump(_document(addresses, short), sort_keys=False)
 
 
-def _document(addresses: Addresses, short: Mapping[str, str]) -> dict[str, Any]:
+def _document(addresses: Addresses, short: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "fleet": {
-            "name": FLEET,
-            "sentinel": {
-                "addresses": list(addresses.sentinels),
-                "masters": list(addresses.shards),
-            },
-        },
+        "fleet": {"name": FLEET, **copy.deepcopy(dict(addresses.fleet))},
         "notify": {
             "pagerduty": {
                 "routing_key_file": addresses.routing_key_file,
@@ -73,6 +76,7 @@ def _document(addresses: Addresses, short: Mapping[str, str]) -> dict[str, Any]:
                 "token_file": addresses.token_file,
                 "url": f"{addresses.sink_url}/api",
             },
+            "heartbeat": {"url": f"{addresses.sink_url}/heartbeat", "interval": "5s"},
         },
         "stack": {
             "exporter": addresses.exporter,
@@ -86,7 +90,7 @@ def _document(addresses: Addresses, short: Mapping[str, str]) -> dict[str, Any]:
     return document
 
 
-def _put(document: dict[str, Any], path: Sequence[str], value: str) -> None:
+def _put(document: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for part in path[:-1]:
         document = document.setdefault(part, {})
     document[path[-1]] = value

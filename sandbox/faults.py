@@ -7,16 +7,25 @@ from typing import Protocol
 import redis
 
 from sandbox.errors import SandboxError
+from sandbox.faults_fleet import (
+    FloodFault,
+    PasswordFault,
+    PersistenceFault,
+    ReplicaCutFault,
+    ReplicaDownFault,
+    SentinelFault,
+)
+from sandbox.faults_limits import CrowdFault, ReadOnlyFault
+from sandbox.faults_stack import PartFault, ProberFault
 from sandbox.fleet import SentinelFleet
-from sandbox.module_child import module_argv, module_env
-from sandbox.process import Child, wait_until
+from sandbox.node_process import ProcessFault
+from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode
 from sandbox.sentinel import primary_port
-from sandbox.slow_commands import PASSWORD_VARIABLE
+from sandbox.stack import Stack
 from sandbox.traffic import Traffic
 
 _HEAL_TIMEOUT = 30.0
-_SLOW_LIFETIME = 1800.0
 _FILL_TO = 0.93
 _FILL_VALUE = 64 * 1024
 _FILL_PREFIX = "sandbox-fault-memory:"
@@ -113,36 +122,6 @@ class HitRateFault:
         return "the requests ask for known users again"
 
 
-class LatencyFault:
-    """Somebody runs slow scripts on a primary."""
-
-    def __init__(self, fleet: SentinelFleet, shard: str, directory: Path) -> None:
-        self._fleet = fleet
-        self._shard = shard
-        self._directory = directory
-        self._child: Child | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether the scripts are run; they end by themselves after half an hour or with the node."""
-        return self._child is not None and self._child.alive
-
-    def begin(self) -> str:
-        """Start the process that runs them."""
-        node = self._fleet.primary(self._shard)
-        argv = module_argv("sandbox.slow_commands", "--port", node.port, "--lifetime", _SLOW_LIFETIME)
-        secret = {PASSWORD_VARIABLE: self._fleet.password} if self._fleet.password else {}
-        self._child = Child("slow-commands", argv, self._directory, {**module_env(), **secret})
-        self._child.start()
-        return f"scripts of 25 ms run on {node.instance}, primary of {self._shard}, about ten a second"
-
-    def undo(self) -> str:
-        """End that process."""
-        if self._child is not None:
-            self._child.stop()
-        return "the slow scripts have ended"
-
-
 class MemoryFault:
     """Somebody writes large values until a primary's memory is nearly full."""
 
@@ -184,17 +163,38 @@ def _used(client: redis.Redis) -> int:
 
 
 class Faults:
-    """All faults of one sandbox by name."""
+    """All faults of one sandbox by name; those of what watches it, when `watchers` are given."""
 
-    def __init__(self, fleet: SentinelFleet, traffic: Traffic, directory: Path) -> None:
+    def __init__(self, fleet: SentinelFleet, traffic: Traffic, directory: Path, watchers: Stack | None = None) -> None:
         first, last = fleet.shards[0], fleet.shards[-1]
         self._faults: dict[str, Fault] = {
             "node-down": NodeFault(fleet, first, hang=False),
             "node-hang": NodeFault(fleet, last, hang=True),
             "hit-rate": HitRateFault(traffic),
-            "latency": LatencyFault(fleet, first, directory),
+            "latency": ProcessFault(
+                fleet,
+                first,
+                directory,
+                module="sandbox.slow_commands",
+                begun="runs scripts of 25 ms, about ten a second",
+                over="the slow scripts have ended",
+            ),
             "memory": MemoryFault(fleet, last),
+            "evictions": FloodFault(fleet, last, directory),
+            "replica-down": ReplicaDownFault(fleet, first),
+            "replica-cut": ReplicaCutFault(fleet, last),
+            "password": PasswordFault(fleet, first),
+            "persistence": PersistenceFault(fleet, last, directory),
+            "sentinels": SentinelFault(fleet),
+            "read-only": ReadOnlyFault(fleet, first),
+            "connections": CrowdFault(fleet, last, directory),
         }
+        if watchers is not None:
+            self._faults |= {
+                "exporter": PartFault(watchers.exporter),
+                "prober": ProberFault(watchers.exporter),
+                "notifier": PartFault(watchers.notifier),
+            }
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class SentinelFleet(Started):
             failover_timeout_ms=failover_timeout_ms,
             password=password,
         )
-        self._sentinels = tuple(Sentinel(port, directory, watch) for port in ports.free_ports(SENTINELS))
+        self.sentinel_servers = tuple(Sentinel(port, directory, watch) for port in ports.free_ports(SENTINELS))
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class SentinelFleet(Started):
     @property
     def sentinels(self) -> tuple[str, ...]:
         """The addresses ("host:port") of the sentinels."""
-        return tuple(sentinel.instance for sentinel in self._sentinels)
+        return tuple(sentinel.instance for sentinel in self.sentinel_servers)
 
     @property
     def nodes(self) -> tuple[FleetNode, ...]:
@@ -99,10 +99,10 @@ class SentinelFleet(Started):
             undo.callback(self.stop)
             for _, node in self.members():
                 node.start()
-            for sentinel in self._sentinels:
+            for sentinel in self.sentinel_servers:
                 sentinel.start()
             wait_until(self.in_sync, _SYNC_TIMEOUT, "the replicas to be in sync")
-            wait_until(self._watched, _SYNC_TIMEOUT, "the sentinels to know each other and the replicas")
+            wait_until(self.watched, _SYNC_TIMEOUT, "the sentinels to know each other and the replicas")
             undo.pop_all()
 
     def in_sync(self) -> bool:
@@ -116,16 +116,17 @@ class SentinelFleet(Started):
         state = replica.info("replication")
         return state.get("master_link_status") == "up" and state.get("master_port") == primary.port
 
-    def _watched(self) -> bool:
+    def watched(self) -> bool:
+        """Whether every sentinel knows the others and each shard's replica."""
         return all(
             sentinel.sees(shard, replicas=1, sentinels=SENTINELS - 1)
-            for sentinel in self._sentinels
+            for sentinel in self.sentinel_servers
             for shard in self.by_shard
         )
 
     def stop(self) -> None:
         """End all, sentinels first so that they do not begin a failover."""
-        everything: list[Sentinel | RedisNode] = [*self._sentinels, *(node for _, node in self.members())]
+        everything: list[Sentinel | RedisNode] = [*self.sentinel_servers, *(node for _, node in self.members())]
         for server in everything:
             server.ask_to_stop()
         for server in everything:

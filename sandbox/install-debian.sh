@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the Debian packages whose programs are not on the PATH. Run by the Makefile; does nothing when all are there.
 # The services that come with the packages are not started: Cachewatch starts its own servers, on its own ports.
-# With the word "browser" the tests' Chromium is wanted as well.
+# Words name what only the tests want as well: "browser" is Chromium, "victoria" is VictoriaMetrics with vmalert.
 set -eu
 
 packages=""
@@ -22,7 +22,15 @@ need prometheus-alertmanager alertmanager prometheus-alertmanager
 need prometheus-alertmanager amtool
 need openssl openssl
 need prometheus-redis-exporter prometheus-redis-exporter redis_exporter
-if [ "${1:-}" = browser ]; then need chromium chromium chromium-browser google-chrome; fi
+for word in "$@"; do
+    case $word in
+    browser) need chromium chromium chromium-browser google-chrome ;;
+    victoria)
+        need victoria-metrics victoria-metrics victoria-metrics-prod
+        need victoria-metrics vmalert vmalert-prod
+        ;;
+    esac
+done
 
 # Debian's python3 comes without ensurepip, and `python3 -m venv` fails half way.
 python=${PYTHON:-python3}

@@ -106,6 +106,7 @@ def alert_rows(alerts: Iterable[Mapping[str, Any]]) -> tuple[Alert, ...]:
             instance=alert["labels"].get("instance", ""),
         )
         for alert in alerts
+        if alert["labels"].get("severity") != "none"  # the Watchdog fires while all is well
     )
     return tuple(sorted(rows, key=lambda row: (row.state != "firing", row.name, row.instance)))
 

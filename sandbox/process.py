@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -161,3 +162,12 @@ def wait_until(check: Callable[[], bool], timeout: float, what: str, every: floa
         if time.monotonic() > deadline:
             raise StartFailed(f"Waited {timeout:g} s in vain for {what}")
         time.sleep(every)
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of a process' children; of one that has ended, none."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in task.read_text().split()]
+    return found

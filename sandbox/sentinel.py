@@ -42,6 +42,10 @@ class Sentinel:
         ports.require_free(self.port, "Sentinel")
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text("\n".join(self._lines()) + "\n")
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start with what it knew when it ended: Sentinel keeps its state in its own configuration."""
         self._child.start()
         self._child.wait_ready(self._answers, START_TIMEOUT)
 

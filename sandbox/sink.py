@@ -1,4 +1,4 @@
-"""The one stand-in for Slack's Web API and PagerDuty's Events v2, as a process: `python -m sandbox.sink --port P`."""
+"""The one stand-in for Slack's Web API, PagerDuty's Events v2 and a heartbeat: `python -m sandbox.sink --port P`."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from sandbox.sink_server import application
 
 
 class Sink(WebChild):
-    """A running sink. Slack's API is under `url` + "/api/", PagerDuty's event address is `url` + "/v2/enqueue"."""
+    """A running sink: Slack's API under `url` + "/api/", PagerDuty's address "/v2/enqueue", the heartbeat's "/heartbeat"."""
 
     def received(self, service: str | None = None) -> list[dict[str, Any]]:
         """Return the accepted requests, oldest first: `[{"at": unix seconds, "service", "path", "body"}]`."""
@@ -21,7 +21,7 @@ class Sink(WebChild):
         return [entry for entry in everything if service in (None, entry["service"])]
 
     def fail(self, service: str, status: int, times: int = 1, retry_after: int = 1) -> None:
-        """Let the next `times` requests to "slack" or "pagerduty" be answered with the status (429, 500, ...)."""
+        """Let the next `times` requests to "slack", "pagerduty" or "heartbeat" be answered with the status (429, 500, ...)."""
         order = {"service": service, "status": status, "times": times, "retry_after": retry_after}
         web.post_json(f"{self.url}/_fail", order)
 

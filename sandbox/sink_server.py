@@ -1,4 +1,4 @@
-"""The HTTP side of the sink: one process that answers as Slack and PagerDuty do and remembers what it accepted."""
+"""The HTTP side of the sink: one process that answers as Slack, PagerDuty and a heartbeat do, and remembers what it took."""
 
 import json
 import time
@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox import sink_rules
 
 _REMEMBERED = 10_000
+_SERVICES = ("slack", "pagerduty", "heartbeat")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -60,6 +61,7 @@ def application() -> web.Application:
             web.post("/v2/enqueue", _pagerduty(inbox, sink_rules.pagerduty_errors)),
             web.post("/v2/change/enqueue", _pagerduty(inbox, sink_rules.change_errors)),
             web.post("/api/{method}", _slack(inbox)),
+            web.post("/heartbeat", _heartbeat(inbox)),
             web.post("/_fail", _fail(inbox)),
             web.get("/received", _received(inbox)),
         ]
@@ -149,11 +151,27 @@ def _message_answer(inbox: Inbox, method: str, body: Mapping[str, Any]) -> dict[
     return {"ok": True, "channel": channel, "ts": ts, "message": message}
 
 
+def _heartbeat(inbox: Inbox) -> _Handler:
+    """A service that waits for a sign of life takes anything that is posted to it."""
+
+    async def handle(request: web.Request) -> web.Response:
+        if failure := inbox.next_failure("heartbeat"):
+            return _failed(failure, {"error": "not available"})
+        body = await request.read()
+        try:
+            inbox.accept("heartbeat", request.path, json.loads(body))
+        except ValueError:
+            inbox.accept("heartbeat", request.path, body.decode(errors="replace"))
+        return web.Response(text="OK")
+
+    return handle
+
+
 def _fail(inbox: Inbox) -> _Handler:
     async def handle(request: web.Request) -> web.Response:
         order = await request.json()
-        if order.get("service") not in ("slack", "pagerduty"):
-            return web.json_response({"error": "service must be slack or pagerduty"}, status=400)
+        if order.get("service") not in _SERVICES:
+            return web.json_response({"error": f"service must be one of {', '.join(_SERVICES)}"}, status=400)
         failure = Failure(int(order["status"]), int(order["times"]), int(order.get("retry_after", 1)))
         inbox.failures[order["service"]] = failure
         return web.json_response({"ok": True})

@@ -4,27 +4,25 @@ A script that computes for 25 ms keeps the server from everybody else: about one
 every health check is still answered in time. The pauses are drawn, so that no prober can fall into step with them.
 """
 
-import argparse
-import os
 import random
 import time
 
 import redis
 
+from sandbox.node_process import main, password
 from sandbox.redis_node import connect
 
 _BUSY = "local sum = 0 for step = 1, tonumber(ARGV[1]) do sum = sum + step end return 1"
 _BUSY_SECONDS = 0.025
 _FIRST_STEPS, _MOST_STEPS = 50_000, 20_000_000
 _PAUSE_SECONDS = (0.03, 0.09)
-PASSWORD_VARIABLE = "SANDBOX_REDIS_PASSWORD"  # noqa: S105  # the name of it
 
 
 def burden(port: int, lifetime: float) -> None:
     """Run slow commands on the node until `lifetime` seconds have passed or the node is gone."""
     deadline = time.monotonic() + lifetime
     steps = _FIRST_STEPS
-    with connect(port, timeout=5.0, password=os.environ.get(PASSWORD_VARIABLE)) as client:
+    with connect(port, timeout=5.0, password=password()) as client:
         while time.monotonic() < deadline:
             begun = time.monotonic()
             try:
@@ -45,14 +43,5 @@ def next_steps(steps: int, took: float) -> int:
     return min(_MOST_STEPS, max(1000, int(steps * factor)))
 
 
-def main() -> None:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description="Slow commands on one Redis node of the sandbox.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--lifetime", type=float, required=True)
-    arguments = parser.parse_args()
-    burden(arguments.port, arguments.lifetime)
-
-
 if __name__ == "__main__":
-    main()
+    main("Slow commands on one Redis node of the sandbox.", burden)

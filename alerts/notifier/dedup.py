@@ -10,7 +10,7 @@ import json
 from collections import OrderedDict
 
 from alerts.notifier.model import Notification
-from policy.stack import Notify
+from policy.notify import Notify
 from policy.units import seconds
 
 _LONGEST = 300.0

@@ -23,7 +23,7 @@ from alerts.notifier.slack import SlackChannel
 from policy.alerts import BY_NAME
 from policy.fleet import join_address
 from policy.model import Policy
-from policy.stack import Slack
+from policy.notify import Slack
 
 log = logging.getLogger(__name__)
 

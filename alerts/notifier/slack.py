@@ -24,8 +24,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerts.notifier.failures import SlackFailure, from_answer
 from alerts.notifier.message import Message
+from policy.notify import Slack
 from policy.secret_files import SecretError, read_file
-from policy.stack import Slack
 
 # One request: Slack answers within a second; past ten it will not.
 _REQUEST = aiohttp.ClientTimeout(total=10, sock_connect=3)

@@ -34,6 +34,7 @@ def alerts(body: Any) -> list[dict[str, Any]]:
         found = [_alert(entry) for entry in body]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Nonsense(f"an alert in the answer lacks a part: {error}") from error
+    found = [alert for alert in found if alert["severity"] != "none"]  # the Watchdog fires while all is well
     return sorted(found, key=lambda a: (a["status"] != "active", a["severity"] != "critical", -a["since_unix_seconds"]))
 
 

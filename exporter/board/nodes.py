@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter import info
 from exporter.board import rows
 from exporter.board.meters import Measure
 from exporter.board.rows import CRITICAL, OK, UNKNOWN, WARNING, Row, Yardstick
-from exporter.state import NodeState, State
+from exporter.state import Facts, NodeState, State
 from policy.units import seconds
 
 # How a node is that fails its checks, by the class of the failure.
@@ -26,9 +25,9 @@ WORDS = {
     "link_down": "has lost its primary",
     "no_facts": "does not answer INFO",
 }
-# The rows whose alerts speak of one node.
-PAGED_LATENCY = "latency_p95"
-_OF_NODES = (PAGED_LATENCY, "memory")
+# The rows that a node is shown with.
+SHOWN_LATENCY = "latency_p95"
+_OF_NODES = (SHOWN_LATENCY, "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class NodeView:
             "since_unix_seconds": None if self.since is None else round(self.since + wall),
             "facts_at_unix_seconds": None if self.facts_at is None else round(self.facts_at + wall),
             "breaker": self.breaker,
-            PAGED_LATENCY: self.latencies.get(PAGED_LATENCY, Row()).json("seconds"),
+            SHOWN_LATENCY: self.latencies.get(SHOWN_LATENCY, Row()).json("seconds"),
             "memory": self.memory.json("ratio"),
         }
         for row in _OF_NODES:
@@ -115,21 +114,21 @@ class ShardView:
 def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardstick, now: float) -> NodeView:
     """What is known of a node now."""
     instance, speaks = node.target.instance, state.prober_speaks(now)
-    fields, up = state.fresh_facts(node, now), node.verdict.up if speaks else None
-    role = info.role(fields if fields is not None else node.facts.fields if node.facts else {})
+    facts, up = state.fresh_facts(node, now), node.verdict.up if speaks else None
+    role = node.facts.vitals.role if node.facts else None
     used, limit = None, None
-    if fields is not None:
-        used, limit = info.integer(fields, "used_memory"), info.memory_limit(fields, state.limit_of(instance))
+    if facts is not None:
+        used, limit = facts.vitals.used_memory, facts.vitals.memory_limit(state.limit_of(instance))
     latencies = yardstick.latencies(measure.latencies, instance) if speaks and _judged(state, node, now) else {}
     memory = yardstick.memory(used, limit[0] if limit else None, instance)
-    reason, error = _failure(node, fields, up)
-    promised = [row.state for row in (latencies.get(PAGED_LATENCY, Row()), memory) if row.value is not None]
+    reason, error = _failure(node, facts, up)
+    promised = [row.state for row in (*latencies.values(), memory) if row.value is not None]
     own = CRITICAL if up is False else UNKNOWN if up is None else WARNING if reason else OK
     return NodeView(
         instance=instance,
         shard=node.target.shard,
         role=role,
-        role_known=fields is not None and role is not None and up is not False,  # a dead node has none
+        role_known=facts is not None and role is not None and up is not False,  # a dead node has none
         up=up,
         state=own if up is not True else rows.worst([own, *promised]),
         reason=reason,
@@ -143,14 +142,14 @@ def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardst
     )
 
 
-def _failure(node: NodeState, fields: Mapping[str, str] | None, up: bool | None) -> tuple[str, str]:
+def _failure(node: NodeState, facts: Facts | None, up: bool | None) -> tuple[str, str]:
     """The class of what is wrong, and the words of the failed collection."""
     told = node.collection.error if node.collection else ""
     if up is not True:
         return (node.last_error if up is False else ""), told
-    if fields is None:
+    if facts is None:
         return ("no_facts", told) if told else ("", "")
-    return ("link_down", "") if fields.get("master_link_status") == "down" else ("", "")
+    return ("link_down", "") if facts.vitals.link == "down" else ("", "")
 
 
 def _judged(state: State, node: NodeState, now: float) -> bool:
@@ -164,8 +163,8 @@ def shard_view(name: str, nodes: Sequence[NodeView], yardstick: Yardstick) -> Sh
     """The nodes of a shard together."""
     found = shard_rows(nodes, yardstick)
     no_primary = bool(name) and lost_primary(nodes)
-    # Hit rate and availability are promises of the fleet, p50 and p99 have no alert: of a shard they warn, and page nobody.
-    soft = [row.state for name, row in found.items() if name not in _OF_NODES and row.value is not None]
+    # Hit rate and availability are promises of the fleet: of a shard they warn, and page nobody.
+    soft = [found[name].state for name in ("hit_rate", "availability") if found[name].value is not None]
     state = rows.worst([*(node.state for node in nodes), *(WARNING for each in soft if each != OK)])
     order = sorted(nodes, key=lambda n: (-rows.RANK[n.state], n.role != "primary"))
     return ShardView(name, tuple(order), found, no_primary, CRITICAL if no_primary else state)

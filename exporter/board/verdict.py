@@ -139,11 +139,11 @@ def _down(node: NodeView, heir: str | None) -> Problem:
 
 
 def _promises(sight: Sight) -> Iterator[Problem]:
-    """The fleet's rows that are beyond a limit. One without an alert pages nobody, and so it warns at most."""
+    """The fleet's rows that are beyond a limit. Of the fleet's availability nobody is paged, and so it warns at most."""
     for name, row in sight.rows.items():
         if row.state not in (WARNING, CRITICAL):
             continue
-        paged = any(spec.row == name for spec in ALERTS)
+        paged = name != "availability"  # its alerts speak of one node, and not of one that is down
         peers = sum(n.up is True and _row_of(n, name).state == row.state for n in sight.nodes) - 1
         more = f"; {_many(peers, 'more node')} beyond the same limit" if row.instance and peers > 0 else ""
         yield Problem(
@@ -178,11 +178,8 @@ def _value(name: str, row: Row) -> str:
 
 
 def _alert(name: str, state: str) -> str | None:
-    """The alert of that row and level, else of the row, whose runbook helps."""
-    fitting = [spec for spec in ALERTS if spec.row == name or (name in rows.LATENCIES and spec.row == "latency_p95")]
-    if name == "availability":
-        return "CacheNodeDown"
-    return next((s.name for s in fitting if s.level == state), fitting[0].name if fitting else None)
+    """The alert of that row and level, whose runbook helps."""
+    return next((spec.name for spec in ALERTS if (spec.row, spec.level) == (name, state)), None)
 
 
 def _links(sight: Sight) -> Iterator[Problem]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter import info
-from exporter.state import NodeState, State
+from exporter.state import Facts, NodeState, State
 
 Status = Literal["UP", "DOWN", "OUT_OF_SERVICE", "UNKNOWN"]
 
@@ -40,23 +38,23 @@ class Component:
 
 def component(state: State, node: NodeState, now: float, max_age: float) -> Component:
     """What is known of a node. A verdict older than `max_age` seconds is UNKNOWN, whatever it was."""
-    fields = state.fresh_facts(node, now)
+    facts = state.fresh_facts(node, now)
     age = None if node.checked_at is None else now - node.checked_at
-    status, error = _judged(state, node, fields, age, max_age)
+    status, error = _judged(state, node, facts, age, max_age)
     return Component(
         node.target.instance,
         node.target.shard,
         status,
-        _role(node, fields, status),
+        _role(node, facts, status),
         age,
         None if node.facts is None else now - node.facts.at,
         error,
-        _memory(fields, state.limit_of(node.target.instance)),
+        _memory(facts, state.limit_of(node.target.instance)),
     )
 
 
 def _judged(
-    state: State, node: NodeState, fields: Mapping[str, str] | None, age: float | None, max_age: float
+    state: State, node: NodeState, facts: Facts | None, age: float | None, max_age: float
 ) -> tuple[Status, str]:
     if not state.policy.collect.background:
         return "UNKNOWN", "not_probed"
@@ -66,28 +64,28 @@ def _judged(
         return "UNKNOWN", "stale"
     if not node.verdict.up:
         return "DOWN", node.last_error or "recovering"
-    ailment = _ailment(node, fields)
+    ailment = _ailment(facts)
     return (_AILMENTS[ailment], ailment) if ailment else ("UP", node.last_error)
 
 
-def _ailment(node: NodeState, fields: Mapping[str, str] | None) -> str:
+def _ailment(facts: Facts | None) -> str:
     """Why a node that answers PING is no good all the same, empty when it is."""
-    if fields is None or node.facts is None:
+    if facts is None:
         return ""
-    if node.facts.extra.cluster.get("cluster_state", "ok") != "ok":
+    if facts.extra.cluster.get("cluster_state", "ok") != "ok":
         return "cluster_down"
-    return "link_down" if fields.get("master_link_status", "up") != "up" else ""
+    return "link_down" if facts.vitals.link not in ("", "up") else ""
 
 
-def _role(node: NodeState, fields: Mapping[str, str] | None, status: Status) -> str | None:
+def _role(node: NodeState, facts: Facts | None, status: Status) -> str | None:
     """The role that INFO told. A dead node's last one counts however old; one that lives may have got another since."""
-    if fields is None and status != "UP" and node.facts is not None:
-        fields = node.facts.fields
-    return None if fields is None else info.role(fields)
+    if facts is None and status != "UP":
+        facts = node.facts
+    return None if facts is None else facts.vitals.role
 
 
-def _memory(fields: Mapping[str, str] | None, of_policy: int | None) -> float | None:
-    if fields is None:
+def _memory(facts: Facts | None, of_policy: int | None) -> float | None:
+    if facts is None:
         return None
-    used, limit = info.integer(fields, "used_memory"), info.memory_limit(fields, of_policy)
+    used, limit = facts.vitals.used_memory, facts.vitals.memory_limit(of_policy)
     return None if used is None or limit is None else used / limit[0]

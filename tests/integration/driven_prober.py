@@ -17,9 +17,10 @@ class Driven:
         self.prober = Prober()
         self.order = {"interval": interval, "timeout": timeout}
 
-    def watch(self, *peers: tuple[str, int], access: Access = OPEN, host: str | None = LOOPBACK) -> None:
-        """Probe these (instance, port) from now on."""
-        targets = [{"instance": name, "host": host, "port": port, "access": access.order()} for name, port in peers]
+    def watch(self, *peers: tuple[str, int], access: Access = OPEN, host: str | None = LOOPBACK, key: str = "") -> None:
+        """Probe these (instance, port) from now on, and write to `key` when there is one."""
+        more = {"host": host, "access": access.order(), "key": key}
+        targets = [{"instance": name, "port": port, **more} for name, port in peers]
         self.prober.retarget({**self.order, "targets": targets}, time.perf_counter())
 
     def run(self, until: Callable[[], bool], patience: float = 60.0) -> None:
@@ -36,9 +37,13 @@ class Driven:
         self.run(lambda: time.perf_counter() >= end, duration + 60.0)
 
     def results(self) -> set[str]:
-        """Every class of result so far."""
-        return {event.result for event in self.prober.events if event.result}
+        """Every class of health check so far."""
+        return {event.result for event in self.prober.events if event.result and event.op == "ping"}
 
-    def count(self, result: str) -> int:
-        """How many checks ended so."""
-        return sum(event.result == result for event in self.prober.events)
+    def count(self, result: str, op: str = "ping") -> int:
+        """How many checks, or SETs, ended so."""
+        return sum(event.result == result and event.op == op for event in self.prober.events)
+
+    def durations(self, op: str = "ping") -> list[float]:
+        """Seconds of every reply to PING, or SET."""
+        return [event.seconds for event in self.prober.events if event.seconds is not None and event.op == op]

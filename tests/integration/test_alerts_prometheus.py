@@ -116,36 +116,39 @@ def port_of(address: str) -> int:
 
 
 def hostile(exporter: int, prometheus: int) -> Policy:
+    return Policy.model_validate(hostile_data(exporter, prometheus))
+
+
+def hostile_data(exporter: int, prometheus: int) -> dict[str, Any]:
+    """A policy with hostile names and quick rules, as its file says it."""
     at_once = {"for": "0s"}
-    return Policy.model_validate(
-        {
-            "fleet": {
-                "name": HOSTILE,
-                "nodes": [{"url": f"redis://{name}", "shard": HOSTILE} for name in (DEAD, SLOW, UNSEEN)],
-            },
-            "collect": {"interval": "500ms", "timeout": "100ms"},
-            "thresholds": {
-                "hit_rate": {"warning": at_once, "critical": at_once},
-                "latency_p95": {"warning": at_once, "critical": at_once},
-                "memory": {"warning": at_once},
-            },
-            "rules": {
-                "interval": "500ms",
-                "liveness_interval": "500ms",
-                "liveness_timeout": "500ms",
-                "liveness_evaluation": "250ms",
-                "rate_window": "4s",
-                "exporter_grace": "2s",
-                "discovery_grace": "0s",
-            },
-            "stack": {
-                "exporter": f"127.0.0.1:{exporter}",
-                "prometheus": f"http://127.0.0.1:{prometheus}",
-                "alertmanager": "127.0.0.1:1",
-                "grafana": "http://127.0.0.1:3000",
-            },
-        }
-    )
+    return {
+        "fleet": {
+            "name": HOSTILE,
+            "nodes": [{"url": f"redis://{name}", "shard": HOSTILE} for name in (DEAD, SLOW, UNSEEN)],
+        },
+        "collect": {"interval": "500ms", "timeout": "100ms"},
+        "thresholds": {
+            "hit_rate": {"warning": at_once, "critical": at_once},
+            "latency_p95": {"warning": at_once, "critical": at_once},
+            "memory": {"warning": at_once},
+        },
+        "rules": {
+            "interval": "500ms",
+            "liveness_interval": "500ms",
+            "liveness_timeout": "500ms",
+            "liveness_evaluation": "250ms",
+            "rate_window": "4s",
+            "exporter_grace": "2s",
+            "discovery_grace": "0s",
+        },
+        "stack": {
+            "exporter": f"127.0.0.1:{exporter}",
+            "prometheus": f"http://127.0.0.1:{prometheus}",
+            "alertmanager": "127.0.0.1:1",
+            "grafana": "http://127.0.0.1:3000",
+        },
+    }
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import bad_nodes, exporter_cost, fleet_scale, scrape_cost, server_cost
+from bench import bad_nodes, exporter_cost, fleet_scale, rules_cost, scrape_cost, server_cost
 
 
 @pytest.fixture
@@ -72,6 +72,15 @@ def test_bad_nodes_are_told_apart_while_the_ages_of_the_others_are_read(console:
     )
     assert 0 < values["oldest_median"] <= values["oldest"]
     assert "7 nodes beside 3 bad ones" in _table(console)
+
+
+def test_the_rules_of_a_fleet_are_timed_by_group(console: Console) -> None:
+    found = rules_cost.measure(console, 2, 4)
+    assert found["nodes"] == 4
+    assert found["groups_max_s"]
+    assert all(0 < took < 60 for took in found["groups_max_s"].values())
+    assert 0 < _values(found)["sum_max"] <= sum(found["groups_max_s"].values())
+    assert "cachewatch-node-down" in _table(console)
 
 
 @pytest.mark.parametrize(

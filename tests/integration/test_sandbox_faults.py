@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from sandbox import ports
 from sandbox.faults import Faults, UnknownFault
@@ -119,6 +120,92 @@ def test_a_node_healed_before_the_failover_is_whole_again(fleet: SentinelFleet, 
     faults.break_it("node-down")
     faults.heal("node-down")
     wait_until(fleet.in_sync, 60, "the shard to be whole")
+
+
+def evicted(node: RedisNode) -> int:
+    return int(str(node.info("stats")["evicted_keys"]))
+
+
+def test_a_flood_evicts_hundreds_of_keys_a_second_and_leaves_nothing(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    faults.break_it("evictions")
+    wait_until(lambda: evicted(primary) > 0, 60, "the memory to be full")
+    before, began = evicted(primary), time.monotonic()
+    wait_until(lambda: evicted(primary) > before + 600, 60, "keys to be evicted")
+    assert time.monotonic() - began < 10
+    faults.heal("evictions")
+    wait_until(lambda: memory_share(primary) < 0.5, 60, "the memory to be given back")
+    assert faults.active == ()
+
+
+def test_a_dead_replica_comes_back_and_follows(fleet: SentinelFleet, faults: Faults) -> None:
+    replica, primary = fleet.replica("shard-a"), fleet.primary("shard-a")
+    faults.break_it("replica-down")
+    assert not replica.answers()
+    assert fleet.primary("shard-a") is primary
+    faults.heal("replica-down")
+    wait_until(fleet.in_sync, 60, "the replica to be in sync")
+
+
+def test_a_replica_that_is_cut_off_answers_and_says_so(fleet: SentinelFleet, faults: Faults) -> None:
+    replica = fleet.replica("shard-b")
+    faults.break_it("replica-cut")
+    wait_until(lambda: replica.info("replication")["master_link_status"] == "down", 20, "the link to be down")
+    time.sleep(3.0)  # it tries each second
+    assert replica.info("replication")["master_link_status"] == "down"
+    assert fleet.primary("shard-b").answers()
+    faults.heal("replica-cut")
+    assert fleet.in_sync()
+
+
+def test_a_password_that_nobody_knows_ends_what_was_connected_before(fleet: SentinelFleet, faults: Faults) -> None:
+    replica = fleet.replica("shard-a")
+    with replica.client() as client:
+        client.ping()
+        faults.break_it("password")
+        with pytest.raises((redis.ConnectionError, redis.AuthenticationError)):
+            client.ping()
+        with pytest.raises(redis.AuthenticationError):
+            client.ping()
+    faults.heal("password")
+    wait_until(fleet.in_sync, 60, "the replica to be in sync")
+
+
+def test_a_snapshot_that_fails_is_told_by_the_server_and_succeeds_again(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    faults.break_it("persistence")
+    assert primary.info("persistence")["rdb_last_bgsave_status"] == "err"
+    faults.heal("persistence")
+    assert primary.info("persistence")["rdb_last_bgsave_status"] == "ok"
+
+
+def test_one_sentinel_alone_has_no_quorum_and_three_have(fleet: SentinelFleet, faults: Faults) -> None:
+    first = fleet.sentinel_servers[0]
+    faults.break_it("sentinels")
+    wait_until(lambda: not first.sees("shard-a", replicas=1, sentinels=0), 30, "the quorum to be lost")
+    faults.heal("sentinels")
+    assert fleet.watched()
+
+
+def test_a_primary_without_enough_replicas_takes_no_writes(fleet: SentinelFleet, faults: Faults) -> None:
+    with fleet.primary("shard-a").client() as client:
+        faults.break_it("read-only")
+        with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
+            client.set("key", "1")
+        assert client.ping()
+        faults.heal("read-only")
+        assert client.set("key", "1")
+
+
+def test_a_crowd_takes_all_connections_and_gives_them_back(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    with primary.client(timeout=5.0) as client:
+        client.ping()
+        faults.break_it("connections")
+        wait_until(lambda: client.info("stats")["rejected_connections"] > 0, 30, "connections to be refused")
+        assert client.info("clients")["connected_clients"] >= 0.9 * int(client.config_get("maxclients")["maxclients"])
+        faults.heal("connections")
+    wait_until(primary.answers, 10, "new connections to be taken")
 
 
 def test_breaking_twice_and_healing_what_is_not_broken_say_so_and_change_nothing(

@@ -62,6 +62,16 @@ def test_a_browser_is_wanted_by_the_tests_only(path: Path) -> None:
     assert install(path, "browser").returncode == 0
 
 
+def test_each_word_brings_what_it_names(path: Path) -> None:
+    done = install(path, "browser", "victoria")
+    assert "the programs of the Debian packages chromium victoria-metrics." in done.stderr
+    program(path, "chromium", "exit 0")
+    program(path, "victoria-metrics-prod", "exit 0")
+    assert "the programs of the Debian packages victoria-metrics." in install(path, "browser", "victoria").stderr
+    program(path, "vmalert-prod", "exit 0")
+    assert install(path, "browser", "victoria").returncode == 0
+
+
 def test_a_system_without_apt_get_is_told_what_to_install(path: Path) -> None:
     (path / "redis-sentinel").unlink()
     (path / "promtool").unlink()

@@ -48,12 +48,23 @@ DATA: dict[str, dict[str, Any]] = {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
             "latency_p95": {"warning": {"for": "0s"}, "critical": {"for": "1s"}},
-            "memory": {"warning": {"for": "0s"}},
+            "latency_p50": {"warning": {"for": "0s"}, "critical": {"for": "1s"}},
+            "memory": {"warning": {"for": "0s"}, "critical": {"for": "0s"}},
+        },
+        "alerts": {
+            **{name: {"for": "0s"} for name in ("replica_link", "replication_lag", "replicas", "writes_refused")},
+            **{name: {"for": "0s"} for name in ("evictions", "clients", "persistence", "fragmentation", "slots")},
+            "failover": {"for": "1us"},
+            "quorum": {"for": "1us"},
+            "nodes_differ": {"for": "0s"},
         },
         "health": {"failures": 1, "recoveries": 1},
         "rules": {"exporter_grace": "2s", "discovery_grace": "0s"},
     },
-    "cluster": {"fleet": {"cluster": {"addresses": ["10.0.0.1:6379"]}}},
+    "cluster": {
+        "fleet": {"cluster": {"addresses": ["10.0.0.1:6379"]}},
+        "alerts": {"replicas": {"expected": 2}, "failover": {"for": "90s"}},
+    },
     "files and names": {"fleet": {"files": ["targets/*.json"], "dns": [{"name": "cache.internal"}]}},
     "not probed": {"fleet": {"nodes": ["redis://10.0.0.1"]}, "collect": {"background": False}},
     "a wide window": {"rules": {"rate_window": "5m"}},
@@ -73,6 +84,12 @@ DATA: dict[str, dict[str, Any]] = {
             "latency_p95": {"warning": {"for": "3333ms"}, "critical": {"for": "5s"}},
             "memory": {"warning": {"for": "4999999us"}},
         },
+        "alerts": {
+            "replica_link": {"for": "1801ms"},
+            "evictions": {"within": "2801ms", "for": "1s"},
+            "rejected_connections": {"within": "3s"},
+            "nodes_differ": {"for": "9s"},
+        },
         "rules": {
             "interval": "700ms",
             "liveness_interval": "100ms",
@@ -90,6 +107,16 @@ DATA: dict[str, dict[str, Any]] = {
             "latency_p95": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
             "memory": {"warning": {"for": "10s"}},
         },
+        "alerts": {
+            **{name: {"for": "10s"} for name in ("replica_link", "replicas", "failover", "writes_refused", "slots")},
+            **{
+                name: {"for": "12s"}
+                for name in ("replication_lag", "clients", "persistence", "fragmentation", "quorum")
+            },
+            "evictions": {"within": "10s", "for": "10s"},
+            "rejected_connections": {"within": "20s"},
+            "nodes_differ": {"for": "30s"},
+        },
         "rules": {"interval": "2s", "rate_window": "10s", "liveness_evaluation": "5s"},
     },
     "long": {"thresholds": {"hit_rate": {"warning": {"for": "2h"}}}},
@@ -102,6 +129,13 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "fine, seldom evaluated": {
         "rules": {"interval": "5m", "rate_window": "40s"},
+        "alerts": {
+            "evictions": {"within": "20m", "above": "0.125/s"},
+            "rejected_connections": {"within": "21m"},
+            "clients": {"above": "87.125%"},
+            "fragmentation": {"above": 1.001, "from": "1B"},
+            "replication_lag": {"above": "2500ms"},
+        },
         "thresholds": {
             "hit_rate": {
                 "target": "100%",

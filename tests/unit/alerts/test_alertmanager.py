@@ -5,55 +5,183 @@ from typing import Any
 import pytest
 
 from alerts import alertmanager
-from policy.alerts import ALERTS
+from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
-from tests.unit.alerts.policies import policy
+from tests.unit.alerts.policies import DATA, policy
+
+HOOK = {"url": "https://tickets.example.com/in?x=1", "token_file": "/run/secrets/tickets"}
 
 
-def receivers(name: str) -> dict[str, set[str]]:
+def notifying(**notify: Any) -> dict[str, Any]:
+    return alertmanager.config(Policy.model_validate({"notify": notify}))
+
+
+def receivers(config: dict[str, Any]) -> dict[str, set[str]]:
     """Receiver -> kinds of its integrations."""
-    found = alertmanager.config(policy(name))["receivers"]
-    return {receiver["name"]: set(receiver) - {"name"} for receiver in found}
+    return {receiver["name"]: set(receiver) - {"name"} for receiver in config["receivers"]}
 
 
-def routed(name: str) -> list[str]:
-    """Receivers of critical, warning, and anything else."""
-    route: dict[str, Any] = alertmanager.config(policy(name))["route"]
-    return [*(child["receiver"] for child in route["routes"]), route["receiver"]]
+def routed(config: dict[str, Any]) -> dict[str, str]:
+    """Matcher -> receiver, and `rest`."""
+    route = config["route"]
+    return {**{child["matchers"][0]: child["receiver"] for child in route["routes"]}, "rest": route["receiver"]}
 
 
 @pytest.mark.parametrize(
-    ("name", "who", "routes"),
+    ("name", "who", "page", "ticket"),
     [
-        (
-            "static",
-            {"page": {"pagerduty_configs", "webhook_configs"}, "ticket": {"webhook_configs"}},
-            ["page", "ticket", "ticket"],
-        ),
-        ("sentinel", {"page": {"pagerduty_configs"}, "nobody": set()}, ["page", "nobody", "nobody"]),
-        (
-            "sentinel, every master",
-            {"page": {"webhook_configs"}, "ticket": {"webhook_configs"}},
-            ["page", "ticket", "ticket"],
-        ),
-        ("default", {"nobody": set()}, ["nobody", "nobody", "nobody"]),
+        ("static", {"page": {"pagerduty_configs", "webhook_configs"}, "ticket": {"webhook_configs"}}, "page", "ticket"),
+        ("sentinel", {"page": {"pagerduty_configs"}}, "page", "nobody"),
+        ("sentinel, every master", {"page": {"webhook_configs"}, "ticket": {"webhook_configs"}}, "page", "ticket"),
+        ("default", {}, "nobody", "nobody"),
     ],
 )
-def test_only_what_the_policy_configures_is_told(name: str, who: dict[str, set[str]], routes: list[str]) -> None:
-    assert receivers(name) == who
-    assert routed(name) == routes
+def test_only_what_the_policy_configures_is_told(name: str, who: dict[str, set[str]], page: str, ticket: str) -> None:
+    found = alertmanager.config(policy(name))
+    assert receivers(found) == {**who, "nobody": set()}
+    assert routed(found) == {
+        'severity="none"': "nobody",
+        'severity="critical"': page,
+        'action="page"': page,
+        'severity="warning"': ticket,
+        "rest": ticket,
+    }
 
 
 def test_a_page_goes_out_at_once_and_a_ticket_waits_for_the_page_that_silences_it() -> None:
-    page, ticket = alertmanager.config(Policy())["route"]["routes"]
-    assert (page["group_wait"], page["group_interval"], page["repeat_interval"]) == ("0s", "1s", "4h")
+    _, critical, urgent, ticket = alertmanager.config(Policy())["route"]["routes"]
+    for page in (critical, urgent):
+        assert (page["group_wait"], page["group_interval"], page["repeat_interval"]) == ("0s", "1s", "4h")
     assert (ticket["group_wait"], ticket["group_interval"], ticket["repeat_interval"]) == ("30s", "5m", "12h")
 
 
-def test_every_inhibition_of_the_policy_is_there_over_labels_that_both_alerts_carry() -> None:
-    rules = alertmanager.config(Policy())["inhibit_rules"]
-    specs = [spec for spec in ALERTS if spec.inhibits]
-    assert [rule["equal"] for rule in rules] == [list(spec.per) for spec in specs]
-    per = {spec.name: set(spec.per) for spec in ALERTS}
-    for spec in specs:
-        assert all(set(spec.per) <= per[target] for target in spec.inhibits)
+def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> None:
+    found = notifying(heartbeat={"url": "https://hc.example.com/abc", "interval": "30s", "token_file": "/t"})
+    beat = found["route"]["routes"][0]
+    assert (beat["receiver"], beat["group_wait"], beat["group_interval"]) == ("heartbeat", "0s", "30s")
+    assert beat["repeat_interval"] == "15s", "with 30s every other beat is left out"
+    (receiver,) = (receiver for receiver in found["receivers"] if receiver["name"] == "heartbeat")
+    assert receiver["webhook_configs"] == [
+        {
+            "url": "https://hc.example.com/abc",
+            "send_resolved": False,
+            "http_config": {"authorization": {"credentials_file": "/t"}},
+        }
+    ]
+
+
+@pytest.mark.parametrize(("told", "kinds"), [("all", ["page", "ticket"]), ("pages", ["page"]), ("tickets", ["ticket"])])
+def test_a_webhook_gets_what_it_is_told_of(told: str, kinds: list[str]) -> None:
+    found = notifying(webhooks=[{**HOOK, "told": told}])
+    assert [receiver["name"] for receiver in found["receivers"] if len(receiver) > 1] == kinds
+    (webhook,) = found["receivers"][0]["webhook_configs"]
+    assert webhook["url"] == HOOK["url"]
+    assert webhook["http_config"] == {"authorization": {"credentials_file": HOOK["token_file"]}}
+
+
+def test_office_hours_hold_for_tickets_alone_and_maintenance_for_all_but_the_heartbeat() -> None:
+    found = notifying(
+        time_zone="Europe/Berlin",
+        office_hours={"weekdays": ["monday"], "from": "08:30", "to": "24:00", "holidays": ["2026-12-25"]},
+        maintenance=[{"weekdays": ["sunday"], "from": "02:00", "to": "04:00"}, {"dates": ["2027-01-31"]}],
+    )
+    beat, *pages, ticket = found["route"]["routes"]
+    assert [(p.get("active_time_intervals"), p["mute_time_intervals"]) for p in pages] == [(None, ["maintenance"])] * 2
+    assert ticket["active_time_intervals"] == ["office-hours"]
+    assert ticket["mute_time_intervals"] == ["holidays", "maintenance"]
+    assert not {"active_time_intervals", "mute_time_intervals"} & set(beat)
+    berlin = {"location": "Europe/Berlin"}
+    whole = {"times": [{"start_time": "00:00", "end_time": "24:00"}]}
+    assert {entry["name"]: entry["time_intervals"] for entry in found["time_intervals"]} == {
+        "office-hours": [
+            {"weekdays": ["monday"], "times": [{"start_time": "08:30", "end_time": "24:00"}], **berlin},
+        ],
+        "holidays": [{"years": ["2026"], "months": ["12"], "days_of_month": ["25"], **berlin}],
+        "maintenance": [
+            {"weekdays": ["sunday"], "times": [{"start_time": "02:00", "end_time": "04:00"}], **berlin},
+            {"years": ["2027"], "months": ["1"], "days_of_month": ["31"], **whole, **berlin},
+        ],
+    }
+
+
+def pairs(config: dict[str, Any]) -> list[tuple[list[str], list[str], list[str]]]:
+    """(source, names of the targets, equal labels) of each inhibition."""
+    return [
+        (rule["source_matchers"], rule["target_matchers"][0].split('"')[1].split("|"), rule["equal"])
+        for rule in config["inhibit_rules"]
+    ]
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_no_inhibition_holds_by_a_label_that_is_not_there(name: str) -> None:
+    """Both lacking it would count as equal: each label is asked for on both sides, but `fleet`, which all have."""
+    for rule in alertmanager.config(policy(name))["inhibit_rules"]:
+        for label in set(rule["equal"]) - {"fleet"}:
+            assert f'{label}!=""' in rule["source_matchers"]
+            assert f'{label}!=""' in rule["target_matchers"]
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_page_is_inhibited_only_where_an_alert_names_it(name: str) -> None:
+    """The end of an inhibited alert is told to nobody: an incident opened for it would stay open."""
+    named = {target for spec in ALERTS for target in spec.inhibits}
+    for _, targets, _ in pairs(alertmanager.config(policy(name))):
+        assert not [target for target in targets if BY_NAME[target].pages and target not in named]
+
+
+def silenced_by(source: str, config: dict[str, Any]) -> set[str]:
+    return {
+        target for sources, targets, _ in pairs(config) if sources[0] == f'alertname="{source}"' for target in targets
+    }
+
+
+def test_a_dead_node_silences_every_ticket_about_a_node_and_none_about_the_fleet_or_the_stack() -> None:
+    rules = [
+        pair
+        for pair in pairs(alertmanager.config(Policy()))
+        if pair[0] == ['alertname="CacheNodeDown"', 'instance!=""']
+    ]
+    ((_, targets, equal),) = rules
+    assert equal == ["fleet", "instance"]
+    assert set(targets) == {spec.name for spec in ALERTS if spec.of_node and not spec.pages}
+    assert {"CacheHighLatency", "CacheMemoryHigh"} <= set(targets)
+
+
+def test_a_dead_node_silences_what_the_others_of_its_shard_miss_in_it() -> None:
+    (found,) = [pair for pair in pairs(alertmanager.config(Policy())) if pair[2] == ["fleet", "shard"]]
+    assert found[1] == ["CacheReplicasMissing", "CacheReplicaLinkDown", "CacheReplicationLag"], (
+        "and no page: a failover that is late is worse"
+    )
+
+
+def test_without_the_exporter_no_ticket_is_told_and_without_the_prober_none_on_latency() -> None:
+    found = pairs(alertmanager.config(Policy()))
+    unwatched = ['alertname="CacheNodeDown"', 'cause="unwatched"']
+    (targets,) = [targets for source, targets, _ in found if source == unwatched]
+    assert set(targets) == {spec.name for spec in ALERTS if spec.about == "cache" and not spec.pages}
+    assert silenced_by("CacheProberDown", alertmanager.config(Policy())) == {
+        "CacheHighLatency",
+        "CacheHighLatencyP50",
+        "CacheHighLatencyP99",
+        "CacheLowAvailability",
+    }
+
+
+@pytest.mark.parametrize(
+    ("notify", "sources"),
+    [
+        ({"slack": {"channel": "c", "token_file": "t"}}, {"CacheNotifierDown", "CacheNotificationsFailing"}),
+        ({"pagerduty": {"routing_key_file": "k"}}, {"CacheNotificationsFailing"}),
+        ({"pagerduty": {"routing_key_file": "k"}, "slack": {"channel": "c", "token_file": "t"}}, set()),
+        ({}, set()),
+    ],
+)
+def test_the_heartbeat_stops_when_the_only_way_to_a_person_is_broken(notify: dict[str, Any], sources: set[str]) -> None:
+    found = pairs(notifying(**notify))
+    assert {source[0].split('"')[1] for source, targets, _ in found if targets == ["CacheWatchdog"]} == sources
+
+
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+def test_two_subjects_of_an_alert_are_two_groups(spec: AlertSpec) -> None:
+    assert set(spec.per) <= set(alertmanager.GROUP_BY)
+    assert "cause" not in alertmanager.GROUP_BY, "two causes on one node are one page"

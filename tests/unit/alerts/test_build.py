@@ -5,9 +5,10 @@ import yaml
 
 from alerts import alertmanager, prometheus, rule_tests, rules
 from alerts.build import HEADER, files
+from policy.alerts import ALERTS
 from tests.unit.alerts.policies import DATA, policy
 
-STEMS = ("node_down", "hit_rate", "latency", "memory", "discovery")
+STEMS = ("node_down", "failover", "hit_rate", "latency", "memory", "server", "discovery", "prober", "stack")
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -32,13 +33,7 @@ def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
         "alertmanager.yml",
         *(f"rules/{stem}.yml" for stem in STEMS),
         *(f"rule-tests/{stem}.yml" for stem in STEMS),
-        "runbooks/CacheDiscoveryFailing.md",
-        "runbooks/CacheHighLatency.md",
-        "runbooks/CacheLowHitRate.md",
-        "runbooks/CacheMemoryHigh.md",
-        "runbooks/CacheNodeDown.md",
-        "runbooks/CacheVeryHighLatency.md",
-        "runbooks/CacheVeryLowHitRate.md",
+        *(f"runbooks/{spec.name}.md" for spec in ALERTS),
     }
 
 

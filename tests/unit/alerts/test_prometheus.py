@@ -6,7 +6,7 @@ from tests.unit.alerts.policies import policy
 
 
 def test_the_light_job_is_fast_and_the_full_one_brings_no_series_twice() -> None:
-    fast, full = config(Policy())["scrape_configs"]
+    fast, full, *_ = config(Policy())["scrape_configs"]
     assert (fast["job_name"], fast["metrics_path"], fast["scrape_interval"]) == ("cachewatch-sli", "/metrics/sli", "2s")
     assert (full["job_name"], full["metrics_path"], full["scrape_interval"]) == ("cachewatch", "/metrics", "15s")
     (drop,) = full["metric_relabel_configs"]
@@ -17,11 +17,28 @@ def test_the_light_job_is_fast_and_the_full_one_brings_no_series_twice() -> None
 
 def test_the_addresses_are_those_of_the_policy() -> None:
     found = config(policy("static"))
-    targets = [job["static_configs"][0]["targets"] for job in found["scrape_configs"]]
-    assert targets == [["exporter.example.com:9121"]] * 2
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in found["scrape_configs"]}
+    assert targets == {
+        "cachewatch-sli": ["exporter.example.com:9121"],
+        "cachewatch": ["exporter.example.com:9121"],
+        "cachewatch-prometheus": ["127.0.0.1:9090"],
+        "cachewatch-alertmanager": ["127.0.0.1:9093"],
+        "cachewatch-notifier": ["127.0.0.1:9122"],
+    }
     assert found["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["127.0.0.1:9093"]
 
 
 def test_a_scrape_is_given_up_before_the_next_one_is_due() -> None:
     full = config(policy("demo"))["scrape_configs"][1]
     assert (full["scrape_interval"], full["scrape_timeout"]) == ("2s", "2s")
+
+
+def test_the_stack_watches_itself_by_light_jobs_at_the_slow_interval() -> None:
+    stack = {"prometheus": "https://prometheus.example.com/eu", "alertmanager": "am.example.com"}
+    jobs = config(Policy.model_validate({"stack": stack}))["scrape_configs"][2:]
+    prometheus, alertmanager = jobs
+    assert (prometheus["scheme"], prometheus["metrics_path"]) == ("https", "/eu/metrics")
+    assert prometheus["static_configs"] == [{"targets": ["prometheus.example.com:443"]}]
+    assert alertmanager["static_configs"] == [{"targets": ["am.example.com:9093"]}]
+    assert [job["metric_relabel_configs"][0]["action"] for job in jobs] == ["keep", "keep"]
+    assert not any("scrape_interval" in job for job in jobs)

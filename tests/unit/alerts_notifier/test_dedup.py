@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alerts.notifier.dedup import Seen, key, lifetime
-from policy.stack import Notify
+from policy.notify import Notify
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
 

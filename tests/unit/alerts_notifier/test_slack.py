@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from alerts.notifier.failures import Reason, SlackFailure
 from alerts.notifier.message import Message, render
 from alerts.notifier.slack import LONGEST_WAIT, SlackChannel
-from policy.stack import Slack
+from policy.notify import Slack
 from sandbox.ports import free_port
 from tests.unit.alerts_notifier.samples import notification
 

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
+from bench import time_to_page
 from bench.bad_nodes import told_apart
 from bench.exporters import collections, series
 from bench.figures import Figure, Versus, as_json, table, versus_json, versus_table
@@ -71,3 +72,18 @@ def test_collections_and_series_are_read_off_the_page() -> None:
     )
     assert collections(page) == 42
     assert series(page) == 4
+
+
+def test_a_figure_may_have_to_be_so_much_at_least() -> None:
+    share = Figure("share", "a share", 0.99, "", least=1.0)
+    assert share.kept is False
+    assert share.wanted == ">= 1"
+    assert Figure("share", "a share", 1.0, "", least=1.0).kept
+    assert as_json([share])["share"]["wanted"] == 1.0
+
+
+@pytest.mark.parametrize(("longest", "kept"), [(4.9, [True, True]), (5.2, [False, True]), (5.6, [False, False])])
+def test_the_time_to_page_is_held_against_what_is_wanted_and_against_the_bound(
+    longest: float, kept: list[bool]
+) -> None:
+    assert [figure.kept for figure in time_to_page.wanted("killed", longest, 5.5)] == kept

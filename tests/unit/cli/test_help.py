@@ -61,7 +61,9 @@ def test_the_example_of_a_command_is_accepted_by_it(path: tuple[str, ...]) -> No
 def test_the_commands_are_those_of_the_design() -> None:
     assert {*COMMANDS} == {"init", "check", "build", "serve", "notify", "demo", "alerts", "dashboards"}
     assert {" ".join(path) for path in ALL if len(path) == 2} == {
+        "alerts backtest",
         "alerts build",
+        "alerts catalogue",
         "dashboards build",
         "demo break",
         "demo heal",

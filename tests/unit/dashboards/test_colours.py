@@ -56,7 +56,10 @@ def test_the_description_says_in_words_what_the_colours_say() -> None:
     assert (
         "target 95%, warning below 92.5% for 1m, critical below 90% for 30s" in panel(data, "Hit rate")["description"]
     )
-    assert "target 0.25ms, warning above 0.7ms, critical above 3ms" in panel(data, "Latency p50")["description"]
+    assert (
+        "target 0.25ms, warning above 0.7ms for 5m, critical above 3ms for 2m"
+        in panel(data, "Latency p50")["description"]
+    )
 
 
 def test_a_threshold_line_is_drawn_where_there_is_a_threshold() -> None:

@@ -80,4 +80,4 @@ def test_the_memory_limit_is_maxmemory_else_the_policys_else_the_machines(
     maxmemory: str | None, of_policy: int | None, system: str | None, expected: tuple[int, str] | None
 ) -> None:
     fields = {k: v for k, v in (("maxmemory", maxmemory), ("total_system_memory", system)) if v is not None}
-    assert info.memory_limit(fields, of_policy) == expected
+    assert info.vitals(fields).memory_limit(of_policy) == expected

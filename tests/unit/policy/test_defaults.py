@@ -81,11 +81,16 @@ def test_each_alert_has_the_seeds_threshold_time_severity_and_action(
         assert (bound(level), duration_text(level.for_)) == (threshold, held)
 
 
-def test_an_alert_silences_its_milder_sibling_and_a_dead_node_silences_what_it_causes() -> None:
+def test_an_alert_silences_its_milder_siblings() -> None:
+    slow = ("CacheHighLatency", "CacheHighLatencyP50", "CacheHighLatencyP99", "CacheLowAvailability")
     assert {spec.name: spec.inhibits for spec in ALERTS if spec.inhibits} == {
         "CacheVeryLowHitRate": ("CacheLowHitRate",),
-        "CacheVeryHighLatency": ("CacheHighLatency",),
-        "CacheNodeDown": ("CacheHighLatency", "CacheVeryHighLatency", "CacheMemoryHigh"),
+        "CacheVeryHighLatency": slow,
+        "CacheVeryHighLatencyP50": slow,
+        "CacheVeryHighLatencyP99": slow,
+        "CacheVeryLowAvailability": slow,
+        "CacheMemoryVeryHigh": ("CacheMemoryHigh",),
+        "CacheWritesRefused": ("CachePersistenceFailed", "CacheMemoryHigh"),
     }
 
 

@@ -74,7 +74,7 @@ def test_a_file_that_holds_no_secret_is_named_with_the_reason(tmp_path: Path, ra
 
 def test_every_secret_that_cannot_be_read_is_told_on_the_line_of_its_key(tmp_path: Path) -> None:
     missing = "cannot be read: No such file or directory"
-    assert told(tmp_path, {}, "fleet", "slack", "pagerduty") == [
+    assert told(tmp_path, {}, "fleet", "slack", "alertmanager") == [
         "p.yaml:2: fleet.auth.password_env: environment variable CACHE_PASSWORD is not set",
         f"p.yaml:5: fleet.sentinel.auth.password_file: {tmp_path}/sentinel.pw {missing}",
         f"p.yaml:9: notify.slack.token_file: {tmp_path}/slack.token {missing}",
@@ -89,4 +89,4 @@ def test_a_command_asks_only_for_the_secrets_it_uses(tmp_path: Path) -> None:
 
 
 def test_without_authentication_there_is_nothing_to_read() -> None:
-    assert list(problems(parse("", "p.yaml", Path("/")), {}, ("fleet", "slack", "pagerduty"))) == []
+    assert list(problems(parse("", "p.yaml", Path("/")), {}, ("fleet", "slack", "alertmanager"))) == []

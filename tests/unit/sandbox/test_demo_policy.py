@@ -6,11 +6,10 @@ from typing import Any
 from policy.loader import parse
 from policy.model import Policy
 from policy.units import duration_text
-from sandbox.demo_policy import SHORTENED, Addresses, shortened, text
+from sandbox.demo_policy import SHORTENED, Addresses, behind_sentinel, shortened, text
 
 ADDRESSES = Addresses(
-    sentinels=("127.0.0.1:1", "127.0.0.1:2"),
-    shards=("shard-a", "shard-b"),
+    fleet=behind_sentinel(("127.0.0.1:1", "127.0.0.1:2"), ("shard-a", "shard-b")),
     exporter="127.0.0.1:3",
     notifier="127.0.0.1:4",
     alertmanager="127.0.0.1:5",

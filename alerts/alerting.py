@@ -1,0 +1,18 @@
+"""An alert of the policy's list from its expression, duration and text. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alerts import links
+from alerts.model import Alert
+from alerts.texts import Text
+from policy.alerts import AlertSpec
+from policy.model import Policy
+
+
+def alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: Text) -> Alert:
+    """The rule, with the labels and annotations that every alert has; other labels come from the expression."""
+    instance = links.INSTANCE_LABEL if "instance" in spec.per else None
+    notes = links.notes(policy, spec.name, expr, text, instance)
+    return Alert(spec.name, expr, {"severity": spec.severity, "action": spec.action}, notes, hold)

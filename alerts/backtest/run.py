@@ -1,0 +1,215 @@
+"""A backtest: the rules of two policies evaluated over one history, each different expression once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import merge
+
+from alerts.backtest import history
+from alerts.backtest.compare import Firing, Told
+from alerts.backtest.history import Window
+from alerts.backtest.plan import Rule
+from alerts.backtest.prometheus import BadQuery, Prometheus, Series
+from alerts.backtest.simulate import Clock, Run, runs, spans
+
+Pairs = tuple[tuple[str, str], ...]
+Held = dict[Pairs, list[list[int]]]
+"""By the labels of a series: `[first, last]` of each stretch of steps at which an expression gave it."""
+
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+_BATCH = 25
+_TAG = "__rule__"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the policies told, in the order in which they were given; the holes of the history, and what else to know."""
+
+    told: tuple[Told, ...]
+    blind: tuple[Run, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An expression to be evaluated each `step` from `start` on."""
+
+    query: str
+    step: int
+    start: int
+
+
+async def run(
+    server: Prometheus, policies: Sequence[tuple[Rule, ...]], window: Window, scrape: int, progress: Progress
+) -> Outcome:
+    """Evaluate the rules of all policies. Unusable when the history does not allow it."""
+    every = [rule for rules in policies for rule in rules]
+    await history.require_bounds(server, every, window)
+    holes = await history.blind(server, window, scrape)
+    present = await history.presence(server, every, window)
+    notes = list(history.missing(present))
+    if holes is None:
+        notes.append("the history has no `up`: when Prometheus itself did not run cannot be told")
+    policies = [tuple(_judged(rule, present) for rule in rules) for rules in policies]
+    every = [rule for rules in policies for rule in rules]
+    phases = await _phases(server, every, window)
+    jobs = {
+        rule: _job(rule, window, phases[rule.group, rule.step] if rule.phased else 0) for rule in every if rule.query
+    }
+    held, problems = await _evaluate(server, sorted(set(jobs.values()), key=_order), window.end, progress)
+    told = tuple(_told(rules, jobs, held, problems, window, holes or ()) for rules in policies)
+    return Outcome(told, holes or (), tuple(notes))
+
+
+def _judged(rule: Rule, present: Mapping[str, float]) -> Rule:
+    """The rule, without an expression where the history does not have what it must take from it."""
+    problem = history.unfounded(rule, present)
+    return replace(rule, query="", problem=problem) if problem else rule
+
+
+async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> dict[tuple[str, int], int]:
+    found: dict[tuple[str, int], int] = {}
+    asked = set()
+    for rule in rules:
+        if not rule.phased:
+            continue
+        group, about = (rule.group, rule.step), (rule.group, rule.siblings or rule.name)
+        if not found.get(group) and about not in asked:
+            found[group] = await history.phase(server, rule, window)
+            asked.add(about)
+    return found
+
+
+def _job(rule: Rule, window: Window, phase: int) -> _Job:
+    """From so early on that an alert that fires at the window's beginning has been seen to wait."""
+    early = window.start - rule.timing.hold - rule.timing.keep
+    return _Job(rule.query, rule.step, -(-(early - phase) // rule.step) * rule.step + phase)
+
+
+def _order(job: _Job) -> tuple[int, int, str]:
+    return job.step, job.start, job.query
+
+
+async def _evaluate(
+    server: Prometheus, jobs: list[_Job], end: int, progress: Progress
+) -> tuple[dict[_Job, Held], dict[_Job, str]]:
+    held: dict[_Job, Held] = {job: {} for job in jobs}
+    problems: dict[_Job, str] = {}
+    batches = list(_batches(jobs))
+    whole = sum((end - batch[0].start) * len(batch) for batch in batches) or 1
+    done = 0
+    for batch in batches:
+
+        def advance(part: int, base: int = done, size: int = len(batch)) -> None:
+            progress(base + part * size, whole)
+
+        await _evaluate_batch(server, batch, end, held, problems, advance)
+        done += (end - batch[0].start) * len(batch)
+        progress(done, whole)
+    return held, problems
+
+
+def _batches(jobs: list[_Job]) -> Iterator[list[_Job]]:
+    """Expressions that are asked in one query: those of the same times."""
+    batch: list[_Job] = []
+    for job in jobs:
+        if batch and (len(batch) == _BATCH or (job.step, job.start) != (batch[0].step, batch[0].start)):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
+
+
+async def _evaluate_batch(
+    server: Prometheus,
+    batch: list[_Job],
+    end: int,
+    held: dict[_Job, Held],
+    problems: dict[_Job, str],
+    advance: Callable[[int], None],
+) -> None:
+    try:
+        await _walk(server, batch, end, held, advance)
+    except BadQuery as error:
+        if len(batch) == 1:
+            problems[batch[0]] = f"Prometheus cannot evaluate it: {error}"
+            return
+        for job in batch:
+            held[job].clear()
+            await _evaluate_batch(server, [job], end, held, problems, lambda _: None)
+
+
+async def _walk(
+    server: Prometheus, batch: list[_Job], end: int, held: dict[_Job, Held], advance: Callable[[int], None]
+) -> None:
+    step = batch[0].step
+    async for last, found in server.parts(_tagged(batch), batch[0].start, end, step):
+        for series in found:
+            _note(held, batch, series, step)
+        advance(last - batch[0].start)
+
+
+def _tagged(batch: list[_Job]) -> str:
+    if len(batch) == 1:
+        return batch[0].query
+    parts = (f'label_replace({job.query}, "{_TAG}", "{index}", "", "")' for index, job in enumerate(batch))
+    return " or ".join(parts)
+
+
+def _note(held: dict[_Job, Held], batch: list[_Job], series: Series, step: int) -> None:
+    job = batch[int(series.labels.get(_TAG, "0"))]
+    labels = tuple(sorted((k, v) for k, v in series.labels.items() if k not in (_TAG, "__name__")))
+    stretches = held[job].setdefault(labels, [])
+    for at in series.times:
+        if stretches and at == stretches[-1][1] + step:
+            stretches[-1][1] = at
+        else:
+            stretches.append([at, at])
+
+
+def _told(
+    rules: tuple[Rule, ...],
+    jobs: dict[Rule, _Job],
+    held: dict[_Job, Held],
+    problems: dict[_Job, str],
+    window: Window,
+    holes: tuple[Run, ...],
+) -> Told:
+    known, firings = [], []
+    for rule in rules:
+        job = jobs.get(rule)
+        problem = rule.problem if job is None else problems.get(job, "")
+        if job is not None and not problem:
+            found, problem = _firings(rule, job, held[job], window, holes)
+            firings += found
+        known.append(replace(rule, problem=problem))
+    return Told(tuple(known), tuple(sorted(firings, key=lambda f: (f.span.start, f.labels))))
+
+
+def _firings(rule: Rule, job: _Job, held: Held, window: Window, holes: tuple[Run, ...]) -> tuple[list[Firing], str]:
+    clock = Clock(job.start, window.end, job.step, holes)
+    found: list[Firing] = []
+    for labels, several in _by_alert(rule, held).items():
+        times = list(_times(several, job.step))
+        if len(several) > 1 and len(set(times)) < len(times):
+            return [], "two series at a time give alerts of the same labels: Prometheus refuses to evaluate that"
+        fired = (span for span in spans(runs(times, clock), rule.timing, clock) if span.end > window.start)
+        found += [Firing(labels, replace(span, start=max(span.start, window.start))) for span in fired]
+    return found, ""
+
+
+def _by_alert(rule: Rule, held: Held) -> dict[Pairs, list[list[list[int]]]]:
+    """The stretches of the series that make one alert: most often of one series."""
+    found: dict[Pairs, list[list[list[int]]]] = {}
+    for series, stretches in held.items():
+        found.setdefault(tuple(sorted(rule.alert(dict(series)).items())), []).append(stretches)
+    return found
+
+
+def _times(several: list[list[list[int]]], step: int) -> Iterator[int]:
+    walks = ((at for first, last in stretches for at in range(first, last + 1, step)) for stretches in several)
+    return merge(*walks)

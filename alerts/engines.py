@@ -1,0 +1,158 @@
+"""The rules in the form of other engines: the Prometheus operator, Mimir, vmalert. Pure: built files in, files out.
+
+Works on the text of the built rule files, so that every part's rules go the same way, whoever generated them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from alerts.backtest.inline import Book, Inlined, inline
+from alerts.backtest.plan import recorded_by
+from alerts.backtest.selectors import NotUnderstood
+from alerts.build import dump
+
+FORMATS = ("prometheus", "operator", "mimir", "vmalert")
+_LONGEST_NAME = 63  # of a label's value: the name is used as one, though an object's own may have 253
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which form, for which fleet; `labels` and `namespace` go into the operator's objects.
+
+    `interval` is how often groups are evaluated that do not say so themselves.
+    """
+
+    format: str
+    fleet: str
+    interval: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+
+
+def convert(files: Mapping[str, str], target: Target) -> dict[str, str]:
+    """The built files as that engine takes them.
+
+    `rules/*.yml` change their form. `rule-tests/` are for promtool, which reads Prometheus' form only, and are left out.
+    `prometheus.yml` becomes `scrape.yml`: the jobs alone, for whatever scrapes there.
+    """
+    if target.format == "prometheus":
+        return dict(files)
+    documents = {path: yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")}
+    form = _FORMS[target.format]
+    found = {path: text for path, text in files.items() if not path.startswith(("rules/", "rule-tests/"))}
+    if "prometheus.yml" in found:
+        found["scrape.yml"] = dump(_scrape(yaml.safe_load(found.pop("prometheus.yml")), target))
+    every = recorded_by((group for document in documents.values() for group in document["groups"]), target.interval)
+    for path, document in documents.items():
+        stem = path.removeprefix("rules/").removesuffix(".yml")
+        found[path] = dump(form(document["groups"], target, stem, every))
+    return found
+
+
+def lost(files: Mapping[str, str], target: Target) -> Iterator[str]:
+    """What that engine does not do as Prometheus does, of these very rules; for a warning."""
+    if target.format != "vmalert":
+        return
+    documents = [yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")]
+    groups = [group for document in documents for group in document["groups"]]
+    rules = [rule for group in groups for rule in group["rules"]]
+    held = sorted({rule["alert"] for rule in rules if "keep_firing_for" in rule})
+    if held:
+        yield f"vmalert has keep_firing_for since 1.92 only; left out of {', '.join(held)}, which resolve at once"
+    every = recorded_by(groups, target.interval)
+    late = {name for rule in rules for name in _on_raw_series(rule, every).kept}
+    if late:
+        yield f"vmalert reads {', '.join(sorted(late))} as of the round before: it writes in the background what it records"
+
+
+def label_problem(key: str, value: str) -> str:
+    """Why Kubernetes would refuse a label; empty when it would not."""
+    if not _LABEL_KEY.fullmatch(key):
+        return f"{key!r} is no label key of Kubernetes, as in app.kubernetes.io/part-of"
+    if not _LABEL_VALUE.fullmatch(value):
+        return f"{value!r} is no label value of Kubernetes: at most 63 letters, digits, and -_. between them"
+    return ""
+
+
+def namespace_problem(name: str) -> str:
+    """Why Kubernetes would refuse the name of a namespace; empty when it would not."""
+    return "" if _NAMESPACE.fullmatch(name) else f"{name!r} is no namespace of Kubernetes: a-z, 0-9, and - between them"
+
+
+def object_name(fleet: str, stem: str) -> str:
+    """A DNS-1123 name for the rules of a fleet. What had to be changed or cut is told apart by a hash of the fleet's name."""
+    wanted = f"cachewatch-{fleet}-{stem.replace('_', '-')}"
+    plain = re.sub("[^a-z0-9]+", "-", wanted.lower()).strip("-")
+    if plain == wanted and len(plain) <= _LONGEST_NAME:
+        return plain
+    end = f"-{stem.replace('_', '-')}-{hashlib.sha256(fleet.encode()).hexdigest()[:8]}"
+    start = re.sub("[^a-z0-9]+", "-", f"cachewatch-{fleet}".lower()).strip("-")
+    return start[: _LONGEST_NAME - len(end)].strip("-") + end
+
+
+def _scrape(config: Mapping[str, Any], target: Target) -> Any:
+    """The jobs: a bare list for the operator's additionalScrapeConfigs, else what an agent takes as its configuration."""
+    if target.format == "operator":
+        return config["scrape_configs"]
+    known = {key: value for key, value in config["global"].items() if key != "evaluation_interval"}
+    return {"global": known, "scrape_configs": config["scrape_configs"]}
+
+
+def _operator(groups: list[dict[str, Any]], target: Target, stem: str, _: Book) -> dict[str, Any]:
+    namespace = {"namespace": target.namespace} if target.namespace else {}
+    labels = {"app.kubernetes.io/name": "cachewatch", **target.labels}
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": object_name(target.fleet, stem), **namespace, "labels": labels},
+        "spec": {"groups": groups},
+    }
+
+
+def _mimir(groups: list[dict[str, Any]], target: Target, stem: str, _: Book) -> dict[str, Any]:
+    """One namespace a file: `mimirtool rules sync` refuses one that comes twice."""
+    return {"namespace": object_name(target.fleet, stem), "groups": groups}
+
+
+def _vmalert(groups: list[dict[str, Any]], target: Target, stem: str, every: Book) -> dict[str, Any]:
+    return {"groups": [_vmalert_group(group, every) for group in groups]}
+
+
+def _vmalert_group(group: dict[str, Any], every: Book) -> dict[str, Any]:
+    """What vmalert records is not there yet when the next rule reads it: each expression is put on raw series.
+
+    `nocache`: VictoriaMetrics else hides the newest 30 s (-search.latencyOffset) from every query, and pages come later by it.
+    """
+    rules = [_vmalert_rule(rule, every) for rule in group["rules"]]
+    return {**{k: v for k, v in group.items() if k != "rules"}, "params": {"nocache": ["1"]}, "rules": rules}
+
+
+def _vmalert_rule(rule: dict[str, Any], every: Book) -> dict[str, Any]:
+    expr = _on_raw_series(rule, every).text
+    return {**{key: value for key, value in rule.items() if key != "keep_firing_for"}, "expr": expr}
+
+
+def _on_raw_series(rule: dict[str, Any], every: Book) -> Inlined:
+    """A rule's expression; what cannot be read stays as it is, and keeps every record that it may read."""
+    expr = str(rule["expr"])
+    try:
+        return inline(expr, every, (rule["record"],) if "record" in rule else ())
+    except NotUnderstood as error:
+        return Inlined(expr, {rule.get("record") or rule["alert"]: str(error)}, False)
+
+
+_FORMS: dict[str, Callable[[list[dict[str, Any]], Target, str, Book], dict[str, Any]]] = {
+    "operator": _operator,
+    "mimir": _mimir,
+    "vmalert": _vmalert,
+}

@@ -1,0 +1,72 @@
+"""CacheProberDown: the exporter answers, and nobody probes. One page for the fleet, and none for each node. Pure.
+
+Silent: the exporter shows nothing of a prober that it has not heard for three seconds. One that is killed speaks again
+before that, and one that hangs once is killed and replaced before `rules.exporter_grace` is over.
+Looping: it comes back each time and does not stay, so that the silence is never long.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alerts import links, targets
+from alerts.model import Alert
+from alerts.node_down import exporter_up, prober_speaks
+from alerts.promql import duration, selector, template_text
+from alerts.stack_times import whole
+from alerts.texts import Text
+from policy.alerts import PROBER_DOWN as SPEC
+from policy.model import Policy
+
+SILENT, LOOPING = "silent", "looping"
+RESTARTS = "cachewatch_prober_restarts_total"
+MOST_RESTARTS = 2
+_WINDOW = timedelta(minutes=5)
+
+
+def silent(policy: Policy) -> tuple[Alert, ...]:
+    """The alert on a prober that is not heard; none where no node is probed."""
+    if not policy.collect.background:
+        return ()
+    hold, fleet = policy.rules.exporter_grace, template_text(policy.fleet.name)
+    text = Text(
+        f"No node of {fleet} is probed: the exporter's prober is silent",
+        f"The exporter {template_text(policy.stack.exporter)} answers but has heard nothing of its prober for "
+        f"{duration(hold)}, or watches another fleet than {fleet}: whether the nodes live, and how fast they answer, is "
+        "not known, and no page for a dead node can come. First: the log of the exporter, its machine's memory and CPU, "
+        "and whether it runs with the policy that these rules were built from.",
+    )
+    expr = f"absent({prober_speaks(policy)}) and on () ({exporter_up(policy)} == 1)"
+    return (_alert(policy, SILENT, expr, text, hold),)
+
+
+def window(policy: Policy) -> timedelta:
+    """Within which restarts are counted; five samples at least."""
+    return whole(policy, max(_WINDOW, 5 * policy.rules.interval))
+
+
+def looping(policy: Policy) -> tuple[Alert, ...]:
+    """The alert on a prober that does not stay."""
+    if not policy.collect.background:
+        return ()
+    fleet, within = template_text(policy.fleet.name), duration(window(policy))
+    text = Text(
+        f"The prober of {fleet} ends again and again",
+        f"The exporter {template_text(policy.stack.exporter)} has started its prober more than {MOST_RESTARTS} times "
+        f"anew within {within}. Each time no node is probed for some seconds, and a node that dies then is paged late. "
+        "First: the log of the exporter, and whether its machine's kernel kills the prober for memory.",
+    )
+    restarts = selector(RESTARTS, **targets.of_exporter(policy))
+    expr = f"increase({restarts}[{within}]) > {MOST_RESTARTS} and on () ({exporter_up(policy)} == 1)"
+    return (_alert(policy, LOOPING, f"sum({expr})", text, None),)
+
+
+def _alert(policy: Policy, cause: str, expr: str, text: Text, hold: timedelta | None) -> Alert:
+    labels = {
+        "severity": SPEC.severity,
+        "action": SPEC.action,
+        "cause": cause,
+        "fleet": template_text(policy.fleet.name),
+        "instance": template_text(policy.stack.exporter),
+    }
+    return Alert(SPEC.name, expr, labels, links.notes(policy, SPEC.name, expr, text), hold)

@@ -1,0 +1,84 @@
+"""The alerts on what the prober sees of each node: latency at three percentiles, and availability. Pure.
+
+One slow node is one page. The rows stand in turn; each keeps silent about a node of which a row before it has spoken, that
+is, whose condition has held for as long as that row's alert waits. Only the condition of the moment would leave a hole:
+a p95 that comes and goes would never speak and silence p99 for ever. `policy.thresholds` holds the waits to that order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from alerts import recording, texts
+from alerts.alerting import alert
+from alerts.model import Alert
+from alerts.promql import duration, selector
+from policy import metrics
+from policy.alerts import ALERTS, AlertSpec, Severity
+from policy.metrics import le
+from policy.model import Policy
+from policy.thresholds import Thresholds
+from policy.units import plain, seconds
+
+IN_TURN = ("latency_p95", "latency_p50", "latency_p99", "availability")
+_AVAILABILITY = IN_TURN[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A row at a level: the recorded share of good probes of each node and the least that it may be, over a window."""
+
+    record: str
+    least: Decimal
+    hold: timedelta
+    window: timedelta
+
+    @property
+    def broken(self) -> str:
+        """The condition."""
+        return f"{self.record} < {plain(self.least)}"
+
+    @property
+    def spoken(self) -> str:
+        """The nodes of which the row's alert has spoken: broken for all of its duration."""
+        record = f"max_over_time({self.record}[{duration(self.hold)}])" if self.hold else self.record
+        return f"(sum without (le) ({record}) < {plain(self.least)})"
+
+
+def promise(policy: Policy, row: str, level: Severity) -> Promise:
+    """What a row promises at a level."""
+    found: Any = getattr(getattr(policy.thresholds, row), level)
+    fleet = policy.fleet.name
+    if row == _AVAILABILITY:
+        record = selector(recording.AVAILABILITY_RATIO, fleet=fleet)
+        return Promise(record, found.below, found.for_, policy.health.window)
+    record = selector(recording.PROBES_WITHIN_RATIO, fleet=fleet, le=le(seconds(found.above)))
+    return Promise(record, Thresholds.PERCENTILES[row], found.for_, policy.rules.rate_window)
+
+
+def alerts(policy: Policy) -> tuple[Alert, ...]:
+    """All of them, the rows in turn."""
+    return tuple(_alert(policy, spec) for row in IN_TURN for spec in ALERTS if spec.row == row)
+
+
+def _alert(policy: Policy, spec: AlertSpec) -> Alert:
+    row, level = str(spec.row), spec.severity
+    own = promise(policy, row, level)
+    # A node that was down in the window is CacheNodeDown's story. Without this, the alert that grew under the outage
+    # would page once the node is back and its page no longer inhibits this one, until the window has passed.
+    verdict = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
+    told = [f"(min_over_time({verdict}[{duration(own.window)}]) == 0)"]
+    told += [promise(policy, before, level).spoken for before in IN_TURN[: IN_TURN.index(row)]]
+    share = own.record if row == _AVAILABILITY else f"sum without (le) ({own.record})"
+    silenced = "".join(f" unless on (fleet, instance) {other}" for other in told)
+    return alert(policy, spec, f"{share} < {plain(own.least)}{silenced}", own.hold, _text(policy, row, level))
+
+
+def _text(policy: Policy, row: str, level: Severity) -> texts.Text:
+    found: Any = getattr(getattr(policy.thresholds, row), level)
+    if row == _AVAILABILITY:
+        return texts.availability(policy, found.below, found.for_)
+    return texts.latency(policy, found.above, Thresholds.PERCENTILES[row], found.for_)

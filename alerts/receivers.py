@@ -1,0 +1,89 @@
+"""Alertmanager's receivers: PagerDuty, the notifier that speaks to Slack, other webhooks, the heartbeat. Pure.
+
+A secret is named as a file that Alertmanager reads itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from policy.model import Policy
+from policy.notify import PagerDuty
+
+PAGE, TICKET, HEARTBEAT, NOBODY = "page", "ticket", "heartbeat", "nobody"
+
+# What a notification says of a group: its first firing alert, else its first. "Common" values are empty where two
+# alerts of the group differ.
+_ALERT = "(index (or .Alerts.Firing .Alerts) 0)"
+_DETAILS = ("fleet", "shard", "instance", "part", "slo", "cause", "action")
+
+
+def receivers(policy: Policy) -> list[dict[str, Any]]:
+    """Those that tell somebody; `NOBODY` is left to who routes to it."""
+    found = ({"name": PAGE, **_page(policy)}, {"name": TICKET, **_webhooks(policy, "tickets")}, _heartbeat(policy))
+    return [receiver for receiver in found if len(receiver) > 1]
+
+
+def _page(policy: Policy) -> dict[str, Any]:
+    pagerduty = policy.notify.pagerduty
+    configured = {} if pagerduty is None else {"pagerduty_configs": [_pagerduty(pagerduty)]}
+    return {**configured, **_webhooks(policy, "pages")}
+
+
+def _webhooks(policy: Policy, kind: Literal["pages", "tickets"]) -> dict[str, Any]:
+    """The notifier, which speaks to Slack (threads, and a retry when Slack answers 429), and whom the policy names."""
+    notify = policy.notify
+    slack = [] if notify.slack is None else [_webhook(f"http://{policy.stack.notifier}/alertmanager", None)]
+    others = [_webhook(webhook.url, webhook.token_file) for webhook in notify.webhooks if webhook.takes(kind)]
+    return {"webhook_configs": [*slack, *others]} if slack or others else {}
+
+
+def _heartbeat(policy: Policy) -> dict[str, Any]:
+    heartbeat = policy.notify.heartbeat
+    if heartbeat is None:
+        return {"name": HEARTBEAT}
+    # The end of the Watchdog is no sign of life.
+    return {
+        "name": HEARTBEAT,
+        "webhook_configs": [{**_webhook(heartbeat.url, heartbeat.token_file), "send_resolved": False}],
+    }
+
+
+def _webhook(url: str, token_file: Path | None) -> dict[str, Any]:
+    token = {} if token_file is None else {"http_config": {"authorization": {"credentials_file": str(token_file)}}}
+    return {"url": url, "send_resolved": True, **token}
+
+
+def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
+    critical = f'{{{{ if eq {_ALERT}.Labels.severity "critical" }}}}critical{{{{ else }}}}warning{{{{ end }}}}'
+    return {
+        "routing_key_file": str(pagerduty.routing_key_file),
+        "url": pagerduty.url,
+        "send_resolved": True,
+        "severity": critical,
+        "class": _label("alertname"),
+        "component": _label("instance"),
+        "group": _label("fleet"),
+        "client": "Cachewatch",
+        "client_url": _annotation("dashboard_url"),
+        "description": _annotation("summary"),
+        "details": {
+            **{name: _label(name) for name in _DETAILS},
+            "description": _annotation("description"),
+            "runbook": _annotation("runbook_url"),
+            "dashboard": _annotation("dashboard_url"),
+        },
+        "links": [
+            {"href": _annotation("runbook_url"), "text": "Runbook"},
+            {"href": _annotation("dashboard_url"), "text": "Dashboard"},
+        ],
+    }
+
+
+def _label(name: str) -> str:
+    return f"{{{{ {_ALERT}.Labels.{name} }}}}"
+
+
+def _annotation(name: str) -> str:
+    return f"{{{{ {_ALERT}.Annotations.{name} }}}}"

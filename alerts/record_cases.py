@@ -1,0 +1,67 @@
+"""Test cases of recorded ratios: a burst of events is seen for exactly the window, at each level and bound. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from alerts import recording
+from alerts.promql import milliseconds, selector
+from alerts.rule_cases import Case, Edge, Expect, edge
+from policy import metrics
+from policy.metrics import latency_bounds, le
+from policy.model import Policy
+from policy.units import seconds
+
+# Few, so that a second has less than one: the guard of the divisor is `> 0`, not `> 1`. Counted before it begins.
+_HITS, _MISSES, _BEFORE = 3, 1, 1000
+_LEVELS = {"fleet": ("fleet",), "shard": ("fleet", "shard"), "instance": ("fleet", "shard", "instance")}
+
+
+def hit_rate(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
+    """The hit ratios of fleet, shard and node."""
+    at = _edge(policy, step)
+    counts = {metrics.HITS.name: _HITS, metrics.MISSES.name: _MISSES}
+    series = {selector(name, **node): _burst(at, count) for name, count in counts.items()}
+    expects = []
+    for level, labels in _LEVELS.items():
+        record = selector(f"{level}:cache_hit_ratio:rate", fleet=policy.fleet.name)
+        own = {name: node[name] for name in labels}
+        expects += [_percent(at, record, 100 * _HITS // (_HITS + _MISSES), own), Expect(at.outside, record)]
+    yield Case("hit ratios: of exactly the window, and none without requests", at.sample, series, tuple(expects))
+
+
+def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
+    """The share of probes within each bound that is recorded."""
+    at = _edge(policy, step)
+    rows = policy.thresholds.latency_rows().values()
+    recorded = sorted({seconds(bound) for row in rows for bound in row.bounds})
+    total = len(recorded) + 1
+    within = {bound: sum(each <= bound for each in recorded) for bound in latency_bounds(policy)}
+    labels = {**node, "op": recording.PROBE_OP}
+    name = metrics.PROBE_DURATION.name
+    series = {
+        **{selector(f"{name}_bucket", **labels, le=le(bound)): _burst(at, count) for bound, count in within.items()},
+        selector(f"{name}_count", **labels): _burst(at, total),
+    }
+    expects = []
+    for bound in recorded:
+        own = {**node, "le": le(bound)}
+        record = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=le(bound))
+        expects += [_percent(at, record, round(100 * within[bound] / total), own), Expect(at.outside, record)]
+    yield Case("shares of probes: of exactly the window, and none without probes", at.sample, series, tuple(expects))
+
+
+def _edge(policy: Policy, step: int) -> Edge:
+    window = milliseconds(policy.rules.rate_window)
+    return edge(window, step, window // 4)
+
+
+def _burst(at: Edge, count: int) -> str:
+    """A counter that grows once, with the sample after the one that leaves. All begin in proportion: see `rate`."""
+    before, after = _BEFORE * count, (_BEFORE + 1) * count
+    samples = at.outside // at.sample + 2
+    return f"{before}+0x{at.last} {after}+0x{samples}"
+
+
+def _percent(at: Edge, record: str, value: int, labels: Mapping[str, str]) -> Expect:
+    return Expect(at.inside, f"round(100 * {record}) == bool {value}", (selector("", **labels),))

@@ -1,0 +1,36 @@
+"""All test cases of the alerts about Redis itself, by rule file. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alerts.promql import milliseconds
+from alerts.rule_cases import Case
+from alerts.server import counter_cases, proof, scenes, turns
+from alerts.server.conditions import conditions
+from alerts.server.proof import Clock
+from alerts.server.scenes import Cast
+from policy.model import Policy
+
+
+def longest(policy: Policy, stem: str) -> int:
+    """Milliseconds that the most patient alert of a file waits."""
+    return max(milliseconds(condition.hold) for condition in conditions(policy, stem))
+
+
+def failover(policy: Policy, step: int) -> Iterator[Case]:
+    """Cases of the fast file, evaluated each `step` milliseconds."""
+    cast, clock = Cast.of(policy), Clock(step, milliseconds(policy.rules.liveness_interval))
+    for each in scenes.failover(cast):
+        yield from proof.cases(each, clock)
+    yield from counter_cases.writes_refused(cast, clock)
+    yield from turns.cases(cast, clock)
+
+
+def server(policy: Policy, step: int) -> Iterator[Case]:
+    """Cases of the slow file, evaluated each `step` milliseconds."""
+    cast, clock = Cast.of(policy), Clock(step, milliseconds(policy.rules.interval))
+    for each in scenes.server(cast):
+        yield from proof.cases(each, clock)
+    yield from counter_cases.evictions(cast, clock)
+    yield from counter_cases.rejected(cast, clock)

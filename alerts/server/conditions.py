@@ -1,0 +1,160 @@
+"""When each alert about Redis itself speaks: expressions and durations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from alerts.promql import duration, selector
+from alerts.server import facts
+from alerts.server.facts import NODE, newest, newest_sli
+from policy import metrics
+from policy.alerts import BY_NAME, AlertSpec
+from policy.model import Policy
+from policy.units import plain, seconds
+
+SLOTS = 16384
+READONLY = "readonly"
+PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
+LAG_LABELS = f"{NODE}, slave_ip, slave_port"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """An alert's expression and how long it must hold."""
+
+    spec: AlertSpec
+    expr: str
+    hold: timedelta
+
+
+def conditions(policy: Policy, stem: str) -> Iterator[Condition]:
+    """The alerts of a rule file."""
+    for name, find in FILES[stem].items():
+        expr, hold = find(policy)
+        yield Condition(BY_NAME[name], expr, hold)
+
+
+def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
+    # Replicas live and nobody is primary. Of a shard that is dead as a whole each node has its page already.
+    alive, led = f"count by (fleet, shard) ({facts.replicas(policy)})", facts.primaries(policy)
+    return f"{alive} unless on (fleet, shard) {led}", policy.alerts.failover.for_
+
+
+def _writes_refused(policy: Policy) -> tuple[str, timedelta]:
+    # Primaries that are up: of one that is down CacheNodeDown speaks, and a replica refuses writes rightly.
+    refused = selector(metrics.HEALTH_CHECKS.name, fleet=policy.fleet.name, result=READONLY)
+    counted = f"sum by ({NODE}) (increase({refused}[{duration(policy.rules.rate_window)}]))"
+    return f"{counted} > 0 and on (fleet, instance) {facts.primaries(policy)}", policy.alerts.writes_refused.for_
+
+
+def _slots_uncovered(policy: Policy) -> tuple[str, timedelta]:
+    # The best view of all nodes counts: one that is cut off sees less. Slots of a primary that is down, and not yet
+    # replaced, have their page; slots that belong to nobody have none.
+    views = (facts.alive(policy, newest(policy, f"redis_cluster_slots_{what}")) for what in ("ok", "assigned"))
+    served, given = (f"max by (fleet) {view}" for view in views)
+    shards = f"count by (fleet, shard) ({facts.up(policy)}) unless on (fleet, shard) {facts.primaries(policy)}"
+    expr = f"{given} < {SLOTS} or {served} < {SLOTS} unless on (fleet) ({shards})"
+    return expr, policy.alerts.slots.for_
+
+
+def _quorum_lost(policy: Policy) -> tuple[str, timedelta]:
+    # The Sentinels that name the nodes, and those that are watched as nodes. One that can is enough.
+    by, shard = "fleet, shard", '"shard", "$1", "master_name", "(?s)(.*)"'
+    asked = newest_sli(policy, metrics.SENTINEL_QUORUM.name, by)
+    listed = newest(policy, "redis_sentinel_master_ckquorum_status", "fleet, instance, master_name")
+    return f"max by ({by}) ({asked} or label_replace({listed}, {shard})) == 0", policy.alerts.quorum.for_
+
+
+def _replicas_missing(policy: Policy) -> tuple[str, timedelta]:
+    wanted = policy.alerts.replicas
+    connected = f"sum by (fleet, shard) {facts.alive(policy, newest(policy, 'redis_connected_slaves'))}"
+    led = f"count by (fleet, shard) ({facts.primaries(policy)})"
+    if wanted.expected is not None:
+        return f"{connected} < {wanted.expected} and on (fleet, shard) {led}", wanted.for_
+    # Who is no primary should be somebody's replica. A Sentinel that is listed among the nodes is neither.
+    sentinels = newest(policy, metrics.INSTANCE_INFO.name, matcher='redis_mode="sentinel"')
+    watched = f"count by (fleet, shard) ({facts.up(policy)} unless on (fleet, instance) {sentinels})"
+    return f"{connected} < {watched} - {led}", wanted.for_
+
+
+def _replica_link_down(policy: Policy) -> tuple[str, timedelta]:
+    return f"{newest(policy, 'redis_master_link_up')} == 0", policy.alerts.replica_link.for_
+
+
+def _replication_lag(policy: Policy) -> tuple[str, timedelta]:
+    level = policy.alerts.replication_lag
+    lag = newest(policy, "redis_connected_slave_lag_seconds", LAG_LABELS)
+    return f"{lag} > {plain(seconds(level.above))}", level.for_
+
+
+def _evictions(policy: Policy) -> tuple[str, timedelta]:
+    level = policy.alerts.evictions
+    rate = f"rate({selector('redis_evicted_keys_total', fleet=policy.fleet.name)}[{duration(level.within)}])"
+    return f"sum by ({NODE}) ({rate}) > {plain(level.above)}", level.for_
+
+
+def _rejected(policy: Policy) -> tuple[str, timedelta]:
+    counter = selector("redis_rejected_connections_total", fleet=policy.fleet.name)
+    within = duration(policy.alerts.rejected_connections.within)
+    return f"sum by ({NODE}) (increase({counter}[{within}])) > 0", timedelta(0)
+
+
+def _clients(policy: Policy) -> tuple[str, timedelta]:
+    level = policy.alerts.clients
+    used, most = (newest(policy, f"redis_{what}") for what in ("connected_clients", "config_maxclients"))
+    return f"{used} / ({most} > 0) > {plain(level.above)}", level.for_
+
+
+def _persistence(policy: Policy) -> tuple[str, timedelta]:
+    failed = (f"{newest(policy, status)} == 0" for status in PERSISTENCE)
+    return " or ".join(failed), policy.alerts.persistence.for_
+
+
+def _fragmentation(policy: Policy) -> tuple[str, timedelta]:
+    level = policy.alerts.fragmentation
+    large = f"{newest(policy, 'redis_memory_used_bytes')} >= {level.from_}"
+    ratio = newest(policy, "redis_mem_fragmentation_ratio")
+    return f"{ratio} > {plain(level.above)} and on (fleet, instance) {large}", level.for_
+
+
+def _nodes_differ(policy: Policy) -> tuple[str, timedelta]:
+    ways = [_ways(policy, label) for label in ("redis_version", "maxmemory_policy")]
+    # Shards may differ in size; a replica that is smaller than its primary cannot take its place.
+    limits = newest(policy, "redis_memory_max_bytes")
+    most, least = (f"{which} by (fleet, shard) ({limits})" for which in ("max", "min"))
+    found = [*ways, _differ(f"{most} - {least} > 0", "maxmemory")]
+    return " or ".join(found), policy.alerts.nodes_differ.for_
+
+
+def _ways(policy: Policy, label: str) -> str:
+    info = newest(policy, metrics.INSTANCE_INFO.name, f"fleet, {label}", 'redis_mode!="sentinel"')
+    return _differ(f"count by (fleet) ({info}) > 1", label)
+
+
+def _differ(expr: str, what: str) -> str:
+    return f'label_replace({expr}, "differ", "{what}", "", "")'
+
+
+Finder = Callable[[Policy], tuple[str, timedelta]]
+# The fast file holds what cuts off callers, and what its records serve.
+FILES: dict[str, dict[str, Finder]] = {
+    "failover": {
+        "CacheFailoverOverdue": _failover_overdue,
+        "CacheWritesRefused": _writes_refused,
+        "CacheSlotsUncovered": _slots_uncovered,
+        "CacheSentinelQuorumLost": _quorum_lost,
+        "CacheReplicasMissing": _replicas_missing,
+    },
+    "server": {
+        "CacheReplicaLinkDown": _replica_link_down,
+        "CacheReplicationLag": _replication_lag,
+        "CacheEvictions": _evictions,
+        "CacheRejectedConnections": _rejected,
+        "CacheClientsNearLimit": _clients,
+        "CachePersistenceFailed": _persistence,
+        "CacheMemoryFragmentation": _fragmentation,
+        "CacheNodesDiffer": _nodes_differ,
+    },
+}

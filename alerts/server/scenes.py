@@ -1,0 +1,281 @@
+"""The scenes that prove the alerts about Redis itself: for each, one in which it fires and one in which it just does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from alerts.node_down import verdict_memory
+from alerts.promql import milliseconds, selector
+from alerts.rule_cases import Labels
+from alerts.server import facts
+from alerts.server.conditions import PERSISTENCE, SLOTS
+from alerts.server.proof import Proof, Values
+from policy import metrics
+from policy.alerts import BY_NAME
+from policy.model import Policy
+from policy.units import seconds
+
+_LITTLE = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A shard of a primary and a replica, and how long last words count, in milliseconds: of the fast and slow scrape."""
+
+    policy: Policy
+    primary: Labels
+    replica: Labels
+    fast: int
+    slow: int
+
+    @classmethod
+    def of(cls, policy: Policy) -> Cast:
+        """Two nodes under the first name that the policy has for a shard."""
+        fleet = policy.fleet
+        masters = fleet.sentinel.masters if fleet.sentinel is not None else None
+        shard = next((node.shard for node in fleet.nodes if node.shard), (masters or ("",))[0])
+        one, two = ({"fleet": fleet.name, "shard": shard, "instance": f"192.0.2.{n}:6379"} for n in (1, 2))
+        return cls(policy, one, two, milliseconds(verdict_memory(policy)), milliseconds(facts.memory(policy)))
+
+    def alert(self, name: str, **labels: str) -> Labels:
+        """The labels of an alert of the fleet, with more of its own."""
+        spec = BY_NAME[name]
+        return {"severity": spec.severity, "action": spec.action, "fleet": self.policy.fleet.name, **labels}
+
+    def of_shard(self, name: str) -> Labels:
+        """The labels of an alert of the shard."""
+        return self.alert(name, shard=self.primary["shard"])
+
+    def of_primary(self, name: str) -> Labels:
+        """The labels of an alert of the primary."""
+        return self.alert(name, **self.primary)
+
+    def up(self, node: Labels) -> str:
+        """The verdict on a node."""
+        return selector(metrics.NODE_UP.name, **node)
+
+    def role(self, node: Labels, role: str) -> str:
+        """The role of a node."""
+        return selector(metrics.NODE_ROLE.name, **node, role=role)
+
+    def pair(self, primary_up: int = 1, replica_up: int = 1) -> Values:
+        """Both nodes, with their roles."""
+        return {
+            self.up(self.primary): primary_up,
+            self.role(self.primary, "primary"): 1,
+            self.up(self.replica): replica_up,
+            self.role(self.replica, "replica"): 1,
+        }
+
+
+def failover(cast: Cast) -> Iterator[Proof]:
+    """Proofs of the alerts in the fast file that stand on gauges."""
+    yield _failover_overdue(cast)
+    yield from _slots(cast)
+    yield from _quorum(cast)
+    yield _replicas_missing(cast)
+
+
+def server(cast: Cast) -> Iterator[Proof]:
+    """Proofs of the alerts in the slow file that stand on gauges."""
+    yield _link(cast)
+    yield _lag(cast)
+    yield _clients(cast)
+    yield from _persistence(cast)
+    yield _fragmentation(cast)
+    yield from _nodes_differ(cast)
+
+
+def _failover_overdue(cast: Cast) -> Proof:
+    name = "CacheFailoverOverdue"
+    alone = {cast.up(cast.primary): 0, cast.role(cast.primary, "primary"): 1}
+    promoted = {**cast.pair(0), cast.role(cast.replica, "primary"): 1}
+    return Proof(
+        name,
+        cast.of_shard(name),
+        milliseconds(cast.policy.alerts.failover.for_),
+        cast.pair(0),
+        cast.pair(),
+        {cast.up(cast.replica): cast.fast, cast.role(cast.replica, "replica"): cast.fast},
+        {
+            "about a shard of which every node has its own page": cast.pair(0, 0),
+            "about a node that has no replica": alone,
+            "when the replica was promoted": promoted,
+        },
+    )
+
+
+def _slots(cast: Cast) -> Iterator[Proof]:
+    name = "CacheSlotsUncovered"
+    hold = milliseconds(cast.policy.alerts.slots.for_)
+    other = {**cast.primary, "shard": "another", "instance": "192.0.2.3:6379"}
+    ok, assigned = (selector(f"redis_cluster_slots_{what}", **cast.primary) for what in ("ok", "assigned"))
+    cut_off = selector("redis_cluster_slots_ok", **cast.replica)
+    whole = {**cast.pair(), ok: SLOTS, assigned: SLOTS}
+    lost = {cast.up(other): 0, cast.role(other, "primary"): 1}
+    dead = {**cast.pair(1, 0), selector("redis_cluster_slots_assigned", **cast.replica): SLOTS}
+    yield Proof(
+        name,
+        cast.alert(name),
+        hold,
+        {**whole, assigned: SLOTS - 1},
+        whole,
+        {assigned: cast.slow, cast.up(cast.primary): cast.fast},
+        fires={
+            "whatever else is down": {**whole, **lost, assigned: SLOTS - 1},
+            "whatever a dead node said last": {**dead, ok: SLOTS, assigned: SLOTS - 1},
+        },
+        what="of nobody",
+    )
+    yield Proof(
+        name,
+        cast.alert(name),
+        hold,
+        {**whole, ok: SLOTS - 1},
+        whole,
+        {ok: cast.slow},
+        {
+            "about the slots of a primary that is down": {**whole, **lost, ok: SLOTS - 1},
+            "about one node that is cut off": {**whole, cut_off: 0},
+        },
+        what="not served",
+    )
+
+
+def _quorum(cast: Cast) -> Iterator[Proof]:
+    name, shard = "CacheSentinelQuorumLost", cast.primary["shard"] or "shard-a"
+    fleet = cast.policy.fleet.name
+    hold = milliseconds(cast.policy.alerts.quorum.for_)
+    asked = selector(metrics.SENTINEL_QUORUM.name, fleet=fleet, shard=shard)
+    node = {"fleet": fleet, "instance": "192.0.2.9:26379", "master_name": shard, "message": "NOQUORUM"}
+    listed = selector("redis_sentinel_master_ckquorum_status", **node)
+    labels = cast.alert(name, shard=shard)
+    either = {"when one that is a node can": {asked: 0, listed: 1}, "when one of the policy can": {asked: 1, listed: 0}}
+    yield Proof(name, labels, hold, {asked: 0}, {asked: 1}, {asked: cast.fast}, either, what="asked")
+    yield Proof(name, labels, hold, {listed: 0}, {listed: 1}, {listed: cast.slow}, what="watched as a node")
+
+
+def _replicas_missing(cast: Cast) -> Proof:
+    name, wanted = "CacheReplicasMissing", cast.policy.alerts.replicas
+    connected = selector("redis_connected_slaves", **cast.primary)
+    enough = wanted.expected or 1
+    needed = {
+        connected: cast.slow,
+        cast.up(cast.primary): cast.fast,
+        cast.role(cast.primary, "primary"): cast.fast,
+        **({} if wanted.expected else {cast.up(cast.replica): cast.fast}),
+    }
+    over = {**cast.pair(), connected: enough - 1}
+    of_dead = {selector("redis_connected_slaves", **cast.replica): enough, cast.up(cast.replica): 0}
+    sentinel = {**cast.primary, "instance": "192.0.2.9:26379"}
+    mode = selector(metrics.INSTANCE_INFO.name, **sentinel, redis_mode="sentinel")
+    return Proof(
+        name,
+        cast.of_shard(name),
+        milliseconds(wanted.for_),
+        over,
+        {**cast.pair(), connected: enough},
+        needed,
+        {
+            "while nobody is primary": {**cast.pair(0), connected: enough - 1},
+            "about a Sentinel in the list of nodes": {**cast.pair(), connected: enough, cast.up(sentinel): 1, mode: 1},
+        },
+        {"whatever a dead node said last": {**over, **of_dead}},
+    )
+
+
+def _link(cast: Cast) -> Proof:
+    name = "CacheReplicaLinkDown"
+    link, new = (
+        selector("redis_master_link_up", **cast.primary, master_host=host, master_port="6379") for host in ("a", "b")
+    )
+    hold = milliseconds(cast.policy.alerts.replica_link.for_)
+    moved = {"about a link that another took the place of": {link: 0, new: 1}}
+    return Proof(name, cast.of_primary(name), hold, {link: 0}, {link: 1}, {link: cast.slow}, moved)
+
+
+def _lag(cast: Cast) -> Proof:
+    name, level = "CacheReplicationLag", cast.policy.alerts.replication_lag
+    who = {"slave_ip": "192.0.2.2", "slave_port": "6379"}
+    lag = selector("redis_connected_slave_lag_seconds", **cast.primary, **who, slave_state="online")
+    labels = {**cast.of_primary(name), **who}
+    most, needed = seconds(level.above), {lag: cast.slow}
+    return Proof(name, labels, milliseconds(level.for_), {lag: most + _LITTLE}, {lag: most}, needed)
+
+
+def _clients(cast: Cast) -> Proof:
+    name, level = "CacheClientsNearLimit", cast.policy.alerts.clients
+    used, most = (selector(f"redis_{what}", **cast.primary) for what in ("connected_clients", "config_maxclients"))
+    total = 10**9
+    over, under = (
+        int((level.above * total).to_integral_value(rounding)) + more
+        for rounding, more in ((ROUND_FLOOR, 1), (ROUND_CEILING, -1))
+    )
+    return Proof(
+        name,
+        cast.of_primary(name),
+        milliseconds(level.for_),
+        {used: over, most: total},
+        {used: under, most: total},
+        {used: cast.slow, most: cast.slow},
+        {"where no limit is known": {used: over, most: 0}},
+    )
+
+
+def _persistence(cast: Cast) -> Iterator[Proof]:
+    name = "CachePersistenceFailed"
+    hold = milliseconds(cast.policy.alerts.persistence.for_)
+    fine = {selector(status, **cast.primary): 1 for status in PERSISTENCE}
+    for status in fine:
+        what = status.partition("{")[0]
+        yield Proof(name, cast.of_primary(name), hold, {**fine, status: 0}, fine, {status: cast.slow}, what=what)
+
+
+def _fragmentation(cast: Cast) -> Proof:
+    name, level = "CacheMemoryFragmentation", cast.policy.alerts.fragmentation
+    ratio, used = (
+        selector(f"redis_{what}", **cast.primary) for what in ("mem_fragmentation_ratio", "memory_used_bytes")
+    )
+    over: dict[str, Decimal | int] = {ratio: level.above + _LITTLE, used: level.from_}
+    return Proof(
+        name,
+        cast.of_primary(name),
+        milliseconds(level.for_),
+        over,
+        {**over, ratio: level.above},
+        {ratio: cast.slow, used: cast.slow},
+        {"about few data": {**over, used: level.from_ - 1}},
+    )
+
+
+def _nodes_differ(cast: Cast) -> Iterator[Proof]:
+    name = "CacheNodesDiffer"
+    hold = milliseconds(cast.policy.alerts.nodes_differ.for_)
+    usual = {"redis_version": "7.0.15", "maxmemory_policy": "allkeys-lru", "redis_mode": "standalone"}
+
+    def info(node: Labels, **labels: str) -> str:
+        return selector(metrics.INSTANCE_INFO.name, **{**node, **usual, **labels})
+
+    same = {info(cast.primary): 1, info(cast.replica): 1}
+    for label, value in (("redis_version", "7.2.4"), ("maxmemory_policy", "noeviction")):
+        other = info(cast.replica, **{label: value})
+        sentinel = info(cast.replica, redis_mode="sentinel", **{label: value})
+        over = {info(cast.primary): 1, other: 1}
+        silent = {"about a Sentinel in the list of nodes": {info(cast.primary): 1, sentinel: 1}}
+        labels = cast.alert(name, differ=label)
+        yield Proof(name, labels, hold, over, same, {other: cast.slow}, silent, lingers=cast.slow, what=label)
+    yield _sizes_differ(cast, hold)
+
+
+def _sizes_differ(cast: Cast, hold: int) -> Proof:
+    name = "CacheNodesDiffer"
+    one, two, far = (
+        selector("redis_memory_max_bytes", **node)
+        for node in (cast.primary, cast.replica, {**cast.replica, "shard": "far"})
+    )
+    labels = cast.alert(name, shard=cast.primary["shard"], differ="maxmemory")
+    silent = {"about the sizes of two shards": {one: 100, far: 101}}
+    needed = {one: cast.slow}
+    return Proof(name, labels, hold, {one: 100, two: 101}, {one: 100, two: 100}, needed, silent, what="maxmemory")

@@ -1,0 +1,215 @@
+"""The alerts on the watching itself: notifier, Alertmanager, rules, notifications, and the Watchdog. Pure.
+
+Each part is looked at by another one: the notifier and Alertmanager by Prometheus, Slack and PagerDuty by those that
+post to them. Who watches Prometheus and Alertmanager together stands outside: the heartbeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from alerts import links, targets, texts
+from alerts.model import Alert
+from alerts.promql import duration, selector, template_text
+from alerts.stack_times import notified, patience, recent, sent
+from alerts.texts import Text
+from policy.alerts import (
+    ALERTMANAGER_DOWN,
+    NOTIFICATIONS_FAILING,
+    NOTIFIER_DOWN,
+    RULE_FAILURES,
+    WATCHDOG,
+    AlertSpec,
+)
+from policy.model import Policy
+
+# Of several groups in one Prometheus, ours; two parts of the label are the file and the name of the group.
+_OUR_GROUPS = 'rule_group=~".*;cachewatch-.+"'
+MOST_MISSED = "0.5"
+MOST_FAILED = 1
+_UNDELIVERED = 'result=~"failed|late|refused"'
+
+
+def alerts(policy: Policy) -> tuple[Alert, ...]:
+    """Every alert on the parts that the policy has."""
+    notify = policy.notify
+    posts = notify.slack is not None or bool(notify.webhooks) or notify.heartbeat is not None
+    return (
+        _watchdog(policy),
+        *([_notifier_down(policy)] if notify.slack is not None else []),
+        _alertmanager_down(policy),
+        *_rule_failures(policy),
+        *([_integrations(policy)] if notify.pagerduty is not None else []),
+        *([_slack(policy)] if notify.slack is not None else []),
+        *([_webhooks(policy)] if posts else []),
+        _prometheus_sends(policy),
+    )
+
+
+def _watchdog(policy: Policy) -> Alert:
+    fleet = template_text(policy.fleet.name)
+    text = Text(
+        f"The watching of {fleet} works",
+        f"This alert always fires. It is sent to the heartbeat of the policy, which tells somebody when it no longer "
+        f"comes: then Prometheus or Alertmanager of {fleet} is gone, or the way between them and out of here. It asks "
+        "nobody to do anything while it fires.",
+    )
+    return _alert(policy, WATCHDOG, "vector(time())", text)
+
+
+def _notifier_down(policy: Policy) -> Alert:
+    notifier, hold = template_text(policy.stack.notifier), patience(policy)
+    text = Text(
+        f"The notifier {notifier} of {template_text(policy.fleet.name)} is gone: nothing reaches Slack",
+        f"Prometheus has had no answer from the notifier at {notifier} for {duration(hold)}. Alertmanager keeps what it "
+        "could not send and tries again while it fires, so start the notifier (cachewatch notify) and read its log. Until "
+        "then no ticket is seen, and the links to runbooks are dead where the notifier serves them.",
+    )
+    expr = f"absent({targets.up(targets.of_notifier(policy))} == 1)"
+    return _alert(policy, NOTIFIER_DOWN, expr, text, hold, instance=notifier)
+
+
+def _alertmanager_down(policy: Policy) -> Alert:
+    address, hold = template_text(policy.stack.alertmanager), patience(policy)
+    known = selector("prometheus_notifications_alertmanagers_discovered", **targets.of_prometheus(policy))
+    text = Text(
+        f"Alertmanager {address} of {template_text(policy.fleet.name)} is gone: nobody is told of anything",
+        f"Prometheus has had no answer from Alertmanager at {address} for {duration(hold)}, or knows of none. While that "
+        "lasts this alert itself reaches nobody: only the heartbeat outside tells, by no longer being posted to, and "
+        "Prometheus' own page of alerts shows what fires. First: start Alertmanager and read its log.",
+    )
+    expr = f"absent({targets.up(targets.of_alertmanager(policy))} == 1) or sum({known}) < 1"
+    return _alert(policy, ALERTMANAGER_DOWN, expr, text, hold, instance=address)
+
+
+def _rule_failures(policy: Policy) -> Iterator[Alert]:
+    fleet, window, hold = template_text(policy.fleet.name), duration(recent(policy)), patience(policy)
+    failures, missed, all_of_them = (
+        f"increase({_with(f'prometheus_rule_{name}_total', targets.of_prometheus(policy), _OUR_GROUPS)}[{window}])"
+        for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
+    )
+    yield _alert(
+        policy,
+        RULE_FAILURES,
+        f"count({failures} > 0)",
+        Text(
+            f"Prometheus cannot evaluate rules of {fleet}",
+            f"Rules in {{{{ $value }}}} of the groups have failed for {duration(hold)}: what they should tell of is told "
+            "by nobody. First: Prometheus' page /rules has the error beside the rule; its log has it too.",
+        ),
+        hold,
+        part="evaluation",
+    )
+    yield _alert(
+        policy,
+        RULE_FAILURES,
+        f"count({missed} > {MOST_MISSED} * {all_of_them})",
+        Text(
+            f"Prometheus is too slow for the rules of {fleet}",
+            f"{{{{ $value }}}} of the rule groups missed more than half of their evaluations for {duration(hold)}: every "
+            "page comes late. First: CPU and disk of Prometheus' machine, then /rules for the groups that take longest.",
+        ),
+        hold,
+        part="missed",
+    )
+    yield _rejected(policy)
+
+
+def _rejected(policy: Policy) -> Alert:
+    hold = patience(policy)
+    text = Text(
+        f"Prometheus refused its configuration: the rules of {template_text(policy.fleet.name)} are old ones",
+        f"The last reload of Prometheus failed {duration(hold)} ago or longer, and it goes on with what it had. First: "
+        "promtool check config on what was built; its log names the file and the line.",
+    )
+    expr = f"min({selector('prometheus_config_last_reload_successful', **targets.of_prometheus(policy))}) == 0"
+    return _alert(policy, RULE_FAILURES, expr, text, hold, part="reload")
+
+
+def _integrations(policy: Policy) -> Alert:
+    # Webhooks have alerts of their own, for heartbeats, Slack and others are one to Alertmanager. Two failures, because
+    # one that succeeds at the next attempt was late and not lost.
+    failed = f"increase({_failed(policy, '!=')}[{duration(notified(policy))}])"
+    expr = f'sum by (part) (label_replace({failed}, "part", "$1", "integration", "(.+)")) > {MOST_FAILED}'
+    return _alert(
+        policy, NOTIFICATIONS_FAILING, expr, _failing(policy, texts.PART, "Alertmanager's log has the answer.")
+    )
+
+
+def _slack(policy: Policy) -> Alert:
+    why = texts.lookup(
+        f"topk(1, increase({selector('cachewatch_notifier_slack_failures_total', **targets.of_notifier(policy))}"
+        f"[{duration(notified(policy))}]) > 0)",
+        " The notifier says: {{ .Labels.reason }}.",
+    )
+    expr = f"{_webhook_failures(policy)} and on () ({_undelivered(policy)} > 0)"
+    text = _failing(policy, "Slack", f"the notifier's log has the reason and the cure.{why}")
+    return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part="slack")
+
+
+def _webhooks(policy: Policy) -> Alert:
+    # Which webhook it is, 0.25 does not say. The heartbeat's may fail for a while without anybody here being woken; when
+    # it fails for long, its receiver has told already.
+    window = duration(notified(policy))
+    slack, notifier = _undelivered(policy), targets.up(targets.of_notifier(policy))
+    known = f" unless on () ({slack} > 0) unless on () (min_over_time({notifier}[{window}]) == 0)"
+    expr = f"{_webhook_failures(policy)}{known if policy.notify.slack is not None else ''}"
+    text = _failing(
+        policy, "a webhook", "Alertmanager's log has the address: the notifier's, the heartbeat's or another's."
+    )
+    return _alert(policy, NOTIFICATIONS_FAILING, expr, text, notified(policy), part="webhook")
+
+
+def _prometheus_sends(policy: Policy) -> Alert:
+    window, mine = duration(sent(policy)), targets.of_prometheus(policy)
+    lost = " or ".join(
+        f"sum(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{window}])) > 0"
+        for what in ("errors", "dropped")
+    )
+    away = f"min_over_time({targets.up(targets.of_alertmanager(policy))}[{window}]) == 0"
+    fleet = template_text(policy.fleet.name)
+    text = Text(
+        f"Alerts of {fleet} do not reach Alertmanager",
+        f"Alertmanager answers, and Prometheus has not brought it all alerts for {window}. What is lost is told by nobody. "
+        "First: Prometheus' log (component notifier), then whether Alertmanager's address leads to it from there.",
+    )
+    expr = f"({lost}) unless on () ({away})"
+    return _alert(policy, NOTIFICATIONS_FAILING, expr, text, sent(policy), part="alertmanager")
+
+
+def _failing(policy: Policy, way: str, first: str) -> Text:
+    return Text(
+        f"Notifications of {template_text(policy.fleet.name)} by {way} fail",
+        f"Alertmanager could not deliver by {way}, more than once within {duration(notified(policy))}: somebody was not told. "
+        f"It tries again while an alert fires, and forgets it when that ends. First: {first}",
+    )
+
+
+def _webhook_failures(policy: Policy) -> str:
+    window = duration(notified(policy))
+    return f"sum(increase({_failed(policy, '=')}[{window}])) > {MOST_FAILED}"
+
+
+def _undelivered(policy: Policy) -> str:
+    """Requests of Alertmanager that the notifier could not bring to Slack."""
+    series = _with("cachewatch_notifier_notifications_total", targets.of_notifier(policy), _UNDELIVERED)
+    return f"sum(increase({series}[{duration(notified(policy))}]))"
+
+
+def _failed(policy: Policy, operator: str) -> str:
+    """Failed notifications by webhook (`=`), or by all else (`!=`)."""
+    mine = targets.of_alertmanager(policy)
+    return _with("alertmanager_notifications_failed_total", mine, f'integration{operator}"webhook"')
+
+
+def _with(metric: str, labels: dict[str, str], matcher: str) -> str:
+    """A selector with a matcher that is no `=`."""
+    return f"{selector(metric, **labels).removesuffix('}')},{matcher}}}"
+
+
+def _alert(
+    policy: Policy, spec: AlertSpec, expr: str, text: Text, hold: timedelta | None = None, **labels: str
+) -> Alert:
+    own = {"severity": spec.severity, "action": spec.action, "fleet": template_text(policy.fleet.name), **labels}
+    return Alert(spec.name, expr, own, links.notes(policy, spec.name, expr, text), hold)

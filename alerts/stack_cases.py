@@ -1,0 +1,255 @@
+"""Test cases of the alerts on the watching itself: at its duration, just under, recovery, no data, counters anew. Pure.
+
+Samples and evaluations come together, and each window is a whole number of them: a count over it is then exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from alerts import targets
+from alerts.prober_cases import looping
+from alerts.promql import milliseconds, selector
+from alerts.rule_cases import Case, Expect, Labels, Watch, counter, gauge
+from alerts.stack_times import notified, patience, recent, sent
+from policy.alerts import (
+    ALERTMANAGER_DOWN,
+    NOTIFICATIONS_FAILING,
+    NOTIFIER_DOWN,
+    RULE_FAILURES,
+    WATCHDOG,
+    AlertSpec,
+)
+from policy.model import Policy
+
+_BIT = 2**-10  # of a failure: sums of it are exact in floats
+_WELL = 3  # samples at the start in which all is well
+_GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An alert and its clock. `step` is milliseconds between evaluations and between samples."""
+
+    spec: AlertSpec
+    step: int
+    alert: Labels
+
+    @property
+    def watch(self) -> Watch:
+        """What is seen of the alert."""
+        return Watch(self.spec.name)
+
+    def samples(self, time: int) -> int:
+        """So many samples are in a time, rounded up."""
+        return -(-time // self.step)
+
+    def case(self, promise: str, series: Mapping[str, str], *expects: Expect) -> Case:
+        """A case that speaks of this part."""
+        part = f" ({self.alert['part']})" if "part" in self.alert else ""
+        return Case(f"{self.spec.name}: {promise}{part}", self.step, series, expects)
+
+    def fires(self, since: int, hold: int) -> tuple[Expect, ...]:
+        """Bad from sample `since` on: the first firing, `hold` milliseconds later, and none before."""
+        return self.watch.first((since + self.samples(hold)) * self.step, self.step, self.alert)
+
+    def silent(self, samples: int) -> Expect:
+        """Nothing in so many samples."""
+        return self.watch.silent_until((samples - 1) * self.step)
+
+
+def cases(policy: Policy, step: int) -> Iterator[Case]:
+    """All cases, evaluated each `step` milliseconds, which is the interval of the slow jobs."""
+    yield from _watchdog(policy, step)
+    yield from _gone(policy, step)
+    yield from _rules(policy, step)
+    yield from _notifications(policy, step)
+    yield from looping(policy, step)
+
+
+def _scene(policy: Policy, step: int, spec: AlertSpec, **labels: str) -> Scene:
+    alert = {"severity": spec.severity, "action": spec.action, "fleet": policy.fleet.name, **labels}
+    return Scene(spec, step, alert)
+
+
+def _watchdog(policy: Policy, step: int) -> Iterator[Case]:
+    scene = _scene(policy, step, WATCHDOG)
+    always = (scene.watch.firing(0, scene.alert), scene.watch.firing(10 * step, scene.alert))
+    yield scene.case("fires always, and from the first evaluation on", {}, *always)
+
+
+def _gone(policy: Policy, step: int) -> Iterator[Case]:
+    """The parts that Prometheus itself misses."""
+    found = [(ALERTMANAGER_DOWN, targets.of_alertmanager(policy))]
+    if policy.notify.slack is not None:
+        found.append((NOTIFIER_DOWN, targets.of_notifier(policy)))
+    for spec, target in found:
+        scene = _scene(policy, step, spec, instance=target["instance"])
+        yield from _away(scene, targets.up(target), milliseconds(patience(policy)))
+    scene = _scene(policy, step, ALERTMANAGER_DOWN, instance=policy.stack.alertmanager)
+    yield from _unknown(policy, scene)
+
+
+def _away(scene: Scene, up: str, hold: int) -> Iterator[Case]:
+    long = scene.samples(hold)
+    dies = {up: f"{gauge(1, _WELL)} {gauge(0, long + 2)}"}
+    yield scene.case("fires when it is gone, at its duration", dies, *scene.fires(_WELL, hold))
+    yield scene.case("fires when it was never there", {}, *scene.fires(0, hold))
+    last = _WELL + long
+    back = {up: f"{gauge(1, _WELL)} {gauge(0, long + 1)} {gauge(1, 3)}"}
+    ends = (scene.watch.firing(last * scene.step, scene.alert), scene.watch.firing((last + 1) * scene.step))
+    yield scene.case("resolves when it answers again", back, *ends)
+    short = {up: f"{gauge(1, _WELL)} {gauge(0, long)} {gauge(1, long + 2)}"}
+    yield scene.case("silent when it is back before its duration", short, scene.silent(2 * long + _WELL + 2))
+
+
+def _unknown(policy: Policy, scene: Scene) -> Iterator[Case]:
+    """Alertmanager answers, and Prometheus was told of none."""
+    known = selector("prometheus_notifications_alertmanagers_discovered", **targets.of_prometheus(policy))
+    hold = milliseconds(patience(policy))
+    count = scene.samples(hold) + _WELL + 2
+    here = {targets.up(targets.of_alertmanager(policy)): gauge(1, count)}
+    lost = {**here, known: f"{gauge(1, _WELL)} 0.99+0x{count}"}
+    yield scene.case("fires when Prometheus knows of none", lost, *scene.fires(_WELL, hold))
+    yield scene.case("silent while it knows of one", {**here, known: gauge(1, count)}, scene.silent(count))
+
+
+def _rules(policy: Policy, step: int) -> Iterator[Case]:
+    mine, hold, window = targets.of_prometheus(policy), milliseconds(patience(policy)), milliseconds(recent(policy))
+    failures, missed, iterations = (
+        selector(f"prometheus_rule_{name}_total", **mine, rule_group=_GROUP)
+        for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
+    )
+    scene = _scene(policy, step, RULE_FAILURES, part="evaluation")
+    yield from _repeated(scene, failures, hold, window)
+    others = {
+        selector("prometheus_rule_evaluation_failures_total", **mine, rule_group="/x.yml;billing"): counter(1, 20)
+    }
+    yield scene.case("silent about the rules of others", others, scene.silent(20))
+    scene = _scene(policy, step, RULE_FAILURES, part="missed")
+    count = scene.samples(hold) + scene.samples(window) + _WELL
+    total = {iterations: counter(100, count)}
+    late, fine = ({missed: counter(each, count), **total} for each in (51, 50))
+    yield scene.case("fires when more than half is missed", late, *scene.fires(1, hold))
+    yield scene.case("silent when half is missed", fine, scene.silent(count))
+    once = {missed: f"{gauge(0, 2)} {gauge(100 * count, count)}", iterations: counter(100, count + 2)}
+    yield scene.case("silent when it happens once", once, scene.silent(count))
+    scene = _scene(policy, step, RULE_FAILURES, part="reload")
+    good = selector("prometheus_config_last_reload_successful", **mine)
+    refused = {good: f"{gauge(1, _WELL)} {gauge(0, scene.samples(hold) + 1)} {gauge(1, 3)}"}
+    last = _WELL + scene.samples(hold)
+    ends = (scene.watch.firing((last + 1) * step),)
+    yield scene.case("fires at its duration, resolves at a good reload", refused, *scene.fires(_WELL, hold), *ends)
+
+
+def _repeated(scene: Scene, series: str, hold: int, window: int) -> Iterator[Case]:
+    """An alert on a counter that must not grow at all for `hold`; it grows by less than any number that could stand there."""
+    count, long = scene.samples(hold) + 3, scene.samples(window)
+    failing = f"{gauge(0, _WELL)} {_BIT}+{_BIT}x{count - 1} {count * _BIT!r}+0x{2 * long}"
+    last = _WELL + count - 1 + long - 1  # the last evaluation whose window, both ends included, holds the last growth
+    expects = (*scene.fires(_WELL, hold), *_until(scene, last))
+    yield scene.case("fires when it goes on, at its duration; resolves when it is over", {series: failing}, *expects)
+    silent = scene.silent(count + long + _WELL)
+    yield scene.case("silent when it happens once", {series: f"{gauge(0, _WELL)} {gauge(1, count + long)}"}, silent)
+    anew = f"{gauge(7, _WELL)} {gauge(0, count + long)}"
+    yield scene.case("silent when the counters begin anew", {series: anew}, silent)
+    yield scene.case("silent without data", {}, silent)
+
+
+def _until(scene: Scene, last: int) -> tuple[Expect, ...]:
+    """It fires about until evaluation `last`. Prometheus 3 leaves out the first end of a window: it is one less there."""
+    return scene.watch.firing((last - 1) * scene.step, scene.alert), scene.watch.firing((last + 1) * scene.step)
+
+
+def _from(scene: Scene, first: int) -> tuple[Expect, ...]:
+    """It fires about from evaluation `first` on, and not two before, for the same reason."""
+    return scene.silent(first - 1), scene.watch.firing(first * scene.step, scene.alert)
+
+
+def _notifications(policy: Policy, step: int) -> Iterator[Case]:
+    notify = policy.notify
+    if notify.pagerduty is not None:
+        scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="pagerduty")
+        failed = _failed(policy, "pagerduty")
+        yield from _twice(scene, {failed: (1.01, 0.93)}, milliseconds(notified(policy)))
+        webhooks = {_failed(policy, "webhook"): counter(1, 20)}
+        if notify.slack is None and not notify.webhooks and notify.heartbeat is None:
+            yield scene.case("silent about webhooks that are not ours", webhooks, scene.silent(20))
+    if notify.slack is not None:
+        yield from _slack(policy, step)
+    if notify.slack is not None or notify.webhooks or notify.heartbeat is not None:
+        yield from _webhooks(policy, step)
+    scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
+    mine, window = targets.of_prometheus(policy), milliseconds(sent(policy))
+    lost = [selector(f"prometheus_notifications_{what}_total", **mine) for what in ("errors", "dropped")]
+    for series in lost:
+        yield from _repeated(scene, series, window, window)
+    long = scene.samples(window)
+    away = targets.up(targets.of_alertmanager(policy))
+    failing = {lost[0]: counter(1, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
+    yield scene.case("silent while Alertmanager is or was away in the window", failing, *_from(scene, 2 * long + 2))
+
+
+def _slack(policy: Policy, step: int) -> Iterator[Case]:
+    """Alertmanager fails by webhook, and the notifier says that Slack took nothing."""
+    window = milliseconds(notified(policy))
+    refused = _refused(policy, "failed")
+    both = {_failed(policy, "webhook"): (1.01, 0.93), refused: (1, 1)}
+    scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="slack")
+    yield from _twice(scene, both, window)
+    count = scene.samples(window)
+    fine = {
+        _failed(policy, "webhook"): counter(1, count),
+        refused: gauge(3, count),
+        _refused(policy, "sent"): counter(1, count),
+    }
+    yield scene.case("silent while Slack takes what comes", fine, scene.silent(count))
+
+
+def _webhooks(policy: Policy, step: int) -> Iterator[Case]:
+    window = milliseconds(notified(policy))
+    failed, scene = _failed(policy, "webhook"), _scene(policy, step, NOTIFICATIONS_FAILING, part="webhook")
+    long = scene.samples(window)
+    count = 2 * long + _WELL + 3
+    # Two failures at each sample: the condition holds from the first on.
+    failing = {failed: f"{gauge(0, _WELL)} {counter(2, count, 2)}"}
+    fires = (*scene.fires(_WELL, window), scene.watch.firing((count - 1) * step, scene.alert))
+    yield scene.case("fires when it goes on for its window", failing, *fires)
+    burst = {failed: f"{gauge(0, _WELL)} 1.01+0x1 {gauge(9, count)}"}
+    yield scene.case("silent after a burst that is over within the window", burst, scene.silent(long + _WELL))
+    single = {failed: f"{gauge(0, _WELL)} 0.93+0x{count}"}
+    yield scene.case("silent when one fails", single, scene.silent(count))
+    if policy.notify.slack is None:
+        return
+    slack = {**failing, _refused(policy, "failed"): counter(1, count + _WELL)}
+    elsewhere = (Expect((count - 1) * step, f'{scene.watch.expr.removesuffix("}")},part="webhook"}}'),)
+    yield scene.case("silent where Slack is what refuses", slack, *elsewhere)
+    away = targets.up(targets.of_notifier(policy))
+    failing = {failed: counter(2, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
+    yield scene.case("silent while the notifier is or was away in the window", failing, *_from(scene, 2 * long + 2))
+
+
+def _twice(scene: Scene, jumps: Mapping[str, tuple[float, float]], window: int) -> Iterator[Case]:
+    """An alert on more than one failure in a window: a jump of counters that is just over, and just under."""
+    long = scene.samples(window)
+    first, count = long + 1, long + 6
+
+    def jumped(index: int) -> dict[str, str]:
+        return {name: f"{gauge(0, first)} {by[index]:g}+0x{count}" for name, by in jumps.items()}
+
+    expects = (*scene.fires(first, 0), *_until(scene, first + long - 1))
+    yield scene.case("fires at the second failure, resolves when the window is over", jumped(0), *expects)
+    yield scene.case("silent at one failure", jumped(1), scene.silent(first + count))
+    anew = {name: f"{gauge(9, first)} {gauge(0, count)}" for name in jumps}
+    yield scene.case("silent when the counters begin anew", anew, scene.silent(first + count))
+    yield scene.case("silent without data", {}, scene.silent(first + count))
+
+
+def _failed(policy: Policy, integration: str) -> str:
+    name = "alertmanager_notifications_failed_total"
+    return selector(name, **targets.of_alertmanager(policy), integration=integration)
+
+
+def _refused(policy: Policy, result: str) -> str:
+    return selector("cachewatch_notifier_notifications_total", **targets.of_notifier(policy), result=result)

@@ -1,0 +1,39 @@
+"""How long the stack's own failures are looked at, and how long they must last. Pure.
+
+A window is a whole number of samples, so that a count over it is exact and a rule test can tell one failure from two.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from policy.model import Policy
+
+# Prometheus sends what fires again after this long (--rules.alert.resend-delay), the Watchdog among it.
+_RESENT = timedelta(minutes=1)
+
+
+def whole(policy: Policy, time: timedelta) -> timedelta:
+    """The time, rounded up to whole samples of the slow jobs."""
+    return -(-time // policy.rules.interval) * policy.rules.interval
+
+
+def recent(policy: Policy) -> timedelta:
+    """The window of what fails at each evaluation or not at all."""
+    return 4 * policy.rules.interval
+
+
+def patience(policy: Policy) -> timedelta:
+    """How long a part may be away or fail. Never less than the window: a failure that is not repeated is not told."""
+    return max(policy.rules.stack_grace, recent(policy))
+
+
+def notified(policy: Policy) -> timedelta:
+    """The window in which two attempts to send the same notification fall, whatever its kind."""
+    longest = max(policy.notify.page.group_interval, policy.notify.ticket.group_interval)
+    return whole(policy, 2 * longest + recent(policy))
+
+
+def sent(policy: Policy) -> timedelta:
+    """The window in which Prometheus sends at least two times what fires."""
+    return whole(policy, max(3 * _RESENT, recent(policy)))

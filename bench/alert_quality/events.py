@@ -1,0 +1,254 @@
+"""What a scenario does to the lab and how it is undone; each step says what it did, naming the nodes that it broke."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import redis
+
+from bench.alert_quality.lab import Lab
+from sandbox import web
+from sandbox.demo_policy import FLEET
+from sandbox.faults_stack import kill_prober
+from sandbox.files import write_atomic
+from sandbox.process import wait_until
+from sandbox.redis_node import RedisNode, connect
+from sandbox.traffic import Traffic
+
+_PATIENCE = 60.0
+_BURST, _BURST_SECONDS = 1200.0, 12.0
+_SHORT_HANG = 0.7
+_SLOW_QUERY = 0.2
+_FIRST_STEPS = 200_000
+_BUSY = "local sum = 0 for step = 1, tonumber(ARGV[1]) do sum = sum + step end return 1"
+_HOUR = "3600"
+
+
+def nothing(_lab: Lab) -> str:
+    """There is nothing to undo."""
+    return "over by itself"
+
+
+def breaking(name: str) -> Callable[[Lab], str]:
+    """Make a fault of the demo."""
+    return lambda lab: lab.demo.obey("break", name)
+
+
+def healing(name: str) -> Callable[[Lab], str]:
+    """Undo it."""
+    return lambda lab: lab.demo.obey("heal", name)
+
+
+def alertmanager_restart(lab: Lab) -> str:
+    """Break a node, and restart Alertmanager once that was told."""
+    said = lab.demo.obey("break", "replica-down")
+    before = len(lab.received())
+    wait_until(lambda: len(lab.received()) > before, _PATIENCE, "the page", every=0.1)
+    lab.watchers.alertmanager.stop()
+    lab.watchers.alertmanager.start()
+    return said
+
+
+def leaderless(lab: Lab) -> str:
+    """Kill a primary while the sentinels are too few to replace it."""
+    lab.demo.obey("break", "sentinels")
+    return lab.demo.obey("break", "node-down")
+
+
+def led_again(lab: Lab) -> str:
+    """Bring back the primary, then the sentinels."""
+    return "; ".join(lab.demo.obey("heal", name) for name in ("node-down", "sentinels"))
+
+
+def full_for_good(lab: Lab) -> str:
+    """Fill a node that makes no room by itself."""
+    _evict(lab, "noeviction")
+    return lab.demo.obey("break", "memory")
+
+
+def room_again(lab: Lab) -> str:
+    """Empty it, and let it evict as before."""
+    said = lab.demo.obey("heal", "memory")
+    _evict(lab, "allkeys-lru")
+    return said
+
+
+def _evict(lab: Lab, policy: str) -> None:
+    for node in lab.demo.fleet.by_shard[lab.demo.fleet.shards[-1]]:
+        with node.client() as client:
+            client.config_set("maxmemory-policy", policy)
+
+
+def lose_slots(lab: Lab) -> str:
+    """Kill a primary of the Cluster and its replica."""
+    primary = lab.cluster.primaries()[0]
+    replica = lab.cluster.replica_of(primary)
+    for node in (replica, primary):
+        node.kill()
+    return f"{primary.instance} and its replica {replica.instance} are dead (SIGKILL)"
+
+
+def restore_slots(lab: Lab) -> str:
+    """Start them again."""
+    for node in lab.cluster.nodes:
+        if not node.alive:
+            node.start()
+    wait_until(lab.cluster.whole, _PATIENCE, "the cluster to be whole")
+    return "the cluster is whole"
+
+
+def _fail_over(lab: Lab, shard: str) -> None:
+    fleet = lab.demo.fleet
+    old = fleet.primary(shard)
+    wait_until(lambda: _told_to_fail_over(lab, shard), _PATIENCE, f"Sentinel to fail {shard} over", every=0.5)
+    wait_until(lambda: fleet.primary(shard) is not old, _PATIENCE, f"the failover of {shard}")
+    wait_until(fleet.in_sync, _PATIENCE, "the replicas to be in sync")
+
+
+def _told_to_fail_over(lab: Lab, shard: str) -> bool:
+    """Whether Sentinel does it: of a replica that has just restarted it must hear first."""
+    with connect(lab.demo.fleet.sentinel_servers[0].port) as sentinel:
+        try:
+            sentinel.execute_command("SENTINEL FAILOVER", shard)
+        except redis.ResponseError:
+            return False
+    return True
+
+
+def planned_failover(lab: Lab) -> str:
+    """As an operator does before he works on a machine."""
+    _fail_over(lab, lab.demo.fleet.shards[0])
+    return "failed over"
+
+
+def rolling_restart(lab: Lab) -> str:
+    """As an operator upgrades a fleet: the replica, a failover, the old primary."""
+    fleet = lab.demo.fleet
+    for shard in fleet.shards:
+        _restart(lab, fleet.replica(shard), shard)
+        _fail_over(lab, shard)
+        _restart(lab, fleet.replica(shard), shard)
+    return "every node restarted"
+
+
+def _restart(lab: Lab, replica: RedisNode, shard: str) -> None:
+    replica.restart(lab.demo.fleet.primary(shard).port)
+    wait_until(lab.demo.fleet.in_sync, _PATIENCE, f"{replica.instance} to be in sync")
+
+
+def no_traffic(lab: Lab) -> str:
+    """Stop the application."""
+    lab.demo.traffic.pause()
+    return "no requests"
+
+
+def traffic_again(lab: Lab) -> str:
+    """Let the application go on."""
+    lab.demo.traffic.resume()
+    return "requests as before"
+
+
+def burst(lab: Lab) -> str:
+    """A second application, for some seconds."""
+    more = Traffic(lab.demo.fleet, lab.directory / "run" / "burst", _BURST, lifetime=_BURST_SECONDS)
+    with more:
+        more.wait(_BURST_SECONDS + _PATIENCE)
+    return "the burst is over"
+
+
+def cold_cache(lab: Lab) -> str:
+    """Empty every shard."""
+    for shard in lab.demo.fleet.shards:
+        with lab.demo.fleet.primary(shard).client() as client:
+            client.flushall()
+    return "the cache is empty"
+
+
+def reset_counters(lab: Lab) -> str:
+    """Let every node count from 0."""
+    for node in lab.nodes:
+        with node.client() as client:
+            client.config_resetstat()
+    return "the counters begin anew"
+
+
+def slow_query(lab: Lab) -> str:
+    """One script that computes for so long, measured by a shorter one before."""
+    with lab.demo.fleet.primary(lab.demo.fleet.shards[0]).client(timeout=5.0) as client:
+        began = time.monotonic()
+        client.execute_command("EVAL", _BUSY, 0, _FIRST_STEPS)
+        steps = int(_FIRST_STEPS * _SLOW_QUERY / (time.monotonic() - began))
+        client.execute_command("EVAL", _BUSY, 0, steps)
+    return "the script has ended"
+
+
+def short_hang(lab: Lab) -> str:
+    """As a fork of a large process, or the machine's own hiccup."""
+    node = lab.demo.fleet.primary(lab.demo.fleet.shards[0])
+    node.pause()
+    time.sleep(_SHORT_HANG)
+    node.resume()
+    return "it goes on"
+
+
+def exporter_deploy(lab: Lab) -> str:
+    """Stop the exporter in order and start another."""
+    lab.watchers.exporter.stop()
+    lab.watchers.exporter.start()
+    return "a new exporter runs"
+
+
+def prober_once(lab: Lab) -> str:
+    """Kill the prober, and let the exporter do what it does then."""
+    wait_until(lambda: kill_prober(lab.watchers.exporter), _PATIENCE, "the prober")
+    return "the prober was killed"
+
+
+def prometheus_restart(lab: Lab) -> str:
+    """Stop Prometheus in order and start it on its data."""
+    lab.watchers.prometheus.stop()
+    lab.watchers.prometheus.start()
+    return "Prometheus is back"
+
+
+def silenced_death(lab: Lab) -> str:
+    """Announce work on the fleet, then take a replica down."""
+    now = time.time()
+    silence = {
+        "matchers": [{"name": "fleet", "value": FLEET, "isRegex": False, "isEqual": True}],
+        "startsAt": _moment(now),
+        "endsAt": _moment(now + 600),
+        "createdBy": "bench",
+        "comment": "planned work",
+    }
+    web.post_json(f"{lab.watchers.alertmanager.url}/api/v2/silences", silence)
+    lab.demo.obey("break", "replica-down")
+    return "a replica is dead, under a silence"
+
+
+def end_silence(lab: Lab) -> str:
+    """Mend it; when nothing fires any more the silence ends."""
+    said = lab.demo.obey("heal", "replica-down")
+    wait_until(lambda: not lab.watchers.prometheus.alerts(), _PATIENCE, "the alerts to end", every=0.5)
+    wait_until(lambda: not lab.watchers.alertmanager.alerts(), _PATIENCE, "Alertmanager to forget them", every=0.5)
+    url = lab.watchers.alertmanager.url
+    for silence in web.get_json(f"{url}/api/v2/silences"):
+        web.request("DELETE", f"{url}/api/v2/silence/{silence['id']}")
+    return said
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def clock_ahead(lab: Lab) -> str:
+    """The clock of exporter and notifier jumps an hour ahead."""
+    write_atomic(lab.clock, _HOUR)
+    return "an hour later"
+
+
+def clock_back(lab: Lab) -> str:
+    """And back."""
+    write_atomic(lab.clock, "0")
+    return "an hour earlier"

@@ -1,0 +1,77 @@
+"""What the scenarios are played on: a fleet under Sentinel with traffic, or a Cluster, each with a whole stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.alert_quality import hurry
+from sandbox.cluster import RedisCluster
+from sandbox.demo import Demo
+from sandbox.files import write_atomic
+from sandbox.redis_node import RedisNode
+from sandbox.stack import Stack
+
+# What always fires, to show that the chain is whole.
+_ALWAYS = frozenset({"CacheWatchdog"})
+
+
+class Lab:
+    """A fleet, its stack, and what a scenario may do to them. What runs is ended with `stack`.
+
+    `demo` is there behind Sentinel, `cluster` in a Cluster; the clock of exporter and notifier follows the file `clock`.
+    """
+
+    def __init__(self, directory: Path, stack: ExitStack, console: Console, where: str) -> None:
+        directory.mkdir()
+        self.directory, self.clock = directory, directory / "clock"
+        write_atomic(self.clock, "0")
+        self._demo: Demo | None = None
+        self._cluster: RedisCluster | None = None
+        if where == "sentinel":
+            self._demo = Demo(directory, stack, console, hurry.SHORTENED, self.clock)
+            self._demo.start()
+            self.watchers = self._demo.watchers
+        else:
+            self._cluster = stack.enter_context(RedisCluster(directory / "run"))
+            seeds = {"cluster": {"addresses": [node.instance for node in self._cluster.nodes]}}
+            self.watchers = stack.enter_context(Stack(directory, seeds, hurry.cluster()))
+            self.watchers.wait_for({"count(cache_node_up == 1)": len(self._cluster.nodes)})
+
+    @property
+    def demo(self) -> Demo:
+        """The fleet behind Sentinel with its traffic. `TypeError` in a Cluster."""
+        if self._demo is None:
+            raise TypeError("this scenario wants a fleet behind Sentinel")
+        return self._demo
+
+    @property
+    def cluster(self) -> RedisCluster:
+        """The Cluster. `TypeError` behind Sentinel."""
+        if self._cluster is None:
+            raise TypeError("this scenario wants a Cluster")
+        return self._cluster
+
+    @property
+    def nodes(self) -> Iterator[RedisNode]:
+        """Every server of the fleet."""
+        if self._cluster is not None:
+            yield from self._cluster.nodes
+        else:
+            yield from (node for _, node in self.demo.fleet.members())
+
+    def received(self) -> list[dict[str, Any]]:
+        """What PagerDuty and Slack got so far."""
+        return self.watchers.sink.received()
+
+    def calm(self) -> bool:
+        """Whether nothing fires or waits, neither at Prometheus nor at Alertmanager, and every node is up."""
+        stack = self.watchers
+        waiting = [*stack.prometheus.alerts(), *stack.alertmanager.alerts()]
+        up = stack.prometheus.query("count(cache_node_up == 1)")
+        all_up = bool(up) and float(up[0]["value"][1]) == len(list(self.nodes))
+        return all_up and all(alert["labels"]["alertname"] in _ALWAYS for alert in waiting)

@@ -1,0 +1,88 @@
+"""One scenario on the lab: begin, hear what comes, heal, wait until all is over."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from bench.alert_quality.heard import Told, open_pages, told
+from bench.alert_quality.lab import Lab
+from bench.alert_quality.scenarios import Scenario
+from bench.alert_quality.score import About, Outcome, receivers
+from sandbox.process import StartFailed, wait_until
+from sandbox.web import WebError
+
+PATIENCE = 90.0
+"""Seconds for everything that must come to come, and for all to be over after healing."""
+SETTLE = 6.0
+"""Seconds in which something more could come, after all that must: longer than the wait of a ticket."""
+WATCH = 25.0
+"""Seconds for which a harmless event is watched: longer than the `for` of all but the slowest alerts."""
+_INSTANCE = re.compile(r"127\.0\.0\.1:\d+")
+
+
+def play(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
+    """Play it from a calm lab. `StartFailed` when a step of it cannot be done."""
+    wait_until(lambda: _calm(lab), PATIENCE, f"a calm lab before {scenario.name}", every=0.5)
+    before, began = len(lab.received()), time.time()
+    wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
+    if scenario.kind == "fault":
+        _all_told(lab, before, wanted)
+        time.sleep(SETTLE)
+    else:
+        time.sleep(max(0.0, began + watch - time.time()))
+    healed = time.time()
+    scenario.end(lab)
+    quiet = _quiet(lab, before)
+    return Outcome(
+        name=scenario.name,
+        kind=scenario.kind,
+        what=scenario.what,
+        began=began,
+        healed=healed,
+        wanted=wanted,
+        also=frozenset(scenario.also),
+        heard=_heard(lab, before),
+        quiet=quiet,
+    )
+
+
+def _wanted(scenario: Scenario, said: str) -> Iterator[About]:
+    """What must come: about each node that was named, and about the fleet."""
+    for instance in dict.fromkeys(_INSTANCE.findall(said)):
+        yield from ((alert, instance) for alert in scenario.nodes)
+    yield from ((alert, "") for alert in scenario.fleet)
+
+
+def _heard(lab: Lab, before: int) -> Sequence[Told]:
+    return tuple(told(lab.received()[before:]))
+
+
+def _all_told(lab: Lab, before: int, wanted: Iterable[About]) -> None:
+    def all_came() -> bool:
+        heard = _heard(lab, before)
+        reached = {(each.about, each.to) for each in heard if each.firing}
+        return all((about, to) in reached for about in wanted for to in receivers(about[0]))
+
+    _in_time(all_came)
+
+
+def _quiet(lab: Lab, before: int) -> bool:
+    return _in_time(lambda: _calm(lab) and not open_pages(_heard(lab, before)))
+
+
+def _in_time(check: Callable[[], bool]) -> bool:
+    """Whether it became true within the patience."""
+    try:
+        wait_until(check, PATIENCE, "", every=0.2)
+    except StartFailed:
+        return False
+    return True
+
+
+def _calm(lab: Lab) -> bool:
+    try:
+        return lab.calm()
+    except WebError:
+        return False

@@ -1,0 +1,122 @@
+"""The faults that somebody must be told of, and the harmless events that nobody must, each with what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.alert_quality import events
+from bench.alert_quality.lab import Lab
+
+Step = Callable[[Lab], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`begin` and `end` say what they did. `nodes` are alerts about each node that `begin` names, `fleet` about all.
+
+    `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds.
+    """
+
+    name: str
+    kind: Literal["fault", "harmless"]
+    what: str
+    begin: Step
+    end: Step
+    nodes: tuple[str, ...] = ()
+    fleet: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    where: Literal["sentinel", "cluster"] = "sentinel"
+
+
+def _fault(
+    name: str,
+    what: str,
+    *nodes: str,
+    fleet: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    begin: Step | None = None,
+    end: Step | None = None,
+    where: Literal["sentinel", "cluster"] = "sentinel",
+) -> Scenario:
+    """By default a fault of the demo of that name."""
+    begin, end = begin or events.breaking(name), end or events.healing(name)
+    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where)
+
+
+def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing) -> Scenario:
+    return Scenario(name, "harmless", what, begin, end)
+
+
+FAULTS: tuple[Scenario, ...] = (
+    _fault("node-down", "a primary is killed", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
+    _fault("node-hang", "a primary hangs (SIGSTOP)", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
+    _fault("latency", "slow scripts on a primary", "CacheVeryHighLatency"),
+    _fault("replica-down", "a replica is killed", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
+    _fault("replica-cut", "a replica and its primary lose each other", "CacheReplicaLinkDown"),
+    _fault("memory", "the memory of a primary that evicts is nearly full", "CacheMemoryHigh"),
+    _fault(
+        "memory-for-good",
+        "the memory of a primary that does not evict is nearly full",
+        "CacheMemoryVeryHigh",
+        begin=events.full_for_good,
+        end=events.room_again,
+    ),
+    _fault("evictions", "more is written than fits", "CacheEvictions", "CacheMemoryHigh"),
+    _fault("hit-rate", "keys that are in no cache are asked for", fleet=("CacheVeryLowHitRate",)),
+    _fault("read-only", "a primary takes no writes", "CacheWritesRefused"),
+    _fault("connections", "a primary has no room for connections", "CacheClientsNearLimit", "CacheRejectedConnections"),
+    _fault("password", "a replica wants a password that nobody knows", "CacheNodeDown"),
+    _fault("persistence", "a primary cannot write its snapshot", "CachePersistenceFailed"),
+    _fault("sentinels", "two of three Sentinels are killed", fleet=("CacheSentinelQuorumLost",)),
+    _fault(
+        "no-failover",
+        "a primary is killed, and too few Sentinels live to replace it",
+        "CacheNodeDown",
+        fleet=("CacheSentinelQuorumLost", "CacheFailoverOverdue"),
+        also=("CacheReplicasMissing",),
+        begin=events.leaderless,
+        end=events.led_again,
+    ),
+    _fault("exporter", "the exporter is killed", "CacheNodeDown"),
+    _fault("prober", "the prober is killed, and each new one", fleet=("CacheProberDown",)),
+    _fault("notifier", "the notifier is killed", fleet=("CacheNotifierDown",)),
+    _fault(
+        "alertmanager-restart",
+        "Alertmanager restarts while a node is down",
+        "CacheNodeDown",
+        fleet=("CacheReplicasMissing",),
+        begin=events.alertmanager_restart,
+        end=events.healing("replica-down"),
+    ),
+    _fault(
+        "slots",
+        "a primary of a Cluster and its replica are killed",
+        "CacheNodeDown",
+        fleet=("CacheSlotsUncovered",),
+        begin=events.lose_slots,
+        end=events.restore_slots,
+        where="cluster",
+    ),
+)
+
+HARMLESS: tuple[Scenario, ...] = (
+    _harmless("rolling-restart", "every node restarts, one after the other", events.rolling_restart),
+    _harmless("planned-failover", "Sentinel is told to fail over", events.planned_failover),
+    _harmless("no-traffic", "nobody asks for anything", events.no_traffic, events.traffic_again),
+    _harmless("burst", "five times the traffic", events.burst),
+    _harmless("cold-cache", "the cache is emptied", events.cold_cache),
+    _harmless("counter-reset", "CONFIG RESETSTAT on every node", events.reset_counters),
+    _harmless("slow-query", "one script of 200 ms", events.slow_query),
+    _harmless("short-hang", "a primary hangs for 0.7 s", events.short_hang),
+    _harmless("exporter-deploy", "the exporter restarts", events.exporter_deploy),
+    _harmless("prober-restart", "the prober is killed once", events.prober_once),
+    _harmless("prometheus-restart", "Prometheus restarts", events.prometheus_restart),
+    _harmless("silence", "a replica dies under a silence", events.silenced_death, events.end_silence),
+    _harmless(
+        "clock-step", "the clock of the stack jumps an hour ahead, and back", events.clock_ahead, events.clock_back
+    ),
+)
+
+SCENARIOS = {scenario.name: scenario for scenario in (*FAULTS, *HARMLESS)}

@@ -1,0 +1,40 @@
+"""Mutants that no test can tell from the rule, or that no user would, each with the reason. A stale entry is an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.mutation.mutants import Mutant
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`pattern` is searched in a mutant's name."""
+
+    pattern: str
+    why: str
+
+    def covers(self, mutant: Mutant) -> bool:
+        """Whether this is the reason that the mutant lives."""
+        return re.search(self.pattern, mutant.name) is not None
+
+
+_FLOATS = "two rates are equal to within a float's last digit: whether the very threshold counts is chance"
+KNOWN: tuple[Known, ...] = (
+    Known(r"HitRate: .*hit_ratio:rate\{.*\} \[< -> <=\]", _FLOATS),
+    Known(r"HitRate: .*requests:rate\{.*\} \[>= -> >\]", _FLOATS),
+    Known(r"Latency: .*ratio:rate\{.*\}\) \[< -> <=\]", _FLOATS),
+    Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
+)
+
+
+def unexplained(survivors: Iterable[Mutant]) -> list[Mutant]:
+    """The survivors for which there is no reason."""
+    return [mutant for mutant in survivors if not any(known.covers(mutant) for known in KNOWN)]
+
+
+def stale(survivors: Sequence[Mutant]) -> list[Known]:
+    """The reasons for which there is no survivor."""
+    return [known for known in KNOWN if not any(known.covers(mutant) for mutant in survivors)]

@@ -1,0 +1,59 @@
+"""`cachewatch alerts catalogue`: every alert of the policy in one list."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.context import Context
+
+if TYPE_CHECKING:
+    from alerts.catalogue import Entry
+
+
+@click.command(epilog="Example: cachewatch -c prod.yaml alerts catalogue")
+@click.option(
+    "--json", "as_json", is_flag=True, help="For programs: a JSON list on standard output, with whole expressions."
+)
+@click.pass_obj
+def catalogue(context: Context, as_json: bool) -> None:
+    """List every alert: severity, action, when it fires, for how long that must hold, who is told."""
+    from alerts.catalogue import entries
+    from alerts.rules import groups
+
+    policy = context.loaded().policy
+    found = entries(policy, groups(policy))
+    if as_json:
+        click.echo(json.dumps([entry.data() for entry in found], indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+
+
+def _show(found: tuple[Entry, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_lines=True)
+    for title, ratio in (
+        ("alert", 3),
+        ("severity", None),
+        ("action", 2),
+        ("fires when", 6),
+        ("for", None),
+        ("told", 1),
+    ):
+        table.add_column(title, overflow="fold", ratio=ratio)
+    for entry in found:
+        name = Text(entry.name)
+        if entry.cause:
+            name.append(f"\n{entry.cause}", "dim")
+        if entry.rules > 1:
+            name.append(f"\n{entry.rules} rules, the first is shown", "dim")
+        severity = Text(entry.severity, "red" if entry.severity == "critical" else "yellow")
+        who = Text(", ".join(entry.told)) if entry.told else Text("nobody", "red")
+        hold = entry.hold + (f", stays {entry.keep}" if entry.keep else "")
+        table.add_row(name, severity, Text(entry.action), Text(entry.expr), Text(hold), who)
+    Console().print(table)

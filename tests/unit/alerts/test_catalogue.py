@@ -1,0 +1,44 @@
+"""The list of all alerts."""
+
+import pytest
+
+from alerts.catalogue import entries, told
+from alerts.rules import groups
+from policy.alerts import ALERTS
+from tests.unit.alerts.policies import DATA, policy
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_every_alert_stands_in_it_with_all_its_rules(name: str) -> None:
+    of = policy(name)
+    found = entries(of, groups(of))
+    rules = [rule for group in groups(of).values() for rule in group.data()["rules"] if "alert" in rule]
+    assert sum(entry.rules for entry in found) == len(rules)
+    # Who has no Slack has no notifier that could be gone, and who does not probe no prober.
+    missed = {"CacheNotifierDown"} if of.notify.slack is None else set()
+    missed |= set() if of.collect.background else {"CacheProberDown"}
+    assert {spec.name: (spec.severity, spec.action) for spec in ALERTS if spec.name not in missed} == {
+        entry.name: (entry.severity, entry.action) for entry in found
+    }
+
+
+def test_who_is_told_follows_from_the_severity_and_the_policy() -> None:
+    assert told(policy("static"), "critical") == ("PagerDuty", "Slack")
+    assert told(policy("static"), "warning") == ("Slack",)
+    assert told(policy("sentinel"), "warning") == ()
+
+
+def test_an_entry_says_when_it_fires_and_how_often_that_is_looked_at() -> None:
+    of = policy("default")
+    (entry,) = [entry for entry in entries(of, groups(of)) if entry.name == "CacheMemoryHigh"]
+    assert entry.data() == {
+        "alert": "CacheMemoryHigh",
+        "severity": "warning",
+        "action": "check_eviction",
+        "expr": 'instance:cache_memory_used:ratio{fleet="cache"} > 0.85',
+        "for": "10m",
+        "group": "cachewatch-memory",
+        "interval": "15s",
+        "told": [],
+        "rules": 1,
+    }

@@ -1,0 +1,172 @@
+"""The same rules in the forms of other engines."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from alerts import engines
+from alerts.build import files
+from alerts.engines import Target, convert, label_problem, lost, object_name
+from policy.model import Policy
+from tests.unit.alerts.policies import DATA, HOSTILE, policy
+
+CRD = Path(__file__).parents[2] / "data" / "prometheusrule-crd.yaml"
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def closed(schema: Any) -> Any:
+    """The schema, no key allowed that it does not name: Kubernetes drops such keys in silence, and with them their meaning."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    if "properties" in schema and isinstance(schema["properties"], dict) and "additionalProperties" not in schema:
+        found["additionalProperties"] = False
+    return found
+
+
+SCHEMA = closed(yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+
+
+def target(form: str, of: Policy, **options: Any) -> Target:
+    return Target(form, of.fleet.name, "15s", **options)
+
+
+def rules(form: str, of: Policy, **options: Any) -> dict[str, Any]:
+    made = convert(files(of), target(form, of, **options))
+    return {path: yaml.safe_load(text) for path, text in made.items() if path.startswith("rules/")}
+
+
+def every_rule(documents: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for document in documents.values():
+        for group in document.get("spec", document)["groups"]:
+            yield from group["rules"]
+
+
+def test_prometheus_form_is_what_was_built() -> None:
+    built = files(Policy())
+    assert convert(built, target("prometheus", Policy())) == built
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_operators_objects_are_valid_and_hold_the_very_rules(name: str) -> None:
+    of = policy(name)
+    made = rules("operator", of, labels={"release": "monitoring"}, namespace="cache")
+    for document in made.values():
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        assert (document["apiVersion"], document["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+        assert DNS_LABEL.fullmatch(document["metadata"]["name"])
+        assert document["metadata"]["labels"] == {"app.kubernetes.io/name": "cachewatch", "release": "monitoring"}
+        assert document["metadata"]["namespace"] == "cache"
+    assert len({document["metadata"]["name"] for document in made.values()}) == len(made)
+    assert list(every_rule(made)) == list(every_rule(rules("prometheus", of)))
+
+
+def test_the_schema_sees_a_wrong_object() -> None:
+    (document, *_) = rules("operator", Policy()).values()
+    for spoil in ({"for": "2 minutes"}, {"keep": "1m"}, {"labels": {"severity": 1}}):
+        wrong = copy.deepcopy(document)
+        wrong["spec"]["groups"][0]["rules"][0].update(spoil)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(SCHEMA).validate(wrong)
+
+
+def test_mimir_has_a_namespace_a_file_and_the_very_groups() -> None:
+    of = policy("hostile")
+    made = rules("mimir", of)
+    assert all(list(document) == ["namespace", "groups"] for document in made.values())
+    assert len({document["namespace"] for document in made.values()}) == len(made)
+    assert list(every_rule(made)) == list(every_rule(rules("prometheus", of)))
+
+
+def test_vmalert_reads_no_series_that_it_records_itself() -> None:
+    of = policy("static")
+    recorded = {rule["record"] for rule in every_rule(rules("prometheus", of)) if "record" in rule}
+    made = list(every_rule(rules("vmalert", of)))
+    assert {rule["record"] for rule in made if "record" in rule} == recorded
+    assert not [name for rule in made for name in recorded if name in rule["expr"]]
+
+
+def test_vmalerts_groups_ask_for_the_newest_samples() -> None:
+    for document in rules("vmalert", Policy()).values():
+        assert all(group["params"] == {"nocache": ["1"]} for group in document["groups"])
+
+
+def test_what_old_vmalerts_do_not_know_is_left_out_and_told() -> None:
+    held = {"alert": "A", "expr": "up", "keep_firing_for": "5m"}
+    text = yaml.safe_dump({"groups": [{"name": "g", "interval": "1m", "rules": [held]}]})
+    of = target("vmalert", Policy())
+    assert "keep_firing_for" not in convert({"rules/x.yml": text}, of)["rules/x.yml"]
+    assert list(lost({"rules/x.yml": text}, of)) == [
+        "vmalert has keep_firing_for since 1.92 only; left out of A, which resolve at once"
+    ]
+    assert not list(lost({"rules/x.yml": text}, target("operator", Policy())))
+    assert "keep_firing_for: 5m" in convert({"rules/x.yml": text}, target("operator", Policy()))["rules/x.yml"]
+
+
+def test_what_vmalert_must_read_of_its_own_is_told() -> None:
+    records = [
+        {"record": "a:step", "expr": "x - last_over_time(a:step[15m] offset 1ms)"},
+        {"alert": "A", "expr": "sum_over_time(a:step[1h]) > 1 unless ALERTS"},
+    ]
+    built = {"rules/x.yml": yaml.safe_dump({"groups": [{"name": "g", "rules": records}]})}
+    of = target("vmalert", Policy())
+    made = yaml.safe_load(convert(built, of)["rules/x.yml"])["groups"][0]["rules"]
+    assert [rule["expr"] for rule in made] == [rule["expr"] for rule in records]
+    (said,) = lost(built, of)
+    assert said.startswith("vmalert reads ALERTS, a:step as of the round before")
+
+
+@pytest.mark.parametrize("form", ["operator", "mimir", "vmalert"])
+def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
+    made = convert(files(Policy()), target(form, Policy()))
+    assert not [path for path in made if path.startswith("rule-tests/") or path == "prometheus.yml"]
+    jobs = yaml.safe_load(made["scrape.yml"])
+    jobs = jobs if form == "operator" else jobs["scrape_configs"]
+    assert [job["job_name"] for job in jobs] == [
+        "cachewatch-sli",
+        "cachewatch",
+        "cachewatch-prometheus",
+        "cachewatch-alertmanager",
+    ]
+    assert made["alertmanager.yml"] == files(Policy())["alertmanager.yml"]
+
+
+@pytest.mark.parametrize("fleet", ["prod", "Prod", "prod cache", "x" * 200, "☂", HOSTILE, "-", "prod-cache"])
+def test_any_fleet_has_a_name_that_kubernetes_takes(fleet: str) -> None:
+    assert DNS_LABEL.fullmatch(object_name(fleet, "node_down"))
+
+
+def test_different_fleets_have_different_names() -> None:
+    fleets = ["prod", "Prod", "PROD", "prod cache", "prod-cache", "prod_cache", "☂", "☃", "x" * 100, "x" * 101]
+    assert len({object_name(fleet, "memory") for fleet in fleets}) == len(fleets)
+    assert object_name("prod", "memory") == "cachewatch-prod-memory"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "good"),
+    [
+        ("release", "prometheus", True),
+        ("example.com/a", "", True),
+        ("a b", "x", False),
+        ("", "x", False),
+        ("a", "x y", False),
+        ("a", "-x", False),
+        ("a", "x" * 64, False),
+    ],
+)
+def test_labels_are_checked_as_kubernetes_does(key: str, value: str, good: bool) -> None:
+    assert (label_problem(key, value) == "") is good
+
+
+def test_the_forms_are_those_of_the_design() -> None:
+    assert engines.FORMATS == ("prometheus", "operator", "mimir", "vmalert")
+    assert json.dumps(SCHEMA).count('"additionalProperties": false') >= 3

@@ -1,0 +1,130 @@
+"""What the sink got is read rightly, and scored as somebody on call would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from alerts.notifier.message import render
+from bench.alert_quality import hurry, report
+from bench.alert_quality.heard import Told, open_pages, told
+from bench.alert_quality.scenarios import FAULTS, HARMLESS, SCENARIOS
+from bench.alert_quality.score import Outcome, score
+from policy.alerts import BY_NAME
+from policy.model import Policy
+from tests.unit.alerts_notifier.samples import alert, notification
+
+NODE = "127.0.0.1:7001"
+
+
+def page(action: str, name: str = "CacheNodeDown", at: float = 1.0) -> dict[str, Any]:
+    payload = {"class": name, "component": NODE, "summary": "s", "source": "x", "severity": "critical"}
+    more = {"payload": payload} if action == "trigger" else {}
+    return {
+        "at": at,
+        "service": "pagerduty",
+        "path": "/v2/enqueue",
+        "body": {"event_action": action, "dedup_key": name, **more},
+    }
+
+
+def message() -> dict[str, Any]:
+    found = render(notification(alert(NODE)))
+    return {"at": 2.0, "service": "slack", "path": "/api/chat.postMessage", "body": {"blocks": list(found.blocks)}}
+
+
+def outcome(heard: Iterable[Told], *wanted: tuple[str, str], also: tuple[str, ...] = (), quiet: bool = True) -> Outcome:
+    return Outcome("x", "fault", "what", 0.0, 10.0, frozenset(wanted), frozenset(also), tuple(heard), quiet)
+
+
+def heard(name: str, subject: str, *to: str, at: float = 1.0, firing: bool = True) -> list[Told]:
+    return [Told(at, each, name, subject, firing) for each in to]
+
+
+DOWN = ("CacheNodeDown", NODE)
+BOTH = ("pagerduty", "slack")
+PAGED = [*heard(*DOWN, *BOTH), *heard(*DOWN, *BOTH, at=5.0, firing=False)]
+
+
+def test_a_page_and_its_end_are_known_by_their_key() -> None:
+    first, last = told([page("trigger"), page("resolve", at=3.0)])
+    assert first == Told(1.0, "pagerduty", "CacheNodeDown", NODE, True)
+    assert last == Told(3.0, "pagerduty", "CacheNodeDown", NODE, False)
+    assert open_pages([first]) == [first]
+    assert open_pages([first, last]) == []
+
+
+def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
+    (one,) = told([message()])
+    assert (one.to, one.firing) == ("slack", True)
+    assert one.alert == "CacheNodeDown"
+    assert one.subject == NODE
+
+
+def test_all_that_should_come_once_and_to_all_is_good() -> None:
+    fine = outcome(PAGED, DOWN)
+    assert fine.good
+    assert fine.seconds(DOWN) == 1.0
+    assert (score([fine]).precision, score([fine]).recall) == (1.0, 1.0)
+
+
+def test_a_page_that_reached_slack_alone_is_missed() -> None:
+    half = outcome(heard(*DOWN, "slack"), DOWN)
+    assert half.missed == {DOWN}
+    assert score([half]).recall == 0.0
+
+
+def test_what_should_not_come_is_false_and_what_may_come_is_neither() -> None:
+    slow = ("CacheHighLatency", NODE)
+    more = [*PAGED, *heard(*slow, "slack")]
+    assert outcome(more, DOWN).false == {slow}
+    assert score([outcome(more, DOWN)]).precision == 0.5
+    assert outcome(more, DOWN, also=("CacheHighLatency",)).good
+
+
+def test_a_warning_that_pages_is_false() -> None:
+    slow = ("CacheHighLatency", NODE)
+    assert outcome(heard(*slow, *BOTH), slow).false == {slow}
+
+
+def test_a_page_that_comes_again_while_it_goes_on_is_twice_and_after_its_end_is_not() -> None:
+    again = heard(*DOWN, "pagerduty", at=2.0)
+    assert outcome([*heard(*DOWN, *BOTH), *again], DOWN).twice == {("pagerduty", DOWN)}
+    assert outcome([*PAGED, *heard(*DOWN, "pagerduty", at=6.0)], DOWN).twice == frozenset()
+
+
+def test_a_page_that_stays_open_is_no_good_end() -> None:
+    assert not outcome(heard(*DOWN, *BOTH), DOWN).good
+    assert score([outcome(heard(*DOWN, *BOTH), DOWN)]).unresolved == 1
+    assert not outcome(PAGED, DOWN, quiet=False).good
+
+
+def test_the_figures_say_when_something_was_missed() -> None:
+    kept = [figure.kept for figure in report.figures(score([outcome(PAGED, DOWN)]))]
+    assert kept == [True, True, True, True]
+    assert [figure.kept for figure in report.figures(score([outcome([], DOWN)]))][:2] == [True, False]
+
+
+def test_the_tables_name_what_came_and_what_did_not() -> None:
+    text = report.markdown([outcome(PAGED, DOWN), outcome([], DOWN)])
+    assert "CacheNodeDown 1.0 s (pagerduty + slack)" in text
+    assert "missed: CacheNodeDown" in text
+
+
+def test_the_scenarios_are_enough_and_name_alerts_that_exist() -> None:
+    assert len(FAULTS) >= 14
+    assert len(HARMLESS) >= 10
+    assert len(SCENARIOS) == len(FAULTS) + len(HARMLESS)
+    named = {name for each in SCENARIOS.values() for name in (*each.nodes, *each.fleet, *each.also)}
+    assert named <= BY_NAME.keys()
+    assert all(each.nodes or each.fleet for each in FAULTS)
+    assert not any(each.nodes or each.fleet for each in HARMLESS)
+
+
+def test_no_threshold_is_softened_and_every_wait_is_shortened() -> None:
+    assert not any(key.endswith((".above", ".below", ".target")) for key in hurry.SHORTENED)
+    waits = {key for key in hurry.SHORTENED if key.endswith(".for")}
+    row = Policy().thresholds.hit_rate.warning.for_
+    assert "thresholds.hit_rate.warning.for" in waits
+    assert hurry.SHORTENED["thresholds.hit_rate.warning.for"] == f"{row // timedelta(seconds=hurry.FACTOR)}s"
