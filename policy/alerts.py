@@ -119,7 +119,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheWatchdog", "none", "none"),
 )
 PROBER_DOWN, NOTIFIER_DOWN, RULE_FAILURES, NOTIFICATIONS_FAILING, ALERTMANAGER_DOWN, WATCHDOG = STACK_ALERTS
-# One of each for every objective: who spends the error budget too fast, and what no other alert has told.
+# One of each for every objective: the error budget is spent too fast, and no other alert tells of it.
 BURN_SLOW = AlertSpec("CacheErrorBudgetBurnSlow", None, None, "warning", "investigate", ("fleet", "slo"))
 BURN_FAST = AlertSpec(
     "CacheErrorBudgetBurnFast", None, None, "critical", "page", ("fleet", "slo"), ("CacheErrorBudgetBurnSlow",)

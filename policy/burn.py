@@ -1,31 +1,16 @@
-"""Burn rates that alert: over a long window and a short one, how many times faster than allowed the budget is spent."""
+"""Burn rates: how many times too fast an error budget is spent, over two windows, before somebody is told. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
-from typing import Annotated, Any, Literal
-
-from pydantic import BeforeValidator
+from typing import Literal
 
 from policy.base import Fault, Model
-from policy.units import Duration, duration_text, parse_duration, plain, seconds
+from policy.units import Duration, Factor, duration_text, parse_duration, plain, seconds
 
-Severity = Literal["warning", "critical"]
-
-
-def parse_factor(value: object) -> Decimal:
-    """Turn `14.4` into Decimal("14.4"); ValueError names the cure."""
-    if isinstance(value, Decimal):
-        return value
-    number = Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else Decimal(0)
-    if not 0 < number <= 100_000:
-        raise ValueError(f"{value!r} is not a factor; write a number above 0, as in 14.4")
-    return number
-
-
-Factor = Annotated[Decimal, BeforeValidator(parse_factor)]
+Told = Literal["warning", "critical"]
 
 
 class Burn(Model):
@@ -34,9 +19,11 @@ class Burn(Model):
     factor: Factor
     long: Duration
     short: Duration
-    severity: Severity
+    severity: Told
 
     def _faults(self) -> Iterator[Fault]:
+        if not 0 < self.factor <= 100_000:
+            yield "factor", "must be more than 0 and at most 100000"
         if not timedelta(0) < self.short < self.long:
             yield "short", f"must be more than zero and shorter than long ({duration_text(self.long)})"
 
@@ -52,7 +39,7 @@ class Burn(Model):
 # The Site Reliability Workbook (O'Reilly 2018), chapter 5, "Alerting on SLOs", table 5-8 and section 6 "Multiwindow,
 # Multi-Burn-Rate Alerts", and its example of four alerts: long window, the share of the budget spent in it, and a short
 # window of a twelfth. The factor is share x objective's window / long: over 30 days 14.4, 6, 3 and 1.
-_WORKBOOK: tuple[tuple[Severity, str, str, str], ...] = (
+_WORKBOOK: tuple[tuple[Told, str, str, str], ...] = (
     ("critical", "0.02", "1h", "5m"),
     ("critical", "0.05", "6h", "30m"),
     ("warning", "0.10", "1d", "2h"),
@@ -62,16 +49,16 @@ SHORTEST = parse_duration("5d")
 
 
 def workbook(window: timedelta) -> tuple[Burn, ...]:
-    """The workbook's alerts for an objective over `window`, at least `SHORTEST`; to four decimals.
+    """The workbook's alerts for an objective over `window`, at least `SHORTEST`; factors to four decimals.
 
     A ticket's factor is 1 at least: who spends slower than that keeps the promise. Below `SHORTEST` a page's would be less.
     """
     return tuple(_scaled(window, *row) for row in _WORKBOOK)
 
 
-def _scaled(window: timedelta, severity: Severity, spent: str, long: str, short: str) -> Burn:
+def _scaled(window: timedelta, severity: Told, spent: str, long: str, short: str) -> Burn:
     exact = Decimal(spent) * seconds(window) / seconds(parse_duration(long))
-    factor: Any = max(Decimal(1), exact.quantize(Decimal("0.0001"), ROUND_DOWN))
+    factor = max(Decimal(1), exact.quantize(Decimal("0.0001"), ROUND_DOWN))
     return Burn(
         factor=Decimal(plain(factor)), long=parse_duration(long), short=parse_duration(short), severity=severity
     )

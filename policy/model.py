@@ -10,7 +10,6 @@ from pydantic import Field, ValidationInfo, field_validator
 from policy.base import Fault, Model, refuse
 from policy.fleet import Fleet
 from policy.health import Health
-from policy.maintenance import Maintenance
 from policy.notify import Notify
 from policy.operations import Breaker, Collect, Probe, Timeouts
 from policy.redis_alerts import RedisAlerts
@@ -70,7 +69,6 @@ class Policy(Model):
     thresholds: Thresholds = Field(default_factory=lambda: Thresholds.model_validate({}))
     alerts: RedisAlerts = Field(default_factory=lambda: RedisAlerts.model_validate({}))
     slos: tuple[Slo, ...] = Field(default_factory=_default_slos)
-    maintenance: tuple[Maintenance, ...] = ()
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts.model_validate({}))
     breaker: Breaker = Breaker()
     rules: Rules = Rules()

@@ -6,7 +6,6 @@ does not know is called `slo:...` as well, or `slo_node:...` for single nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -20,8 +19,8 @@ from policy.units import duration_text, seconds
 # Of each node: its counters as they were last seen, and by how much they grew since the look before.
 NODE_GOOD, NODE_EVENTS = "slo_node:good:count", "slo_node:events:count"
 NODE_STEP, NODE_GOOD_STEP = "slo_node:events:step", "slo_node:good:step"
-# Of the fleet: events of one step; bad ones; those of them that another alert has paged for.
-STEP, BAD_STEP, TOLD_STEP = "slo:events:step", "slo:bad_events:step", "slo:told_events:step"
+# Of the fleet: events of one step; bad ones.
+STEP, BAD_STEP = "slo:events:step", "slo:bad_events:step"
 OBJECTIVE, BUDGET, DAYS = "slo:objective:ratio", "slo:error_budget:ratio", "slo:time_period:days"
 CURRENT_BURN, PERIOD_BURN = "slo:current_burn_rate:ratio", "slo:period_burn_rate:ratio"
 BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
@@ -93,11 +92,6 @@ def bad_counted(window: timedelta | str) -> str:
     return f"slo:bad_events:sum{_text(window)}"
 
 
-def untold_ratio(window: timedelta | str) -> str:
-    """The recorded share of bad events that no other alert has paged for."""
-    return f"slo:untold_error:ratio_rate{_text(window)}"
-
-
 def ratio(slo: Slo, identity: str, fleet: str) -> str:
     """Good events / all events over the objective's window. `fleet` is a matcher."""
     return f"1 - {error_ratio(slo.window)}{{{_own(identity, fleet)}}}"
@@ -113,11 +107,6 @@ def budget_of(slo: Slo, good: int, every: int) -> float | None:
     if not every:
         return None
     return float(1 - (1 - Decimal(good) / every) / (1 - slo.ratio))
-
-
-def fits(selectors: Iterable[Selector], metric: str, of: Mapping[str, str]) -> bool:
-    """Whether a series is one of those that are added up."""
-    return any(selector.fits(metric, of) for selector in selectors)
 
 
 def _own(identity: str, fleet: str) -> str:

@@ -1,4 +1,4 @@
-"""The recording rules of an objective: events counted step by step, summed over every window, divided once. Pure."""
+"""The recording rules of an objective: steps summed over every window, divided once, and the budget. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from alerts.model import Record
-from alerts.slo import promql
-from alerts.slo.promql import Scope
+from alerts.promql import duration
+from alerts.slo import steps
+from alerts.slo.scope import Scope
 from policy import objectives as o
 from policy.slos import MONTH
 from policy.units import duration_text, parse_duration, plain, seconds
@@ -18,7 +19,7 @@ CURRENT, FORECAST = parse_duration("5m"), parse_duration("1h")
 
 def records(scope: Scope) -> tuple[Record, ...]:
     """All of them, each below what it reads."""
-    return (*_counts(scope), *_windows(scope), *_untold(scope), *_facts(scope), *_budget(scope))
+    return (*steps.records(scope), *_windows(scope), *_facts(scope), *_budget(scope))
 
 
 def windows(scope: Scope) -> tuple[timedelta, ...]:
@@ -28,30 +29,11 @@ def windows(scope: Scope) -> tuple[timedelta, ...]:
     return tuple(sorted({*usual, *burnt} - {scope.slo.window}))
 
 
-def fast_windows(scope: Scope) -> tuple[timedelta, ...]:
-    """The windows that pages look at, ascending."""
-    pairs = (pair for pair in scope.slo.burns if pair.severity == "critical")
-    return tuple(sorted({window for pair in pairs for window in (pair.long, pair.short)}))
-
-
-def _counts(scope: Scope) -> Iterator[Record]:
-    node = {name: scope.labels[name] for name in ("fleet", "slo")}
-    yield Record(o.NODE_EVENTS, promql.node_events(scope), node)
-    yield Record(o.NODE_GOOD, promql.node_good(scope), node)
-    yield Record(o.NODE_STEP, promql.grown(scope, o.NODE_EVENTS, o.NODE_GOOD), node)
-    yield Record(o.NODE_GOOD_STEP, promql.grown(scope, o.NODE_GOOD, o.NODE_EVENTS), node)
-    yield Record(o.STEP, promql.step(scope), scope.labels)
-    yield Record(o.BAD_STEP, promql.bad_step(scope), scope.labels)
-    yield Record(o.TOLD_STEP, promql.told_step(scope), scope.labels)
-
-
 def _windows(scope: Scope) -> Iterator[Record]:
     for window in windows(scope):
-        text = duration_text(window)
-        yield from _window(
-            scope, text, promql.over(scope, o.STEP, window), promql.over(scope, o.BAD_STEP, window)
-        )
-    every, bad = promql.over_period(scope, o.STEP), promql.over_period(scope, o.BAD_STEP)
+        every, bad = _over(scope, o.STEP, window), _over(scope, o.BAD_STEP, window)
+        yield from _window(scope, duration_text(window), every, bad)
+    every, bad = _over_period(scope, o.STEP), _over_period(scope, o.BAD_STEP)
     yield from _window(scope, scope.slo.window_text, every, bad)
 
 
@@ -62,20 +44,24 @@ def _window(scope: Scope, text: str, every: str, bad: str) -> Iterator[Record]:
     yield Record(o.error_ratio(text), ratio, {**scope.labels, "sloth_window": text})
 
 
-def _untold(scope: Scope) -> Iterator[Record]:
-    for window in fast_windows(scope):
-        told = promql.over(scope, o.TOLD_STEP, window)
-        untold = f"clamp_min({scope.of(o.bad_counted(window))} - {told}, 0)"
-        yield Record(o.untold_ratio(window), f"{untold} / ({scope.of(o.counted(window))} > 0)", scope.labels)
+def _over(scope: Scope, name: str, window: timedelta) -> str:
+    """A step's count summed over a window."""
+    expr = f"sum_over_time({scope.of(name)}[{scope.exactly(window)}])"
+    return f"sum without (month) ({expr})" if scope.slo.window == MONTH else expr
+
+
+def _over_period(scope: Scope, name: str) -> str:
+    """A step's count summed over the objective's own window: rolling, or since the month began."""
+    if isinstance(scope.slo.window, timedelta):
+        return _over(scope, name, scope.slo.window)
+    summed_up = f"sum_over_time({scope.of(name)}[{duration(scope.slo.longest)}])"
+    return f"sum without (month) ({summed_up} and on (month) {steps.month(scope)})"
 
 
 def _facts(scope: Scope) -> Iterator[Record]:
     slo, labels = scope.slo, scope.labels
-    days = (
-        f"days_in_month(vector({scope.middle()}))"
-        if slo.window == MONTH
-        else f"vector({plain(seconds(slo.longest) / seconds(DAY))})"
-    )
+    of_month = f"days_in_month(vector({scope.middle()}))"
+    days = of_month if slo.window == MONTH else f"vector({plain(seconds(slo.longest) / seconds(DAY))})"
     yield Record(o.OBJECTIVE, f"vector({plain(slo.ratio)})", labels)
     yield Record(o.BUDGET, f"vector({plain(slo.budget)})", labels)
     yield Record(o.DAYS, days, labels)
@@ -91,7 +77,7 @@ def _facts(scope: Scope) -> Iterator[Record]:
 def _budget(scope: Scope) -> Iterator[Record]:
     labels, budget = scope.labels, plain(scope.slo.budget)
     yield Record(o.CURRENT_BURN, f"{scope.of(o.error_ratio(CURRENT))} / {budget}", labels)
-    yield Record(o.PERIOD_BURN, f"{scope.of(o.error_ratio(scope.slo.window))} / {budget}", labels)
+    yield Record(o.PERIOD_BURN, f"{scope.of(o.error_ratio(scope.slo.window_text))} / {budget}", labels)
     yield Record(o.BUDGET_LEFT, f"1 - {scope.of(o.PERIOD_BURN)}", labels)
     burn = f"({scope.of(o.error_ratio(FORECAST))} / {budget} > 0)"
     yield Record(o.EXHAUSTION, f"{_left_seconds(scope)} / ignoring (sloth_window) {burn}", labels)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from alerts.model import Group
 from alerts.slo import burning
-from alerts.slo.promql import Scope
 from alerts.slo.records import records
+from alerts.slo.scope import Scope, scopes
 from policy.model import Policy
-from policy.objectives import named
-
-
-def scopes(policy: Policy) -> tuple[Scope, ...]:
-    """Every objective of a policy."""
-    return tuple(Scope(policy, identity, slo) for identity, slo in named(policy))
 
 
 def stem(scope: Scope) -> str:
-    """The name of its rule file and of its tests, without the ending."""
+    """The name of its rule file, without the ending."""
     return f"slo_{scope.identity}"
 
 

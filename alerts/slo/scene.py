@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from alerts.promql import milliseconds, selector
+from alerts.promql import milliseconds, selector, span
 from alerts.rule_cases import Case, Expect, Labels, Watch
-from alerts.slo.promql import Scope
+from alerts.slo import burning
+from alerts.slo.scope import Scope
 from alerts.slo.story import Story
 from policy import metrics as m
-
 from policy.alerts import AlertSpec
 from policy.examples import pair
 from policy.metrics import latency_bounds, le
@@ -57,19 +58,36 @@ class Scene:
         """A case, named after the objective."""
         return Case(f"{self.scope.identity}: {promise}", self.step, series, expects)
 
+    def steps(self, window: timedelta) -> int:
+        """So many steps are in a window."""
+        return -(-milliseconds(window) // self.step)
+
+    def waits(self, spec: AlertSpec) -> int:
+        """So many steps does the duration of an alert take."""
+        return self.steps(burning.hold(self.scope, spec))
+
     def at(self, index: int) -> int:
         """The end of a step, in milliseconds."""
         return index * self.step
 
     def alert(self, spec: AlertSpec) -> Labels:
         """The labels of an alert of this objective."""
-        severity = {"critical": "page", "warning": "ticket"}[spec.severity]
-        own = {"severity": spec.severity, "action": spec.action, "sloth_severity": severity}
+        sloth = burning.SLOTH_SEVERITY[spec.name]
+        own = {"severity": spec.severity, "action": spec.action, "sloth_severity": sloth}
         return {**own, **self.scope.labels}
 
     def fires(self, spec: AlertSpec, index: int, fires: bool = True) -> Expect:
         """At the end of a step this objective's alert fires, or nothing does under its name."""
         return Watch(spec.name).firing(self.at(index), *([self.alert(spec)] if fires else []))
+
+    def silent_until(self, story: Story, spec: AlertSpec, index: int) -> tuple[Expect, ...]:
+        """Nothing has fired under its name from the start to the end of a step; nothing to expect if the story burns before."""
+        fires = any(story.fires(self.scope, spec, at) for at in range(index + 1))
+        return () if fires else (Watch(spec.name).silent_until(self.at(index)),)
+
+    def not_waiting_until(self, spec: AlertSpec, index: int) -> Expect:
+        """Nothing under its name has fired or waited for its time from the start to the end of a step."""
+        return Expect(self.at(index), f"count_over_time({selector('ALERTS', alertname=spec.name)}[{span(self.at(index) + 1)}])")
 
     def as_told(self, story: Story, spec: AlertSpec, *indices: int) -> tuple[Expect, ...]:
         """At these steps the alert fires or not, as the story's arithmetic has it."""
@@ -83,11 +101,6 @@ class Scene:
     def nothing(self, index: int, name: str) -> Expect:
         """At the end of a step there is no such series."""
         return Expect(self.at(index), self.scope.of(name))
-
-
-def scene(scope: Scope, step: int | None = None) -> Scene:
-    """A scene at the pace of the rules, or at another."""
-    return Scene(scope, step or milliseconds(scope.step))
 
 
 def _raws(scope: Scope, instance: str) -> Iterator[Raw]:
@@ -121,5 +134,3 @@ def _pair(scope: Scope) -> Iterator[Raw]:
     found = pair(good, total)
     yield Raw(selector(good.metric, **found.good), 1, 0)
     yield Raw(selector(total.metric, **found.bad), 0 if found.shared else 1, 1)
-
-

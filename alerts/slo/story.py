@@ -15,7 +15,7 @@ from itertools import accumulate, groupby
 from alerts.promql import milliseconds
 from alerts.rule_cases import counter
 from alerts.slo import burning
-from alerts.slo.promql import Scope
+from alerts.slo.scope import Scope
 from policy.alerts import AlertSpec
 
 Counts = tuple[int, int]
@@ -53,19 +53,28 @@ class Story:
 
     def burns(self, scope: Scope, spec: AlertSpec, at: int) -> bool:
         """Whether one of an alert's burn rates is exceeded at the end of a step, over both its windows."""
-        for pair in burning.pairs_of(scope, spec):
-            share = Fraction(pair.share(scope.slo.objective))
-            long, short = self.within(at, pair.long), self.within(at, pair.short)
-            enough = sum(long) >= scope.slo.least_events(pair)
-            if enough and all(bad > share * (good + bad) for good, bad in (long, short)):
-                return True
-        return False
+        return any(self.exceeds(scope, pair, at) for pair in burning.pairs_of(scope, spec))
+
+    def exceeds(self, scope: Scope, pair: Burn, at: int) -> bool:
+        """Whether one burn rate is exceeded."""
+        long, short = self.within(at, pair.long), self.within(at, pair.short)
+        if sum(long) < scope.slo.least_events(pair) or not self._watched(at, pair.long):
+            return False
+        share = Fraction(pair.share(scope.slo.objective))
+        return all(bad > share * (good + bad) for good, bad in (long, short))
+
+    def _watched(self, at: int, window: timedelta) -> bool:
+        """Whether the first quarter of the window held a step; the first ends with step 1."""
+        return (at - 1) * self.step >= milliseconds(window) - milliseconds(window / 4)
 
     def fires(self, scope: Scope, spec: AlertSpec, at: int) -> bool:
         """Whether the alert fires then: it has burnt for the alert's duration."""
-        hold = burning.hold(scope, spec) or timedelta(0)
-        waits = -(-milliseconds(hold) // self.step)
+        waits = self.waits(scope, spec)
         return at >= waits and all(self.burns(scope, spec, index) for index in range(at - waits, at + 1))
+
+    def waits(self, scope: Scope, spec: AlertSpec) -> int:
+        """The steps that an alert's duration takes."""
+        return -(-milliseconds(burning.hold(scope, spec)) // self.step)
 
     def counter(self, good: int, bad: int, start: int = 0, first: int = 0, last: int | None = None) -> str:
         """A counter's samples from step `first` on that grows by so much with each good and each bad event."""

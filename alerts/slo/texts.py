@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.promql import duration, template_text
-from alerts.slo.promql import Scope
+from alerts.slo.scope import Scope
 from alerts.texts import FLEET, VALUE, Text, lookup
 from policy import objectives as o
 from policy.alerts import BURN_FAST, AlertSpec
@@ -34,7 +34,6 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     """Text of the two alerts. `pairs` are the burn rates at which it fires."""
     slo, fast = scope.slo, spec is BURN_FAST
     windows = " or ".join(f"{duration(pair.long)} and {duration(pair.short)}" for pair in pairs)
-    untold = ", and no other alert has told of them" if fast else ""
     left = lookup(f"{o.BUDGET_LEFT}{_OF}", " Budget left: {{ .Value | humanizePercentage }}.", "fleet", "slo")
     ends = lookup(
         f"{o.EXHAUSTION}{_OF}", " At the pace of the last hour it is spent in {{ .Value | humanizeDuration }}.", "fleet", "slo"
@@ -49,6 +48,6 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     )
     return Text(
         f"Objective {SLO} of {FLEET} spends its error budget {'fast' if fast else 'too fast'}: {VALUE} bad",
-        f"{VALUE} of the events were {template_text(what(scope))}{untold}; {percent_text(slo.budget)} may be (objective "
-        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}.{left}{ends}{worst} {advice}",
+        f"{VALUE} of the events were {template_text(what(scope))}; {percent_text(slo.budget)} may be (objective "
+        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}; no other alert has told of it.{left}{ends}{worst} {advice}",
     )
