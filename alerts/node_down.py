@@ -134,7 +134,8 @@ def _finder(policy: Policy) -> str:
 
 
 def _missing(policy: Policy, verdict: str, text: texts.Text, labels: dict[str, str], instance: str | None) -> Alert:
-    expr = f"absent({verdict}) and on () ({exporter_up(policy)} == 1) and on () {prober_speaks(policy)}"
+    # Of a dead exporter no series is left, and so none of its prober: that page is `_unwatched`'s alone.
+    expr = f"absent({verdict}) and on () {prober_speaks(policy)}"
     return _alert(policy, VANISHED, expr, text, instance, labels, policy.rules.exporter_grace)
 
 

@@ -131,7 +131,12 @@ def _beside(policy: Policy, level: Severity, step: int, before: str, behind: str
     """`behind` broken all the time beside `before`, broken for one evaluation less than it takes to speak, then well."""
     own, other = promise(policy, behind, level), promise(policy, before, level)
     deltas, broken = milliseconds(policy.rules.rate_window) // step, milliseconds(other.hold) // step - 1
-    if deltas < 2 or broken < 1 or _p50_hides(policy, level, before, behind):
+    if (
+        deltas < 2
+        or broken < 1
+        or _p50_hides(policy, level, before, behind)
+        or _p99_tells(policy, level, before, behind)
+    ):
         return None
     seen = up_to(step, max(step, milliseconds(own.window)))
     fires = seen + up_to(step, milliseconds(own.hold))
@@ -147,6 +152,11 @@ def _beside(policy: Policy, level: Severity, step: int, before: str, behind: str
 def _p50_hides(policy: Policy, level: Severity, before: str, behind: str) -> bool:
     """Whether half of the probes beyond the bound of p50 are also beyond that of p95, so that one is not without the other."""
     return _P50 in (before, behind) and _bound(policy, _P50, level) >= _bound(policy, _P95, level)
+
+
+def _p99_tells(policy: Policy, level: Severity, before: str, behind: str) -> bool:
+    """Whether what comes and goes is enough to keep p99 broken, which then speaks in the place of availability."""
+    return behind == _AVAILABILITY and before != _P99 and _bound(policy, _P99, level) <= _bound(policy, before, level)
 
 
 def _side_by_side(policy: Policy, level: Severity, before: str, behind: str) -> tuple[dict[str, int], dict[str, int]]:

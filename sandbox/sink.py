@@ -13,7 +13,7 @@ from sandbox.sink_server import application
 
 
 class Sink(WebChild):
-    """A running sink: Slack's API under `url` + "/api/", PagerDuty's address "/v2/enqueue", the heartbeat's "/heartbeat"."""
+    """A running sink. Below `url`: Slack's API `/api/`, PagerDuty's events `/v2/enqueue`, the heartbeat `/heartbeat`."""
 
     def received(self, service: str | None = None) -> list[dict[str, Any]]:
         """Return the accepted requests, oldest first: `[{"at": unix seconds, "service", "path", "body"}]`."""

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,24 @@ def test_prometheus_and_alertmanager_accept_what_is_built(name: str, tmp_path: P
 
 
 # The rules of these two differ in names only from those of "sentinel and static".
-@pytest.mark.parametrize("name", sorted(DATA.keys() - {"static", "sentinel"}))
+PROVED = sorted(DATA.keys() - {"static", "sentinel"})
+
+
+@cache
+def suites(name: str) -> dict[str, tuple[str, str]]:
+    """Tests and rules by the path of the tests."""
+    built = files(policy(name))
+    return {path: (text, built[path.replace("-tests/", "s/")]) for path, text in built.items() if "rule-tests/" in path}
+
+
+@pytest.mark.parametrize("name", PROVED)
 def test_the_rules_keep_what_their_tests_promise(name: str, tmp_path: Path) -> None:
+    """Of policies with the same rules and the same tests of them, the first one proves it."""
+    proved = {suite for earlier in PROVED[: PROVED.index(name)] for suite in suites(earlier).values()}
+    new = [tmp_path / path for path, suite in suites(name).items() if suite not in proved]
     write(files(policy(name)), tmp_path)
-    accepted("promtool", "test", "rules", *sorted(tmp_path.glob("rule-tests/*.yml")))
+    if new:
+        accepted("promtool", "test", "rules", *new)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +113,7 @@ def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, valu
     assert "FAILED" in result.stderr
 
 
-ONLY_WITH_EXPORTER = ' and on () (up{job="cachewatch-sli",instance="127.0.0.1:9121"} == 1)'
+ONLY_WITH_PROBER = ' and on () cache_probe_schedule_lag_seconds{fleet="cache"}'
 
 
 def without(piece: str) -> Callable[[str], str]:
@@ -113,7 +128,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "slow while down": ("demo", "latency", lambda text: text.replace("unless on", "and on")),
     "slow because it was down": ("at once", "latency", lambda text: text.replace("[1m]) == 0", "[1s]) == 0")),
     "no page for the exporter": ("demo", "node_down", lambda text: text.replace("absent(up", "present(up")),
-    "nodes missed one by one under a dead exporter": ("demo", "node_down", without(ONLY_WITH_EXPORTER)),
+    "nodes missed one by one under a dead exporter": ("demo", "node_down", without(ONLY_WITH_PROBER)),
     "the verdict dies with the exporter": ("demo", "node_down", lambda text: text.replace("[29s]", "[1s]")),
     "a page that waits": ("demo", "node_down", lambda text: text.replace("== 0\n", "== 0\n    for: 5s\n", 1)),
     "a wait that begins anew with the exporter": ("demo", "discovery", lambda text: text.replace("[29s]", "[1s]")),

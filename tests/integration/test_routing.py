@@ -1,144 +1,27 @@
 """The generated routes in a real Alertmanager: who is told, how often, and of what not."""
 
-import json
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
-from typing import Any
+from datetime import UTC, datetime
+from itertools import pairwise
 from urllib.parse import quote
 
 import pytest
 
 from alerts.build import files
-from policy.alerts import BY_NAME
-from policy.model import Policy
 from sandbox import web
-from sandbox.ports import free_port
 from sandbox.process import wait_until
-from sandbox.prometheus import Alertmanager, start_alertmanager
-from sandbox.sink import Sink, start_sink
-from tests.unit.alerts.policies import HOSTILE, write
-
-NODE, OTHER = "10.0.0.1:6379", "10.0.0.2:6379"
-
-
-class Inbox:
-    """Stands where the notifier does and remembers each notification."""
-
-    def __init__(self, port: int) -> None:
-        received: list[dict[str, Any]] = []
-        self.received = received
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                received.append({"path": self.path, **body})
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class calls it so
-                """What arrived is looked at by the tests."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@dataclass
-class Stage:
-    """A running Alertmanager; each test speaks of a fleet of its own, so that they do not hear each other."""
-
-    folder: Path
-    alertmanager: Alertmanager
-    sink: Sink
-    inbox: Inbox
-    policy: Policy
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def tell(self, *alerts: dict[str, str], over: bool = False) -> None:
-        """Send alerts, given by their labels, as Prometheus does; `over` ends them."""
-        now = datetime.now(UTC)
-        times = {"startsAt": self.started, "endsAt": now if over else now + timedelta(minutes=5)}
-        stamps = {name: time.isoformat() for name, time in times.items()}
-        body = [{"labels": labels, "annotations": annotations(labels), **stamps} for labels in alerts]
-        sent = json.dumps(body).encode()
-        web.request("POST", f"{self.alertmanager.url}/api/v2/alerts", sent, {"Content-Type": "application/json"})
-
-    def pages(self, fleet: str) -> list[tuple[str, str, str]]:
-        """(action, alert, instance) of each event that PagerDuty got for the fleet."""
-        bodies = [entry["body"] for entry in self.sink.received("pagerduty")]
-        keys = {body["dedup_key"]: body["payload"] for body in bodies if body["event_action"] == "trigger"}
-        payloads = [(body["event_action"], keys[body["dedup_key"]]) for body in bodies]
-        return [(action, p["class"], p.get("component", "")) for action, p in payloads if p["group"] == fleet]
-
-    def notices(self, fleet: str) -> list[tuple[str, str, str]]:
-        """(status, alert, instance) of each notification that the notifier got for the fleet."""
-        groups = [(group["status"], group["groupLabels"]) for group in self.inbox.received]
-        return [
-            (status, labels["alertname"], labels.get("instance", ""))
-            for status, labels in groups
-            if labels["fleet"] == fleet
-        ]
-
-
-def alert(name: str, fleet: str, instance: str = "") -> dict[str, str]:
-    spec = BY_NAME[name]
-    node = {"instance": instance, "shard": "shard-a"} if instance else {}
-    return {"alertname": name, "severity": spec.severity, "action": spec.action, "fleet": fleet, **node}
-
-
-def annotations(labels: dict[str, str]) -> dict[str, str]:
-    name = labels["alertname"]
-    return {
-        "summary": f"{name} of {labels['fleet']}",
-        "description": f"What {labels.get('cause', name)} means",
-        "runbook_url": f"http://wiki.example.com/{name}",
-        "dashboard_url": "http://grafana.example.com/d/cachewatch-fleet?var-fleet=x&var-instance=y",
-    }
-
-
-def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int) -> Policy:
-    (folder / "key").write_text("a-routing-key\n", encoding="utf-8")
-    wait = {"group_interval": "1s", "repeat_interval": "1h"}
-    return Policy.model_validate(
-        {
-            "fleet": {"name": HOSTILE, "nodes": [f"redis://{NODE}"]},
-            "notify": {
-                "pagerduty": {"routing_key_file": str(folder / "key"), "url": f"http://127.0.0.1:{sink}/v2/enqueue"},
-                "slack": {"channel": "#cache-alerts", "token_file": str(folder / "token")},
-                "page": {"group_wait": "0s", **wait},
-                "ticket": {"group_wait": "15s", **wait},
-            },
-            "stack": {"notifier": f"127.0.0.1:{notifier}", "alertmanager": f"127.0.0.1:{alertmanager}"},
-        }
-    )
+from tests.integration.routing_stage import NODE, OTHER, Stage, alert, annotations, staged
+from tests.unit.alerts.policies import HOSTILE
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Alertmanager as generated, with the stand-in for PagerDuty and a listener in the notifier's place."""
-    folder = tmp_path_factory.mktemp("routing")
-    sink_port, notifier_port, port = free_port(), free_port(), free_port()
-    policy = policy_of(folder, sink_port, notifier_port, port)
-    write(files(policy), folder)
-    inbox = Inbox(notifier_port)
-    try:
-        with (
-            start_sink(folder, sink_port) as sink,
-            start_alertmanager(folder / "alertmanager.yml", folder, port) as server,
-        ):
-            yield Stage(folder, server, sink, inbox, policy)
-    finally:
-        inbox.close()
+    """Share one Alertmanager; each test speaks of a fleet of its own."""
+    with staged(tmp_path_factory.mktemp("routing")) as running:
+        yield running
 
 
 def test_a_critical_alert_pages_and_is_told_to_the_notifier_at_once(stage: Stage) -> None:
@@ -228,12 +111,68 @@ def test_a_warning_pages_nobody_and_a_page_silences_the_warning_about_the_same(s
     assert stage.pages("low") == [("trigger", "CacheVeryLowHitRate", "")]
 
 
-def test_a_dead_node_is_not_paged_as_slow_too(stage: Stage) -> None:
+def test_the_end_of_a_page_is_told_while_the_node_that_had_it_is_dead(stage: Stage) -> None:
+    """An inhibited alert's end is told to nobody: were slowness inhibited by death, its page would stay open for ever."""
+    slow = alert("CacheVeryHighLatency", "dead", NODE)
+    stage.tell(slow)
+    wait_until(lambda: ("trigger", "CacheVeryHighLatency", NODE) in stage.pages("dead"), 60, "the page for slowness")
     stage.tell(alert("CacheNodeDown", "dead", NODE))
-    wait_until(lambda: bool(stage.pages("dead")), 60, "the page")
-    stage.tell(alert("CacheVeryHighLatency", "dead", NODE), alert("CacheVeryHighLatency", "dead", OTHER))
-    wait_until(lambda: ("trigger", "CacheVeryHighLatency", OTHER) in stage.pages("dead"), 60, "the other node's page")
-    assert ("trigger", "CacheVeryHighLatency", NODE) not in stage.pages("dead")
+    wait_until(lambda: ("trigger", "CacheNodeDown", NODE) in stage.pages("dead"), 60, "the page for death")
+    stage.tell(slow, over=True)
+    wait_until(lambda: ("resolve", "CacheVeryHighLatency", NODE) in stage.pages("dead"), 60, "the end of the first")
+
+
+def test_a_broken_way_to_a_person_is_told_at_once_and_pagerduty_learns_that_the_cache_is_well(stage: Stage) -> None:
+    stage.tell(alert("CacheNotifierDown", "ways", "127.0.0.1:9122"), alert("CacheNodeDown", "ways", NODE))
+    wait_until(lambda: len(stage.pages("ways")) == 2, 60, "both pages")
+    payloads = [entry["body"]["payload"] for entry in stage.sink.received("pagerduty")]
+    assert {p["class"]: p["severity"] for p in payloads if p["group"] == "ways"} == {
+        "CacheNotifierDown": "warning",
+        "CacheNodeDown": "critical",
+    }
+
+
+def test_an_alert_of_a_severity_that_we_do_not_know_is_a_ticket(stage: Stage) -> None:
+    stage.tell({**alert("CacheMemoryHigh", "strange", NODE), "severity": "info"})
+    wait_until(lambda: ("firing", "CacheMemoryHigh", NODE) in stage.notices("strange"), 60, "the ticket")
+    assert stage.pages("strange") == []
+
+
+def test_two_sources_of_nodes_two_shards_and_two_objectives_are_told_apart(stage: Stage) -> None:
+    blind = alert("CacheDiscoveryFailing", "apart")
+    down = {
+        "alertname": "CacheNodeDown",
+        "severity": "critical",
+        "action": "page",
+        "fleet": "apart",
+        "instance": "exporter",
+    }
+    burn = {"alertname": "CacheErrorBudgetBurnFast", "severity": "critical", "action": "page", "fleet": "apart"}
+    stage.tell(
+        *({**blind, "part": part} for part in ("dns", "files")),
+        *({**down, "shard": shard} for shard in ("a", "b")),
+        *({**burn, "slo": slo} for slo in ("availability", "latency")),
+    )
+    wait_until(lambda: len(stage.notices("apart")) == 6, 60, "six notifications")
+    assert len(stage.pages("apart")) == 4
+
+
+def test_the_watchdog_beats_at_each_interval_and_comes_to_nobody_else(stage: Stage) -> None:
+    watchdog = alert("CacheWatchdog", "beat")
+    stage.tell(watchdog)
+
+    def beats() -> list[float]:
+        heard = stage.sink.received("heartbeat")
+        return [entry["at"] for entry in heard if entry["body"]["groupLabels"]["fleet"] == "beat"]
+
+    wait_until(lambda: len(beats()) >= 8, 60, "eight beats")
+    between = [later - sooner for sooner, later in pairwise(beats())]
+    assert sorted(between)[len(between) // 2] < 1.6, "every other one is left out"
+    stage.tell(watchdog, over=True)
+    wait_until(lambda: time.time() - beats()[-1] > 4, 60, "the beats to end with the alert")
+    assert {entry["body"]["status"] for entry in stage.sink.received("heartbeat")} == {"firing"}
+    assert stage.pages("beat") == []
+    assert stage.notices("beat") == []
 
 
 def test_pagerduty_out_of_breath_costs_no_page(stage: Stage) -> None:

@@ -44,6 +44,24 @@ DATA: dict[str, dict[str, Any]] = {
         "notify": {"pagerduty": _PAGERDUTY, "slack": {**_SLACK, "channel": HOSTILE}},
         "stack": {"grafana": "http://127.0.0.1:3000/a%20b"},
     },
+    "told": {
+        "fleet": {"name": 'caf\u00e9 {{ "x" }}\n'},
+        "notify": {
+            "slack": _SLACK,
+            "webhooks": [
+                {
+                    "url": "http://127.0.0.1:9/a?b={}".replace("{}", "%7B"),
+                    "told": "tickets",
+                    "token_file": f"/run/{HOSTILE}",
+                },
+                {"url": "https://[::1]/", "told": "pages"},
+            ],
+            "heartbeat": {"url": "https://hc.example.com/1", "interval": "1500ms", "token_file": "/run/'secrets"},
+            "time_zone": "Pacific/Auckland",
+            "office_hours": {"weekdays": ["monday", "sunday"], "to": "24:00", "holidays": ["2028-02-29"]},
+            "maintenance": [{"weekdays": ["sunday"]}, {"dates": ["2027-01-31"], "from": "23:59"}],
+        },
+    },
     "at once": {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
@@ -82,6 +100,8 @@ DATA: dict[str, dict[str, Any]] = {
         "thresholds": {
             "hit_rate": {"warning": {"for": "10s"}, "critical": {"for": "7s"}},
             "latency_p95": {"warning": {"for": "3333ms"}, "critical": {"for": "5s"}},
+            "latency_p50": {"warning": {"for": "3334ms"}, "critical": {"for": "6s"}},
+            **{row: {"warning": {"for": "71s"}, "critical": {"for": "66s"}} for row in ("latency_p99", "availability")},
             "memory": {"warning": {"for": "4999999us"}},
         },
         "alerts": {
@@ -89,7 +109,9 @@ DATA: dict[str, dict[str, Any]] = {
             "evictions": {"within": "2801ms", "for": "1s"},
             "rejected_connections": {"within": "3s"},
             "nodes_differ": {"for": "9s"},
+            **{name: {"for": "6s"} for name in ("failover", "quorum", "slots", "writes_refused", "replicas")},
         },
+        "health": {"window": "20s"},
         "rules": {
             "interval": "700ms",
             "liveness_interval": "100ms",
@@ -98,6 +120,7 @@ DATA: dict[str, dict[str, Any]] = {
             "rate_window": "401ms",
             "exporter_grace": "950ms",
             "discovery_grace": "1999ms",
+            "stack_grace": "5s",
         },
     },
     "demo": {
@@ -105,8 +128,11 @@ DATA: dict[str, dict[str, Any]] = {
         "thresholds": {
             "hit_rate": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
             "latency_p95": {"warning": {"for": "20s"}, "critical": {"for": "10s"}},
-            "memory": {"warning": {"for": "10s"}},
+            "latency_p50": {"warning": {"for": "24s"}, "critical": {"for": "14s"}},
+            **{row: {"warning": {"for": "84s"}, "critical": {"for": "74s"}} for row in ("latency_p99", "availability")},
+            "memory": {"warning": {"for": "10s"}, "critical": {"for": "10s"}},
         },
+        "health": {"window": "40s"},
         "alerts": {
             **{name: {"for": "10s"} for name in ("replica_link", "replicas", "failover", "writes_refused", "slots")},
             **{

@@ -1,0 +1,98 @@
+"""Each generated inhibition in a real Alertmanager: what is not told beside what, when both come in the same second."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from alerts import alertmanager
+from policy.alerts import BY_NAME
+from sandbox.process import StartFailed, wait_until
+from tests.integration.routing_stage import NODE, OTHER, Stage, alert, staged
+
+SLACK_ALONE: dict[str, Any] = {"pagerduty": None}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("inhibition")) as running:
+        yield running
+
+
+def _named(matcher: str) -> list[str]:
+    return matcher.split('"')[1].split("|")
+
+
+def _labels(name: str, fleet: str, matchers: list[str], instance: str = NODE) -> dict[str, str]:
+    """An alert of that name with the labels that its rule gives it and those that the matchers ask for."""
+    per = BY_NAME[name].per
+    extra = {"part": "dns"} if "part" in per else {"shard": "shard-a"} if "shard" in per else {}
+    exact = {m.split("=")[0]: m.split('"')[1] for m in matchers if re.match(r"(cause|part)=", m)}
+    return {**alert(name, fleet, instance if "instance" in per else ""), **extra, **exact}
+
+
+def test_each_inhibition_holds_for_its_subject_and_for_no_other(stage: Stage) -> None:
+    """All at once: fleet by fleet a source with one target, and the same target of another subject."""
+    cases: list[tuple[str, str, dict[str, str]]] = []
+    for number, rule in enumerate(alertmanager.config(stage.policy)["inhibit_rules"]):
+        (source,) = _named(rule["source_matchers"][0])
+        for target in _named(rule["target_matchers"][0]):
+            fleet = f"{number}-{target}"
+            hit = _labels(target, fleet, rule["target_matchers"], OTHER if "shard" in rule["equal"] else NODE)
+            other = {**hit, "fleet": f"{fleet}-other"}
+            if "instance" in rule["equal"]:
+                other = {**hit, "instance": OTHER, "shard": "shard-b"}
+            elif "shard" in rule["equal"]:
+                other = {**hit, "shard": "shard-b"}
+            stage.tell(_labels(source, fleet, rule["source_matchers"]), hit, other)
+            cases.append((fleet, target, other))
+    assert len(cases) >= 8
+
+    def told(fleet: str, name: str) -> list[tuple[str, str]]:
+        groups = [group["groupLabels"] for group in stage.inbox.received]
+        ours = [labels for labels in groups if (labels["fleet"], labels["alertname"]) == (fleet, name)]
+        return [(labels.get("shard", ""), labels.get("instance", "")) for labels in ours]
+
+    def come(of: dict[str, str], name: str) -> None:
+        wait_until(lambda: bool(told(of["fleet"], name)), 60, f"{name} of another subject: {of}")
+
+    # Tickets of one moment leave at one moment: once the others have come, the silenced ones would have.
+    for fleet, target, other in cases:
+        come(other, target)
+        expected = [(other.get("shard", ""), other.get("instance", ""))] if other["fleet"] == fleet else []
+        assert told(fleet, target) == expected, fleet
+
+
+def test_nodes_without_a_shard_are_not_one_subject(stage: Stage) -> None:
+    """A label that both lack would count as equal."""
+    down, full = alert("CacheNodeDown", "no-shard", NODE), alert("CacheMemoryHigh", "no-shard", OTHER)
+    for labels in (down, full):
+        del labels["shard"]
+    stage.tell(down, full)
+    wait_until(lambda: ("firing", "CacheMemoryHigh", OTHER) in stage.notices("no-shard"), 60, "the ticket")
+
+
+def test_without_another_way_to_a_person_the_heartbeat_stops_until_it_is_mended(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with staged(tmp_path_factory.mktemp("alone"), **SLACK_ALONE) as stage:
+        stage.tell(alert("CacheWatchdog", "alone"))
+
+        def beats() -> int:
+            return len(stage.sink.received("heartbeat"))
+
+        def grows() -> bool:
+            before = beats()
+            try:
+                wait_until(lambda: beats() > before + 1, 6, "two more beats")
+            except StartFailed:
+                return False
+            return True
+
+        wait_until(lambda: beats() > 2, 60, "beats")
+        gone = alert("CacheNotifierDown", "alone", "127.0.0.1:9122")
+        stage.tell(gone)
+        wait_until(lambda: not grows(), 60, "the beats to stop")
+        stage.tell(gone, over=True)
+        wait_until(grows, 60, "the beats to come again")
