@@ -14,13 +14,15 @@ from policy import metrics as m
 from policy.model import Policy
 from policy.selectors import Matcher, Selector
 from policy.slos import Slo, identities
-from policy.units import duration_text, seconds
+from policy.units import duration_text, latency_text, seconds
 
 # Of each node: its counters as they were last seen, and by how much they grew since the look before.
 NODE_GOOD, NODE_EVENTS = "slo_node:good:count", "slo_node:events:count"
 NODE_STEP, NODE_GOOD_STEP = "slo_node:events:step", "slo_node:good:step"
 # Of the fleet: events of one step; bad ones.
 STEP, BAD_STEP = "slo:events:step", "slo:bad_events:step"
+# 1 while planned work spends no budget.
+SPARED = "slo:maintenance:active"
 OBJECTIVE, BUDGET, DAYS = "slo:objective:ratio", "slo:error_budget:ratio", "slo:time_period:days"
 CURRENT_BURN, PERIOD_BURN = "slo:current_burn_rate:ratio", "slo:period_burn_rate:ratio"
 BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
@@ -59,6 +61,15 @@ def events(slo: Slo, fleet: str) -> Events:
         return Events((hits,), (hits, Selector(m.MISSES.name, own)))
     success = Matcher("result", "=", "success")
     return Events((Selector(m.HEALTH_CHECKS.name, (*own, success)),), (Selector(m.HEALTH_CHECKS.name, own),))
+
+
+def what_is_good(slo: Slo) -> str:
+    """The good events of an objective in words."""
+    if slo.within is not None:
+        return f"PINGs answered within {latency_text(slo.within)}"
+    if slo.good is not None:
+        return f"the events of {slo.total} that are {slo.good}"
+    return "reads that the cache answered" if slo.name == "hit_rate" else "health checks that succeeded"
 
 
 def named(policy: Policy) -> tuple[tuple[str, Slo], ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.promql import milliseconds, selector, span
 from alerts.rule_cases import Case, Expect, suite
-from alerts.slo import burning, record_cases
+from alerts.slo import burning, record_cases, spared
 from alerts.slo.rules import stem
 from alerts.slo.scene import Scene
 from alerts.slo.scope import MEMORY, Scope, scopes
@@ -27,14 +27,14 @@ _OTHER_FLEET = "another fleet"
 
 def suites(policy: Policy) -> dict[str, dict[str, Any]]:
     """Test files by their stem: of each objective one for what is recorded, and one for each of its burn rates."""
-    found = {}
+    found = spared.suites(policy)
     for scope in scopes(policy):
         pace = milliseconds(scope.step)
         found[stem(scope)] = suite(stem(scope), pace, record_cases.cases(Scene(scope, pace)))
         for spec in (BURN_FAST, BURN_SLOW):
             for pair in burning.pairs_of(scope, spec):
                 scene = Scene(scope, _pace(scope, pair))
-                name = f"{stem(scope)}_{spec.severity}_{duration_text(pair.long)}"
+                name = f"{stem(scope)}.{spec.severity}.{duration_text(pair.long)}"
                 found[name] = suite(stem(scope), scene.step, _cases(scene, spec, pair))
     return found
 

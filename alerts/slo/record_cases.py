@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from alerts.promql import selector
 from alerts.rule_cases import Case, Expect
 from alerts.slo import records
 from alerts.slo.scene import Scene
@@ -23,6 +24,8 @@ def cases(scene: Scene) -> Iterator[Case]:
     yield _restarted(scene)
     yield _nothing(scene)
     yield _idle(scene)
+    if any(span.spare_budget for span in scene.scope.policy.notify.maintenance):
+        yield _spared(scene)
 
 
 def _counted(scene: Scene) -> Case:
@@ -70,10 +73,9 @@ def _restarted(scene: Scene) -> Case:
         before = raw.text(scene.story(_RESTART - 1, {}, (3, 1)))
         begun = samples([0, *[raw.good * 3 + raw.bad] * (_STEPS - _RESTART)], raw.good * after[0] + raw.bad * after[1])
         series[raw.series] = f"{before} {begun}"
-    others = 2 * _STEPS - 1 if len(series) > len(scene.raws()) else _STEPS
-    good, bad = 3 * others, others
-    if len(series) > len(scene.raws()):
-        good, bad = good + after[0], bad + after[1]
+    two = len(series) > len(scene.raws())  # a pair of counters of the policy's own is of one process here
+    steps = _STEPS - 1 + (_STEPS if two else 0)
+    good, bad = 3 * steps + after[0], steps + after[1]
     window = scene.scope.slo.window_text
     return scene.case("a restart is no loss and no gain", series, tuple(_window(scene, _STEPS, window, good, bad)))
 
@@ -90,6 +92,17 @@ def _idle(scene: Scene) -> Case:
     absent = (o.error_ratio(records.CURRENT), o.CURRENT_BURN, o.BUDGET_LEFT, o.EXHAUSTION)
     expects = (scene.value(_STEPS, o.counted(records.CURRENT), 0), *(scene.nothing(_STEPS, name) for name in absent))
     return scene.case("no traffic, no share", scene.series(story), (*expects, *_silent(scene)))
+
+
+def _spared(scene: Scene) -> Case:
+    """What happens in planned work counts as nothing, what happens before and after as ever."""
+    first, last = 4, 7
+    story: Story = scene.story(_STEPS, {}, (3, 1))
+    planned = selector(o.SPARED, fleet=scene.scope.fleet)
+    series = {**scene.series(story), planned: f"_x{first} 1+0x{last - first} stale"}
+    counted = _STEPS - (last - first + 1)
+    window = scene.scope.slo.window_text
+    return scene.case("planned work spends no budget", series, tuple(_window(scene, _STEPS, window, 3 * counted, counted)))
 
 
 def _silent(scene: Scene) -> tuple[Expect, ...]:

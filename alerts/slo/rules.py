@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.model import Group
-from alerts.slo import burning
+from alerts.slo import burning, spared
 from alerts.slo.records import records
 from alerts.slo.scope import Scope, scopes
 from policy.model import Policy
@@ -16,7 +16,7 @@ def stem(scope: Scope) -> str:
 
 def groups(policy: Policy) -> dict[str, Group]:
     """Rule groups by the stem of their file below `rules/`."""
-    return {stem(scope): _group(scope) for scope in scopes(policy)}
+    return {**spared.groups(policy), **{stem(scope): _group(scope) for scope in scopes(policy)}}
 
 
 def _group(scope: Scope) -> Group:

@@ -8,19 +8,13 @@ can be left out (maintenance), or belong to a month.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 
 from alerts.model import Record
+from alerts.promql import selector
 from alerts.slo.scope import Scope
 from policy import objectives as o
-from policy.calendars import Maintenance
 from policy.selectors import Selector
 from policy.slos import MONTH
-from policy.units import plain, seconds
-
-# Unix time began on a Thursday.
-_WEEKDAYS = ("thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday")
-_WEEK = 7 * 86400
 
 
 def records(scope: Scope) -> Iterator[Record]:
@@ -72,27 +66,10 @@ def _step(scope: Scope) -> str:
     expr = f"sum({scope.of(o.NODE_STEP)})"
     if scope.slo.window == MONTH:
         expr = f"{expr} * on () group_left (month) {month(scope)}"
-    planned = [each for each in scope.policy.notify.maintenance if each.spare_budget]
-    spared = [text for each in planned for text in _overlaps(each, scope.step)]
-    return f"{expr} unless on () ({' or '.join(spared)})" if spared else expr
+    spared = any(span.spare_budget for span in scope.policy.notify.maintenance)
+    return f"{expr} unless on () {selector(o.SPARED, fleet=scope.fleet)}" if spared else expr
 
 
 def _bad_step(scope: Scope) -> str:
     """Bad events of the fleet in a step; below zero for a moment when one counter was read later than the other."""
     return f"{scope.of(o.STEP)} - on () group_left () sum({scope.of(o.NODE_GOOD_STEP)})"
-
-
-def _overlaps(planned: Maintenance, step: timedelta) -> Iterator[str]:
-    """Something while the step that ends now overlaps planned work, else nothing."""
-    since, until = (_clock(text) for text in (planned.from_, planned.to))
-    for day in planned.dates:
-        begin = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-        yield f"vector(time()) > {begin + since} < {plain(begin + until + seconds(step))}"
-    for weekday in planned.weekdays:
-        begin = _WEEKDAYS.index(weekday) * 86400 + since
-        yield f"vector((time() - {begin}) % {_WEEK}) > 0 < {plain(until - since + seconds(step))}"
-
-
-def _clock(text: str) -> int:
-    hours, minutes = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60
