@@ -45,7 +45,9 @@ def example(selector: Selector) -> Labels:
                 labels[matcher.label] = _meets(selector, matcher)
         if all(matcher.fits(labels) for matcher in selector.matchers):
             return {label: value for label, value in labels.items() if value}
-    raise ValueError("no series could be made up that meets its matchers, which the generated tests need; write simpler ones")
+    raise ValueError(
+        "no series could be made up that meets its matchers, which the generated tests need; write simpler ones"
+    )
 
 
 def _candidates(good: Selector, total: Selector) -> Iterator[Labels]:

@@ -69,7 +69,9 @@ def parse_selector(value: object) -> Selector:
         raise ValueError(f"does not begin with the name of a metric; {_SHOWN}")
     rest = text[name.end() :].strip()
     if rest and not (rest.startswith("{") and rest.endswith("}") and len(rest) > 1):
-        raise ValueError(f"{_near(rest)} stands behind the name {name[0]!r}: no functions, ranges or sums here; {_SHOWN}")
+        raise ValueError(
+            f"{_near(rest)} stands behind the name {name[0]!r}: no functions, ranges or sums here; {_SHOWN}"
+        )
     return Selector(name[0], _matchers(rest[1:-1]) if rest else ())
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -15,7 +15,7 @@ from policy import examples
 from policy.base import Fault, Model
 from policy.burn import Burn
 from policy.selectors import OptionalSelector
-from policy.units import Duration, Percent, duration_text, parse_duration, plain
+from policy.units import Percent, duration_text, parse_duration, plain
 
 BUILT_IN = ("availability", "latency", "hit_rate")
 MONTH = "month"
@@ -72,7 +72,10 @@ class Slo(Model):
             yield "window", "must be at least 1h"
         elif self.burn is None and self.longest < burns.SHORTEST:
             least = duration_text(burns.SHORTEST)
-            yield "window", f"is shorter than {least}, for which the usual burn rates are none: name your own `burn`, or []"
+            yield (
+                "window",
+                f"is shorter than {least}, for which the usual burn rates are none: name your own `burn`, or []",
+            )
         elif sound:
             yield from self._burn_faults()
 
@@ -162,15 +165,17 @@ def _round(number: Decimal) -> Decimal:
 def identities(slos: Iterable[Slo]) -> tuple[str | None, ...]:
     """What each is told apart by: its `id`, else its name, with the window behind it where the name is taken.
 
-    None for one that has nothing left to be told apart by.
+    None for one that has nothing left to be told apart by, or is another one's twin.
     """
     found: list[str | None] = []
-    listed = tuple(slos)
+    listed, twins = tuple(slos), set()
     explicit = {slo.id for slo in listed if slo.id is not None}
     for slo in listed:
-        names: tuple[Any, ...] = (slo.id,) if slo.id else (slo.name, f"{slo.name}-{slo.window_text}")
+        names = (slo.id,) if slo.id else (slo.name, f"{slo.name}-{slo.window_text}")
         taken = set(found) if slo.id else {*found, *explicit}
-        found.append(next((name for name in names if name not in taken), None))
+        twin = not slo.id and (slo.name, slo.window_text) in twins
+        found.append(None if twin else next((name for name in names if name not in taken), None))
+        twins |= set() if slo.id else {(slo.name, slo.window_text)}
     return tuple(found)
 
 

@@ -77,7 +77,14 @@ class Rules(Model):
     stack_grace: Duration = parse_duration("1m")
 
     def _faults(self) -> Iterator[Fault]:
-        for name in ("interval", "slo_interval", "liveness_interval", "liveness_timeout", "liveness_evaluation", "rate_window"):
+        for name in (
+            "interval",
+            "slo_interval",
+            "liveness_interval",
+            "liveness_timeout",
+            "liveness_evaluation",
+            "rate_window",
+        ):
             if getattr(self, name) < parse_duration("100ms"):
                 yield name, "must be at least 100ms"
         if self.slo_interval > parse_duration("5m"):

@@ -76,7 +76,8 @@ def _burns(scope: Scope, spec: AlertSpec, pair: Burn) -> str:
     share, least = plain(pair.share(scope.slo.objective)), scope.slo.least_events(pair)
     # Of two windows with different labels `and` matches nothing, and the alert's labels must not change with the window.
     long, short = (
-        f"sum without (sloth_window) ({scope.of(o.error_ratio(window))}) > {share}" for window in (pair.long, pair.short)
+        f"sum without (sloth_window) ({scope.of(o.error_ratio(window))}) > {share}"
+        for window in (pair.long, pair.short)
     )
     counted = scope.of(o.counted(pair.long))
     quarter = pair.long / 4

@@ -126,5 +126,5 @@ def _case(
     others: dict[str, str],
     expects: tuple[Expect, ...],
 ) -> Case:
-    title = f"{spec.name} over {span(milliseconds(pair.long))}: {promise}"
-    return scene.case(title, {**scene.series(story), **others}, expects)
+    title = f"{spec.name}: {scene.scope.identity} over {span(milliseconds(pair.long))}: {promise}"
+    return Case(title, scene.step, {**scene.series(story), **others}, expects)

@@ -102,7 +102,9 @@ def _spared(scene: Scene) -> Case:
     series = {**scene.series(story), planned: f"_x{first} 1+0x{last - first} stale"}
     counted = _STEPS - (last - first + 1)
     window = scene.scope.slo.window_text
-    return scene.case("planned work spends no budget", series, tuple(_window(scene, _STEPS, window, 3 * counted, counted)))
+    return scene.case(
+        "planned work spends no budget", series, tuple(_window(scene, _STEPS, window, 3 * counted, counted))
+    )
 
 
 def _silent(scene: Scene) -> tuple[Expect, ...]:

@@ -50,7 +50,9 @@ class Scene:
         """All counters of a node in a story."""
         return {raw.series: raw.text(story) for raw in self.raws(node)}
 
-    def story(self, steps: int, events: Mapping[int, tuple[int, int]] | None = None, usual: tuple[int, int] = (0, 0)) -> Story:
+    def story(
+        self, steps: int, events: Mapping[int, tuple[int, int]] | None = None, usual: tuple[int, int] = (0, 0)
+    ) -> Story:
         """A story at this scene's pace."""
         return Story(self.step, steps, events or {}, usual)
 
@@ -87,7 +89,9 @@ class Scene:
 
     def not_waiting_until(self, spec: AlertSpec, index: int) -> Expect:
         """Nothing under its name has fired or waited for its time from the start to the end of a step."""
-        return Expect(self.at(index), f"count_over_time({selector('ALERTS', alertname=spec.name)}[{span(self.at(index) + 1)}])")
+        return Expect(
+            self.at(index), f"count_over_time({selector('ALERTS', alertname=spec.name)}[{span(self.at(index) + 1)}])"
+        )
 
     def as_told(self, story: Story, spec: AlertSpec, *indices: int) -> tuple[Expect, ...]:
         """At these steps the alert fires or not, as the story's arithmetic has it."""
@@ -129,8 +133,8 @@ def _latencies(scope: Scope, ping: dict[str, str]) -> Iterator[Raw]:
 
 def _pair(scope: Scope) -> Iterator[Raw]:
     good, total = scope.slo.good, scope.slo.total
-    assert good is not None
-    assert total is not None
+    if good is None or total is None:
+        return
     found = pair(good, total)
     yield Raw(selector(good.metric, **found.good), 1, 0)
     yield Raw(selector(total.metric, **found.bad), 0 if found.shared else 1, 1)

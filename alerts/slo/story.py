@@ -17,6 +17,7 @@ from alerts.rule_cases import counter
 from alerts.slo import burning
 from alerts.slo.scope import Scope
 from policy.alerts import AlertSpec
+from policy.burn import Burn
 
 Counts = tuple[int, int]
 NOTHING: Counts = (0, 0)

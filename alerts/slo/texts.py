@@ -36,10 +36,16 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     windows = " or ".join(f"{duration(pair.long)} and {duration(pair.short)}" for pair in pairs)
     left = lookup(f"{o.BUDGET_LEFT}{_OF}", " Budget left: {{ .Value | humanizePercentage }}.", "fleet", "slo")
     ends = lookup(
-        f"{o.EXHAUSTION}{_OF}", " At the pace of the last hour it is spent in {{ .Value | humanizeDuration }}.", "fleet", "slo"
+        f"{o.EXHAUSTION}{_OF}",
+        " At the pace of the last hour it is spent in {{ .Value | humanizeDuration }}.",
+        "fleet",
+        "slo",
     )
     worst = lookup(
-        f"topk(1, {worst_nodes('{fleet=%[1]q,slo=%[2]q}')})", " Most of the last hour's on {{ .Labels.instance }}.", "fleet", "slo"
+        f"topk(1, {worst_nodes('{fleet=%[1]q,slo=%[2]q}')})",
+        " Most of the last hour's on {{ .Labels.instance }}.",
+        "fleet",
+        "slo",
     )
     advice = (
         "First: which nodes fail, and since when; a failure that comes and goes is one, too."
@@ -49,5 +55,6 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     return Text(
         f"Objective {SLO} of {FLEET} spends its error budget {'fast' if fast else 'too fast'}: {VALUE} bad",
         f"{VALUE} of the events were {template_text(what(scope))}; {percent_text(slo.budget)} may be (objective "
-        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}; no other alert has told of it.{left}{ends}{worst} {advice}",
+        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}; no other alert has told of it.{left}{ends}{worst} "
+        f"{advice}",
     )

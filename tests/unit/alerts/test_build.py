@@ -8,7 +8,19 @@ from alerts.build import HEADER, files
 from policy.alerts import ALERTS
 from tests.unit.alerts.policies import DATA, policy
 
-STEMS = ("node_down", "failover", "hit_rate", "latency", "memory", "server", "discovery", "prober", "stack")
+STEMS = (
+    "node_down",
+    "failover",
+    "hit_rate",
+    "latency",
+    "memory",
+    "server",
+    "discovery",
+    "prober",
+    "stack",
+    "slo_availability",
+)
+BURNS = ("critical.1h", "critical.6h", "warning.1d", "warning.3d")
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -33,6 +45,7 @@ def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
         "alertmanager.yml",
         *(f"rules/{stem}.yml" for stem in STEMS),
         *(f"rule-tests/{stem}.yml" for stem in STEMS),
+        *(f"rule-tests/slo_availability.{burn}.yml" for burn in BURNS),
         *(f"runbooks/{spec.name}.md" for spec in ALERTS),
     }
 

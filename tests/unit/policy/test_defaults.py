@@ -85,6 +85,7 @@ def test_an_alert_silences_its_milder_siblings() -> None:
     slow = ("CacheHighLatency", "CacheHighLatencyP50", "CacheHighLatencyP99", "CacheLowAvailability")
     assert {spec.name: spec.inhibits for spec in ALERTS if spec.inhibits} == {
         "CacheVeryLowHitRate": ("CacheLowHitRate",),
+        "CacheErrorBudgetBurnFast": ("CacheErrorBudgetBurnSlow",),
         "CacheVeryHighLatency": slow,
         "CacheVeryHighLatencyP50": slow,
         "CacheVeryHighLatencyP99": slow,
