@@ -11,7 +11,7 @@ from policy.selectors import Matcher, Selector
 Labels = dict[str, str]
 _CLASS = re.compile(r"\[(\^?)([^\]])[^\]]*\]")
 _SIMPLE = ((r"\(\?[:P][^)>]*>?", "("), (r"\\d", "0"), (r"\\w", "x"), (r"\\s", " "), (r"\\[bB]", ""), (r"\.", "x"))
-_PLACES = ({"job": "app", "instance": "192.0.2.1:80"}, {"job": "app"}, {})
+_PLACES: tuple[Labels, ...] = ({"job": "app", "instance": "192.0.2.1:80"}, {"job": "app"}, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def parse_name(value: object) -> str:
 def parse_window(value: object) -> timedelta | Literal["month"]:
     """Turn `30d`, or `month` for the calendar's, into a window; ValueError names the cure."""
     if value == MONTH:
-        return MONTH
+        return "month"
     try:
         return parse_duration(value)
     except ValueError as error:

@@ -60,7 +60,8 @@ def told_by(scope: Scope, spec: AlertSpec) -> tuple[AlertSpec, ...]:
 def hold(scope: Scope, spec: AlertSpec) -> timedelta:
     """The first word is that of the alert on the fault itself; an hour is waited at most."""
     thresholds: Any = scope.policy.thresholds
-    waits = (getattr(getattr(thresholds, s.row), s.severity).for_ for s in told_by(scope, spec) if s.row)
+    told = told_by(scope, spec)
+    waits: list[timedelta] = [getattr(getattr(thresholds, s.row), s.severity).for_ for s in told if s.row]
     return min(max(waits), _LONGEST_WAIT) + 2 * scope.policy.rules.interval
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.model import Group
+from alerts.model import Alert, Group, Record
 from alerts.slo import burning, spared
 from alerts.slo.records import records
 from alerts.slo.scope import Scope, scopes
@@ -20,5 +20,5 @@ def groups(policy: Policy) -> dict[str, Group]:
 
 
 def _group(scope: Scope) -> Group:
-    rules = (*records(scope), *burning.alerts(scope))
+    rules: tuple[Record | Alert, ...] = (*records(scope), *burning.alerts(scope))
     return Group(f"cachewatch-slo-{scope.identity}", scope.step, rules)

@@ -46,8 +46,8 @@ def _overlaps(span: Maintenance, step: timedelta) -> Iterator[str]:
         begin = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
         yield f"vector(time()) > {plain(begin + since - margin)} < {plain(begin + until + margin)}"
     for weekday in span.weekdays:
-        begin = _WEEKDAYS.index(weekday) * _DAY + since - margin
-        yield f"vector((time() + {plain(_WEEK - begin)}) % {_WEEK}) > 0 < {plain(until - since + 2 * margin)}"
+        before = _WEEK - _WEEKDAYS.index(weekday) * _DAY - since + margin
+        yield f"vector((time() + {plain(before)}) % {_WEEK}) > 0 < {plain(until - since + 2 * margin)}"
 
 
 def _clock(text: str) -> int:

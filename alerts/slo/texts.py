@@ -55,6 +55,6 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     return Text(
         f"Objective {SLO} of {FLEET} spends its error budget {'fast' if fast else 'too fast'}: {VALUE} bad",
         f"{VALUE} of the events were {template_text(what(scope))}; {percent_text(slo.budget)} may be (objective "
-        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}; no other alert has told of it.{left}{ends}{worst} "
-        f"{advice}",
+        f"{percent_text(slo.ratio)} over {slo.window_text}). Seen over {windows}; no other alert has told of it.{left}{ends}"
+        f"{worst} {advice}",
     )
