@@ -1,5 +1,6 @@
 """The rules say what the policy says."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -104,7 +105,11 @@ def test_with_sentinel_each_named_shard_or_the_whole_fleet_is_missed(name: str, 
 def test_no_two_alerts_can_have_the_same_labels(name: str) -> None:
     """Alertmanager would take them for one, and the end of one would end the other."""
     distinct = ("cause", "part", "fleet", "shard", "instance")
-    every = [(alert.name, *map(alert.labels.get, distinct)) for alert in alerts_of(policy(name))]
+    slo = re.compile(r',slo="([^"]+)"')
+    every = [
+        (alert.name, *map(alert.labels.get, distinct), *sorted(set(slo.findall(alert.expr))))
+        for alert in alerts_of(policy(name))
+    ]
     assert len(set(every)) == len(every)
 
 
