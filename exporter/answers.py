@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from aiohttp import web
@@ -31,7 +31,7 @@ def asks_for_gzip(headers: Iterable[str]) -> bool:
     return False
 
 
-async def page(request: web.Request, texts: Iterable[list[str]]) -> web.StreamResponse:
+async def page(request: web.Request, texts: Iterable[Sequence[str]]) -> web.StreamResponse:
     """Answer with lists of texts, one after the other, as they are made."""
     headers = {"Content-Type": CONTENT_TYPE, "Vary": "Accept-Encoding"}
     rest = pieces(texts)
@@ -57,7 +57,7 @@ async def _streamed(request: web.Request, rest: Iterable[bytes], headers: dict[s
     return response
 
 
-def pieces(texts: Iterable[list[str]]) -> Iterator[bytes]:
+def pieces(texts: Iterable[Sequence[str]]) -> Iterator[bytes]:
     """Texts together, `_PIECE` of them or a little more at a time. Joined once and as text: bytes join six times slower."""
     held: list[str] = []
     size = 0

@@ -7,11 +7,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from exporter.forms import END, NUMBER, OWN, Block
+from exporter.forms import END, NUMBER, OWN, Block, labelled
 from policy.metrics import CATALOGUE, Metric, declared
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = tuple[tuple[str, str], ...]
+# Texts that get their labels at a time: of 500 nodes' at once a page would be in memory twice.
+_AT_ONCE = 16
 # What forms use is no text that anybody reads.
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", **dict.fromkeys((OWN, NUMBER, END), "\ufffd")})
 
@@ -53,19 +55,37 @@ def lines_of(samples: Iterable[Sample]) -> Block:
     return Block(tuple(name for name, _ in made), [line for _, line in made])
 
 
-def families(blocks: Iterable[Block]) -> Iterator[list[str]]:
-    """Each family's texts, HELP and TYPE first, in the order in which families first came. Undeclared."""
-    alike: dict[tuple[str, ...], list[Sequence[str]]] = {}
-    for names, texts in blocks:
-        alike.setdefault(names, []).append(texts)
-    found: dict[str, list[str]] = {}
+def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator[Sequence[str]]:
+    """The texts, some at a time: each family's HELP and TYPE, then its lines; families as they first came. Undeclared.
+
+    `begun` are the families whose HELP and TYPE stand on the page already; those that begin here are added to it.
+    """
+    begun = set() if begun is None else begun
+    alike: dict[tuple[str, ...], list[Block]] = {}
+    for block in blocks:
+        alike.setdefault(block.families, []).append(block)
+    found: dict[str, list[Column]] = {}
     for names, rows in alike.items():
+        owns = None if rows[0].own is None else [row.own or "" for row in rows]
         # By columns: a family of all nodes alike is one step, not one for each node.
-        for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            if name not in found:
-                found[name] = [_head(name)]
-            found[name] += column
-    return iter(found.values())
+        for name, texts in zip(names, zip(*[row.texts for row in rows], strict=True), strict=True):
+            if name not in begun:
+                begun.add(name)
+                found[name] = [((_head(name),), None)]
+            found.setdefault(name, []).append((texts, owns))
+    return chain.from_iterable(_written(*column) for columns in found.values() for column in columns)
+
+
+Column = tuple[Sequence[str], list[str] | None]
+"""A family's texts of several nodes, and the labels that each is yet to get."""
+
+
+def _written(texts: Sequence[str], owns: list[str] | None) -> Iterator[Sequence[str]]:
+    if owns is None:
+        yield texts
+        return
+    for at in range(0, len(texts), _AT_ONCE):
+        yield [labelled(*one) for one in zip(texts[at : at + _AT_ONCE], owns[at : at + _AT_ONCE], strict=True)]
 
 
 def render(blocks: Iterable[Block]) -> str:

@@ -14,10 +14,15 @@ OWN, NUMBER, END = "\x01", "\x02", "\x00"
 
 
 class Block(NamedTuple):
-    """Lines of one node: the text of each family beside its name. Nodes alike share one and the same `families`."""
+    """Lines of one node: the text of each family beside its name. Nodes alike share one and the same `families`.
+
+    `own` are labels that are yet to be put where OWN stands in the texts, None where none are: what is kept from one page
+    to the next takes half the room without them.
+    """
 
     families: tuple[str, ...]
     texts: Sequence[str]
+    own: str | None = None
 
 
 class Form(NamedTuple):
@@ -34,9 +39,16 @@ class Form(NamedTuple):
 
     def filled(self, own: str, numbers: Sequence[str]) -> Block:
         """The lines of a node with these labels (`inner_text`); ValueError unless there are as many numbers as places."""
+        return Block(self.families, labelled(self._woven(numbers), own).split(END) if self.families else ())
+
+    def texts(self, numbers: Sequence[str]) -> list[str]:
+        """The text of each family with these numbers, OWN still in it; ValueError as for `filled`."""
+        return self._woven(numbers).split(END) if self.families else []
+
+    def _woven(self, numbers: Sequence[str]) -> str:
         woven = [""] * (2 * len(self.between) - 1)
         woven[::2], woven[1::2] = self.between, numbers
-        return _block(self.families, "".join(woven), own)
+        return "".join(woven)
 
 
 def slot(name: str, unit: str = "", **labels: str) -> str:
@@ -48,13 +60,10 @@ def slot(name: str, unit: str = "", **labels: str) -> str:
     return f"{name}{{{OWN}{more}}} {NUMBER}{unit}\n"
 
 
-def block(own: str, lines: Iterable[tuple[str, str]]) -> Block:
-    """Lines that are written out, by family, with OWN where these labels come; those that are empty left out."""
-    return _block(*_joined(line for line in lines if line[1]), own)
-
-
-def _block(families: tuple[str, ...], text: str, own: str) -> Block:
-    return Block(families, _labelled(text, own).split(END) if families else ())
+def block(lines: Iterable[tuple[str, str]], own: str | None = None) -> Block:
+    """Lines that are written out, by family, those that are empty left out; OWN stays in them until the page is written."""
+    families, text = _joined(line for line in lines if line[1])
+    return Block(families, text.split(END) if families else (), own)
 
 
 def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
@@ -64,7 +73,8 @@ def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
     return tuple(texts), END.join(map("".join, texts.values()))
 
 
-def _labelled(text: str, own: str) -> str:
+def labelled(text: str, own: str) -> str:
+    """The text with a node's own labels."""
     if own:
         return text.replace(OWN, own)
     return text.replace(f"{{{OWN}}}", "").replace(f"{OWN},", "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -41,10 +42,11 @@ class Doors:
         """Everything."""
         return await answers.page(request, self._everything())
 
-    def _everything(self) -> Iterator[list[str]]:
+    def _everything(self) -> Iterator[Sequence[str]]:
         now = time.monotonic()
-        for section in (samples.sli(self.state, now), *samples.sections(self.state, now)):
-            yield from families(section)
+        begun: set[str] = set()
+        for section in chain((samples.sli(self.state, now),), samples.sections(self.state, now)):
+            yield from families(section, begun)
         yield [self.own()]
 
     async def sli(self, request: web.Request) -> web.StreamResponse:

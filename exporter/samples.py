@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 
 from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
@@ -14,6 +14,8 @@ from exporter.state import Facts, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
+# Nodes whose histograms are in memory at a time.
+_AT_ONCE = 16
 _SCRAPE = "redis_exporter_scrape_duration_seconds"
 _ASKED = Form.of(
     (family, slot(name))
@@ -53,10 +55,12 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
 
 def _labels(state: State, node: NodeState) -> str:
     """The labels that every series of a node has; none where it has no name, as on the page of /scrape."""
-    target = node.target
-    if not target.instance:
-        return ""
-    return inner_text((("fleet", state.policy.fleet.name), ("shard", target.shard), ("instance", target.instance)))
+    return _own(state.policy.fleet.name, node.target.shard, node.target.instance)
+
+
+@lru_cache(maxsize=1 << 12)
+def _own(fleet: str, shard: str, instance: str) -> str:
+    return inner_text((("fleet", fleet), ("shard", shard), ("instance", instance))) if instance else ""
 
 
 def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
@@ -99,10 +103,17 @@ def facts(state: State, now: float) -> Iterator[Block]:
 
 
 def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
-    """The same in parts that share no family, so that a page of many nodes need not be in memory at once."""
+    """The same in parts, so that a page of many nodes need not be in memory at once.
+
+    They share no family, but for the last ones, which are of one and the same: histograms are the most of a page.
+    """
+    families = state.policy.collect.families
     yield _asked(state, now)
-    for section in (_numbers, _commands, _rest, _details, _histograms):
-        yield shown(section(state, now), state.policy.collect.families)
+    for section in (_numbers, _commands, _rest, _details):
+        yield shown(section(state, now), families)
+    histograms = _histograms(state, now)
+    while some := list(islice(histograms, _AT_ONCE)):
+        yield shown(iter(some), families)
 
 
 def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
@@ -117,7 +128,7 @@ def _numbers(state: State, now: float) -> Iterator[Block]:
 
 def _commands(state: State, now: float) -> Iterator[Block]:
     for node, own, known in _fresh(state, now):
-        yield from node.kept.commands(own, known.extra, state.policy.collect)
+        yield node.kept.commands(own, known.extra, state.policy.collect)
 
 
 def _rest(state: State, now: float) -> Iterator[Block]:
@@ -146,7 +157,7 @@ def _without_hidden(block: Block, families: Families) -> Block:
     keep = _places(block.families, families.allow, families.deny)
     if len(keep) == len(block.families):
         return block
-    return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep])
+    return Block(tuple(block.families[at] for at in keep), [block.texts[at] for at in keep], block.own)
 
 
 @lru_cache(maxsize=1 << 10)

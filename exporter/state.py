@@ -204,8 +204,8 @@ class State:
         if duration is not None:
             node.sets = node.sets or Histogram(self.bounds)
             node.sets.observe(duration)
-        # It may have become a replica meanwhile.
-        if result and node.facts is not None and node.facts.vitals.role == "primary":
+        # It may have become a replica meanwhile, or writing been turned off.
+        if result and self.policy.probe.write and node.facts is not None and node.facts.vitals.role == "primary":
             node.write = Collection(duration or 0.0, "" if result == "success" else result)
 
     def fresh_facts(self, node: NodeState, now: float) -> Facts | None:

@@ -184,7 +184,7 @@ class Faults:
             "replica-down": ReplicaDownFault(fleet, first),
             "replica-cut": ReplicaCutFault(fleet, last),
             "password": PasswordFault(fleet, first),
-            "persistence": PersistenceFault(fleet, last, directory),
+            "persistence": PersistenceFault(fleet, last),
             "sentinels": SentinelFault(fleet),
             "read-only": ReadOnlyFault(fleet, first),
             "connections": CrowdFault(fleet, last, directory),

@@ -160,29 +160,34 @@ class SentinelFault:
 class PersistenceFault:
     """A primary cannot write its snapshot: where the file should be there is a folder."""
 
-    def __init__(self, fleet: SentinelFleet, shard: str, directory: Path) -> None:
+    def __init__(self, fleet: SentinelFleet, shard: str) -> None:
         self._fleet, self._shard = fleet, shard
-        self._blocked = directory / "dump.rdb"
+        self._blocked: Path | None = None
 
     @property
     def active(self) -> bool:
         """Whether the folder is in the way."""
-        return self._blocked.is_dir()
+        return self._blocked is not None
 
     def begin(self) -> str:
         """Put it there and ask for a snapshot."""
-        self._blocked.mkdir(parents=True)
         node = self._fleet.primary(self._shard)
+        with node.client() as client:
+            place = client.config_get("dir", "dbfilename")
+        self._blocked = Path(place["dir"]) / place["dbfilename"]
+        self._blocked.mkdir()
         self._save(node, "err")
         return f"{node.instance}, primary of {self._shard}, has failed to write its snapshot"
 
     def undo(self) -> str:
-        """Take the folder away and let every primary write one."""
+        """Take the folder away and let every node write one."""
+        if self._blocked is None:
+            return "no snapshot is prevented"
         self._blocked.rmdir()
-        for shard in self._fleet.shards:
-            self._save(self._fleet.primary(shard), "ok")
-            self._save(self._fleet.replica(shard), "ok")
+        for _, node in self._fleet.members():
+            self._save(node, "ok")
         self._blocked.unlink(missing_ok=True)
+        self._blocked = None
         return "snapshots are written again"
 
     def _save(self, node: RedisNode, status: str) -> None:

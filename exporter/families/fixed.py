@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
@@ -27,7 +27,7 @@ def numbers(own: str, fields: Mapping[str, str]) -> Block:
 
 def words(fields: Mapping[str, str]) -> Lines:
     """The lines of fields that hold one of Redis' words, as ok or err."""
-    for field in _worded(fields.layout) if isinstance(fields, Fields) else _FAMILIES:
+    for field in worded(fields.layout) if isinstance(fields, Fields) else _FAMILIES:
         if (value := WORDS.get(fields.get(field, ""))) is not None:
             yield _word(field, value)
 
@@ -45,15 +45,17 @@ def _form(fields: tuple[str, ...]) -> Form:
 @lru_cache(maxsize=256)
 def _columns(layout: Layout) -> tuple[Form, Pick]:
     fields = tuple(field for field in _FAMILIES if field in layout.numbers)
-    return _form(fields), _picker([layout.places[field] for field in fields])
+    return _form(fields), picker([layout.places[field] for field in fields])
 
 
-def _picker(places: list[int]) -> Pick:
+def picker(places: Sequence[int]) -> Pick:
+    """What takes the values at these places."""
     if len(places) < 2:  # of one place itemgetter gives no tuple, of none it is none
         return lambda values: tuple(values[place] for place in places)
     return itemgetter(*places)
 
 
 @lru_cache(maxsize=256)
-def _worded(layout: Layout) -> tuple[str, ...]:
+def worded(layout: Layout) -> tuple[str, ...]:
+    """The fields of a layout that may hold words and have a family."""
     return tuple(field for field in layout.places if field in _FAMILIES and field not in layout.numbers)

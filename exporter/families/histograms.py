@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import accumulate
 
 from exporter.exposition import escaped
@@ -10,7 +11,7 @@ from exporter.families import readings
 from exporter.families.facts import Detail
 from exporter.families.readings import LatencyHistogram
 from exporter.families.write import OTHER
-from exporter.forms import OWN, Block, block
+from exporter.forms import OWN, Block
 
 NAME = "redis_commands_latencies_usec"
 
@@ -21,7 +22,8 @@ def lines(own: str, detail: Detail, shown: Callable[[str], bool]) -> Block:
     A command that was first called between commandstats and this part has no sum yet: it waits for the next time. The
     lines are made for each page: kept, they would be half of what the exporter has in memory.
     """
-    return block(own, ((NAME, text) for text in _texts(detail, shown)))
+    text = "".join(list(_texts(detail, shown)))
+    return Block((NAME,), [text], own) if text else Block((), ())
 
 
 def _texts(detail: Detail, shown: Callable[[str], bool]) -> Iterator[str]:
@@ -41,11 +43,15 @@ def _texts(detail: Detail, shown: Callable[[str], bool]) -> Iterator[str]:
 
 def _histogram(command: str, histogram: LatencyHistogram, usec: str) -> str:
     calls, buckets = histogram
-    labels = f'{OWN},cmd="{command}"'
-    start = f'{NAME}_bucket{{{labels},le="'
-    lines = [f'{start}{bound}"}} {count}\n' for bound, count in zip(buckets[::2], buckets[1::2], strict=True)]
-    end = f'{start}+Inf"}} {calls}\n{NAME}_sum{{{labels}}} {usec}\n{NAME}_count{{{labels}}} {calls}\n'
-    return f"{''.join(lines)}{end}"
+    return _form(command, buckets[::2]) % (*buckets[1::2], calls, usec, calls)
+
+
+@lru_cache(maxsize=1 << 12)
+def _form(command: str, bounds: tuple[int, ...]) -> str:
+    """The lines without their numbers: commands that take about as long have the same bounds on many nodes."""
+    labels = f'{OWN},cmd="{command.replace("%", "%%")}"'
+    buckets = [f'{NAME}_bucket{{{labels},le="{bound}"}} %d\n' for bound in (*bounds, "+Inf")]
+    return f"{''.join(buckets)}{NAME}_sum{{{labels}}} %s\n{NAME}_count{{{labels}}} %d\n"
 
 
 def _sum_of(histograms: Iterable[LatencyHistogram]) -> LatencyHistogram:

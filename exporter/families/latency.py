@@ -10,7 +10,7 @@ from itertools import chain
 from exporter.exposition import escaped
 from exporter.families import readings
 from exporter.families.facts import Detail
-from exporter.forms import Block, Form, slot
+from exporter.forms import Form, slot
 
 NAME = "redis_latency_percentiles_usec"
 
@@ -22,14 +22,14 @@ def quantile(percent: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def block(own: str, detail: Detail, shown: Callable[[str], bool]) -> Block:
-    """The lines of every command that has percentiles and calls."""
+def texts(detail: Detail, shown: Callable[[str], bool]) -> list[str]:
+    """The lines of every command that has percentiles and calls, OWN in them: one text, none where there are none."""
     percents, rows = readings.latency_rows(detail.latencystats)
     usage = {row[0]: (row[2], row[1]) for row in readings.command_rows(detail.commandstats)}
     found = [row for row in rows if row[0] in usage and shown(row[0])]
     names = tuple([row[0] for row in found])
     numbers = chain.from_iterable([(*row[1:], *usage[row[0]]) for row in found])
-    return _form(names, percents).filled(own, list(numbers))
+    return _form(names, percents).texts(list(numbers))
 
 
 @lru_cache(maxsize=64)

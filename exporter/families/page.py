@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
 from exporter.forms import Block, block
+from exporter.layout import Fields, Layout
 from policy.operations import Collect, Limits
 
 KINDS = ("commands", "errors", "databases")
@@ -40,57 +42,93 @@ class Admission:
         return False
 
 
+class Made(NamedTuple):
+    """Lines of a part that stay until what they were made of changes; `own` is yet to come into them."""
+
+    of: tuple[Any, ...]
+    block: Block
+
+
 @dataclass
 class Kept:
-    """What the pages of one node are made with from one to the next.
+    """What the pages of one node are made with from one to the next: a part that has not changed is not written again.
 
-    `shown` are the names of commands that were all admitted last time; the details change seldom, so that their lines stay.
+    `_alone` says that each command had lines of its own last time.
     """
 
     admission: Admission = field(default_factory=Admission)
-    shown: tuple[str, ...] = ()
-    _detail: tuple[tuple[object, ...], Block] | None = None
+    _commands: Made | None = None
+    _alone: bool = False
+    _rest: Made | None = None
+    _detail: Made | None = None
 
-    def commands(self, own: str, extra: Extra, collect: Collect) -> Iterator[Block]:
+    def commands(self, own: str, extra: Extra, collect: Collect) -> Block:
         """The lines of commandstats."""
-        rows = readings.command_rows(extra.commandstats)
-        if not rows:
-            return
-        names, *columns = zip(*rows, strict=True)
-        if names != self.shown:
-            shows = partial(self.admission.shows, "commands", collect.limits)
-            if all(map(shows, names)):
-                self.shown = names
-            else:
-                names, *columns = zip(*commands.together(rows, shows), strict=True)
-        yield commands.block(own, names, columns)
+        of = extra.commandstats, collect
+        if self._commands is None or self._commands.of != of:
+            texts = self._changed(*of) or self._written(*of)
+            self._commands = Made(of, Block(commands.FAMILIES[: len(texts)], texts))
+        return self._commands.block._replace(own=own)
+
+    def _changed(self, commandstats: str, collect: Collect) -> list[str] | None:
+        """The texts of last time with what has changed, None where that is too much."""
+        if self._commands is None or not self._alone or self._commands.of[1] is not collect:
+            return None
+        return commands.rewritten(self._commands.block.texts, self._commands.of[0], commandstats)
+
+    def _written(self, commandstats: str, collect: Collect) -> list[str]:
+        rows, shows = readings.command_rows(commandstats), partial(self.admission.shows, "commands", collect.limits)
+        self._alone = all(shows(row[0]) for row in rows)
+        return commands.texts(rows if self._alone else commands.together(rows, shows))
 
     def rest(self, own: str, fields: Mapping[str, str], extra: Extra, detail: Detail | None, collect: Collect) -> Block:
         """What has lines of its own in each node: who it is, its databases, errors, replicas, cluster, masters."""
-        return block(own, _rest(fields, extra, detail, collect, self.admission))
+        configured = detail.config.get("databases") if detail else None
+        started = write.started(fields, extra.wall)
+        of = _read(fields), extra.cluster, extra.unmapped, configured, started, collect
+        if self._rest is None or self._rest.of != of:
+            lines = _rest(fields, extra, configured, started, collect, self.admission)
+            self._rest = Made(of, block(lines))
+        return self._rest.block._replace(own=own)
 
     def detail(self, own: str, detail: Detail, collect: Collect) -> Block:
-        """The lines of the detail tier, made anew when it, its labels or the policy changed."""
-        made_of = (own, detail, collect)
-        if self._detail is None or any(old is not new for old, new in zip(self._detail[0], made_of, strict=True)):
-            shows = partial(self.admission.shows, "commands", collect.limits)
-            families, texts = block(own, write.details(detail))
-            percentiles = latency.block(own, detail, shows)
-            self._detail = made_of, Block((*percentiles.families, *families), [*percentiles.texts, *texts])
-        return self._detail[1]
+        """The lines of the detail tier, made anew when it or the policy changed."""
+        of = detail, collect
+        if self._detail is None or any(old is not new for old, new in zip(self._detail.of, of, strict=True)):
+            percentiles = latency.texts(detail, partial(self.admission.shows, "commands", collect.limits))
+            found = block(((latency.NAME, "".join(percentiles)), *write.details(detail)))
+            self._detail = Made(of, found)
+        return self._detail.block._replace(own=own)
 
     def histograms(self, own: str, detail: Detail, collect: Collect) -> Block:
         """The lines of LATENCY HISTOGRAM."""
         return histograms.lines(own, detail, partial(self.admission.shows, "commands", collect.limits))
 
 
+def _read(fields: Mapping[str, str]) -> tuple[object, ...]:
+    """What `_rest` reads of INFO: of one that no layout fits, all."""
+    return (fields.layout, _picker(fields.layout)(fields.groups)) if isinstance(fields, Fields) else (fields,)
+
+
+@lru_cache(maxsize=256)
+def _picker(layout: Layout) -> fixed.Pick:
+    names = dict.fromkeys((*write.READ, *fixed.worded(layout)))
+    places = [layout.places[name] for name in names if name in layout.places]
+    return fixed.picker([*places, *layout.runs.values()])
+
+
 def _rest(
-    fields: Mapping[str, str], extra: Extra, detail: Detail | None, collect: Collect, admission: Admission
+    fields: Mapping[str, str],
+    extra: Extra,
+    configured: str | None,
+    started: int | None,
+    collect: Collect,
+    admission: Admission,
 ) -> Lines:
     shows = {kind: partial(admission.shows, kind, collect.limits) for kind in KINDS}
     yield from fixed.words(fields)
-    yield from write.server(fields, extra.wall)
-    yield from write.databases(fields, detail.config.get("databases") if detail else None, shows["databases"])
+    yield from write.server(fields, started)
+    yield from write.databases(fields, configured, shows["databases"])
     yield from write.errors(readings.errorstats(fields), shows["errors"])
     yield from write.replication(fields)
     yield from write.cluster(extra)

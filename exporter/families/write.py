@@ -40,13 +40,28 @@ def line(name: str, value: object, **labels: str) -> tuple[str, str]:
     return name, f"{name}{{{OWN}{more}}} {value}\n"
 
 
-def server(fields: Mapping[str, str], wall: float | None) -> Lines:
+# The fields, beside those that hold words, of which the lines of this module are made.
+READ = (
+    *m.INSTANCE_INFO.labels,
+    *("latest_fork_usec", "role", "cluster_enabled", "redis_mode"),
+    *("master_host", "master_port", "master_link_status", "master_last_io_seconds_ago", "master_sync_in_progress"),
+    *("slave_read_only", "slave_repl_offset"),
+)
+
+
+def started(fields: Mapping[str, str], wall: float | None) -> int | None:
+    """Unix time at which a server that said this at `wall` started, None where it does not tell."""
+    uptime = info.integer(fields, "uptime_in_seconds")
+    return None if wall is None or uptime is None else int(wall) - uptime
+
+
+def server(fields: Mapping[str, str], started_at: int | None) -> Lines:
     """What a server says of itself, and what follows from it."""
     yield _instance(tuple([fields.get(name, "") for name in m.INSTANCE_INFO.labels]))
     if (fork := info.integer(fields, "latest_fork_usec")) is not None:
         yield line("redis_latest_fork_seconds", f"{fork}e-6")
-    if wall is not None and (uptime := info.integer(fields, "uptime_in_seconds")) is not None:
-        yield line("redis_start_time_seconds", int(wall) - uptime)
+    if started_at is not None:
+        yield line("redis_start_time_seconds", started_at)
 
 
 @lru_cache(maxsize=1 << 10)

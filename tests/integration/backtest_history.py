@@ -113,6 +113,13 @@ def scene(policy: Policy, seconds: int) -> Scene:
     add("cache_node_up", second, lambda at: None if between(at, exporter_down, (2800, 3300)) else 1.0)
     up = {"job": "cachewatch-sli", "instance": policy.stack.exporter}
     add("up", up, lambda at: 0.0 if between(at, exporter_down) else 1.0)
+    add(
+        "cache_probe_schedule_lag_seconds",
+        {"fleet": fleet},
+        lambda at: None if between(at, exporter_down) else 0.001,
+    )
+    for name, address in (("alertmanager", policy.stack.alertmanager), ("notifier", policy.stack.notifier)):
+        add("up", {"job": f"cachewatch-{name}", "instance": address}, lambda _: 1.0)
     add("cache_memory_limit_bytes", {**second, "source": "maxmemory"}, lambda _: 1000.0)
     add("cache_memory_used_bytes", second, lambda at: 900.0 if between(at, (700, 1400)) else 500.0)
     return Scene(policy, seconds, found)

@@ -23,7 +23,7 @@ from sandbox.victoria import VmAlert, victoria_metrics, vmalert
 from tests.integration.test_alerts_prometheus import DEAD, Exporter, hostile, port_of
 from tests.unit.alerts.policies import DATA, policy, write
 
-ALERTS = 8
+ALERTS = 9
 
 
 def built(of: Policy) -> dict[str, str]:

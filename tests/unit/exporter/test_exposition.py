@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.exposition import Sample, Undeclared, label_text, lines_of, render
+from exporter.exposition import Sample, Undeclared, families, label_text, lines_of, render
 from exporter.forms import END, NUMBER, OWN, Block, Form, block, slot
 from policy import metrics as m
 from policy.metrics import Metric
@@ -53,7 +53,7 @@ def test_samples_of_a_family_stand_together_under_one_help_and_type_in_whatever_
 
 def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
     blocks = [
-        block('instance="a:1"', [(name, slot(name).replace(NUMBER, "1")) for name in names])
+        block([(name, slot(name).replace(NUMBER, "1")) for name in names], 'instance="a:1"')
         for names in (("redis_up", "cache_hits_total"), ("cache_hits_total",), ("redis_up", "cache_hits_total"))
     ]
     page = render(blocks)
@@ -61,6 +61,25 @@ def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
     assert [line.split("{")[0] for line in page.splitlines() if line[0] != "#"] == ["redis_up"] * 2 + [
         "cache_hits_total"
     ] * 3
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_labels_that_come_late_are_those_of_each_node(late: bool) -> None:
+    owns = [f'instance="a:{at}"' for at in range(40)]
+    form = Form.of([("redis_up", slot("redis_up", op="x")), ("cache_node_role", slot("cache_node_role"))])
+    late_ones = [Block(form.families, form.texts(("1", "2")), own) for own in owns]
+    page = render(late_ones if late else [form.filled(own, ("1", "2")) for own in owns])
+    lines = [line for line in page.splitlines() if line[0] != "#"]
+    assert lines[:40] == [f'redis_up{{{own},op="x"}} 1' for own in owns]
+    assert lines[40:] == [f"cache_node_role{{{own}}} 2" for own in owns]
+    assert render([Block(form.families, form.texts(("1", "2")), "")]).endswith("\ncache_node_role 2\n")
+
+
+def test_a_family_that_goes_on_in_another_part_of_the_page_begins_once() -> None:
+    begun: set[str] = set()
+    one, two = ([block([("redis_up", f"redis_up{{{OWN}}} 1\n")], f'instance="{at}"')] for at in "ab")
+    page = "".join(text for part in (one, two) for some in families(part, begun) for text in some)
+    assert page == render([*one, *two])
 
 
 @pytest.mark.parametrize("own", ["", 'instance="50%",shard="a\\"b"'])

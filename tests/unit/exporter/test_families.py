@@ -1,16 +1,19 @@
 """Facts -> lines: units by exponent, limits that hold, and replies that are no replies."""
 
 from itertools import pairwise
+from typing import Any
 
 import hiredis
 import pytest
 
+from exporter import info
 from exporter.exposition import render
 from exporter.failures import NodeError
-from exporter.families import asking, fixed, latency, questions, readings
+from exporter.families import asking, commands, fixed, latency, questions, readings, write
 from exporter.families.asking import Answer
 from exporter.families.facts import Collection, Detail, Extra
-from exporter.families.page import Kept
+from exporter.families.page import Admission, Kept
+from exporter.layout import Fields
 from policy.operations import Collect, Families
 from tests.unit.exporter.helpers import VERSIONS, Series, captured, series, value
 
@@ -30,7 +33,7 @@ def shown(kept: Kept, collect: Collect, commandstats: str = "", **fields: str) -
     extra, known = Extra(commandstats=commandstats), {**FIELDS, **fields}
     blocks = [
         fixed.numbers(OWN, known),
-        *kept.commands(OWN, extra, collect),
+        kept.commands(OWN, extra, collect),
         kept.rest(OWN, known, extra, None, collect),
     ]
     return series(render(blocks))
@@ -131,12 +134,93 @@ def test_a_number_that_no_server_counts_is_left_out_and_costs_nobody_the_page() 
     assert value(found, "redis_db_keys", db="db0") == 0
 
 
-def test_lines_of_details_are_made_anew_only_when_they_or_the_labels_change() -> None:
+def test_lines_of_details_are_made_anew_only_when_they_change() -> None:
     kept, detail, collect = Kept(), Detail(0.0, config={"maxclients": "5"}), Collect()
     first = kept.detail(OWN, detail, collect)
-    assert kept.detail(OWN, detail, collect) is first
-    assert kept.detail('instance="b:2"', detail, collect).texts == ['redis_config_maxclients{instance="b:2"} 5\n']
-    assert kept.detail('instance="b:2"', Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
+    assert kept.detail(OWN, detail, collect).texts is first.texts
+    assert render([kept.detail('instance="b:2"', detail, collect)]).endswith('{instance="b:2"} 5\n')
+    assert kept.detail(OWN, Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
+
+
+def turns() -> list[str]:
+    """What commandstats may become from one collection to the next."""
+    three = stats("get", "set", "config|get")
+    return [
+        three,
+        three.replace("get:calls=1,", "get:calls=7,"),
+        three.replace("usec=1,", "usec=100,").replace("failed_calls=3", "failed_calls=4"),
+        stats("get", "config|get", "set"),
+        stats("get", "set", "mset"),
+        stats("get", "set", "mset", "del"),
+        stats("get", "set", "mset", "del", late=False),
+        stats("get", "set", "mset", "del", calls=5, late=False),
+        stats("get").replace("calls=1", f"calls={'9' * 400}"),
+        stats("get"),
+        "",
+        stats(*(f"c{at}" for at in range(40)), calls=3),
+        stats(*(f"c{at}" for at in range(40)), calls=4),
+        stats(*(f"c{at}" for at in range(40)), calls=4).replace("cmdstat_c1:calls=4", "cmdstat_c1:calls=5"),
+    ]
+
+
+@pytest.mark.parametrize("limit", [2, 500])
+def test_commands_that_changed_are_shown_as_if_all_were_written_anew(limit: int) -> None:
+    collect = Collect.model_validate({"limits": {"commands": limit}})
+    kept, seen = Kept(), Admission()
+    for said in turns():
+        page = render([kept.commands(OWN, Extra(commandstats=said), collect)])
+        assert page == render([Kept(seen).commands(OWN, Extra(commandstats=said), collect)])
+
+
+def test_only_the_lines_of_commands_that_changed_are_written() -> None:
+    before = stats(*(f"c{at}" for at in range(40)))
+    after = before.replace("cmdstat_c7:calls=1", "cmdstat_c7:calls=2")
+    texts = [commands.texts(readings.command_rows(text)) for text in (before, after)]
+    assert commands.rewritten(texts[0], before, after) == texts[1]
+    assert commands.rewritten(texts[0], before, before.replace("calls=1", "calls=2")) is None
+
+
+class Watched(Fields):
+    """Fields that remember which of them were asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, fields: Fields) -> None:
+        super().__init__(fields.layout, fields.groups)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("role", ["primary", "replica"])
+def test_lines_that_stay_are_made_of_nothing_but_what_is_looked_at_for_changes(version: str, role: str) -> None:
+    """A field that is read and not looked at would be shown with its value of yesterday."""
+    fields = info.parse(captured(version, f"{role}.info_all"))
+    assert isinstance(fields, Fields)
+    watched = Watched(fields)
+    Kept().rest(OWN, watched, Extra(wall=1e9), None, Collect())
+    known = {*write.READ, *fixed.worded(fields.layout), *fields.listed, "uptime_in_seconds"}
+    assert watched.asked <= known
+
+
+def test_lines_that_stay_change_with_each_field_that_they_are_made_of() -> None:
+    fields, kept = info.parse(captured("redis-7.2.6", "replica.info_all")), Kept()
+    assert isinstance(fields, Fields)
+    places = [fields.layout.places[name] for name in write.READ if name in fields.layout.places]
+    for changed in places:
+        groups = tuple("7" if at == changed else text for at, text in enumerate(fields.groups))
+        other = Fields(fields.layout, groups)
+        for now in (fields, other):
+            expected = render([Kept().rest(OWN, now, Extra(), None, Collect())])
+            assert render([kept.rest(OWN, now, Extra(), None, Collect())]) == expected
+    assert len(places) > 10
 
 
 @pytest.mark.parametrize("reply", [b"text", 7, None])
@@ -195,6 +279,11 @@ def test_a_histogram_has_the_servers_buckets_and_the_time_of_exactly_that_comman
     assert buckets == {"8": 3, "33": 5, "+Inf": 5}
     assert value(found, f"{HISTOGRAM}_sum", cmd="get") == 70
     assert value(found, f"{HISTOGRAM}_count", cmd="get") == 5
+
+
+def test_a_command_may_have_any_name_in_its_histogram() -> None:
+    found = histograms(Collect(), stats('a%d"%'), said('a%d"%', 5, 8, 3, 33, 5))
+    assert value(found, f"{HISTOGRAM}_count", cmd='a%d"%') == 5
 
 
 def test_histograms_over_the_limit_are_added_bucket_by_bucket() -> None:
