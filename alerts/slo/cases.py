@@ -53,21 +53,28 @@ def _cases(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
 
 
 def _threshold(scene: Scene, spec: AlertSpec, pair: Burn) -> Case:
-    """Exactly the share of bad events, then one event more in each step, then exactly the share again."""
-    at_share, over_share = _around(scene, pair)
+    """One bad event too many in each step of late, made up for by one good step long ago, until that one leaves the long window.
+
+    Then exactly the share again, which the short window sees first.
+    """
     full, short, waits = scene.steps(pair.long), scene.steps(pair.short), scene.waits(spec)
-    over, end = full + waits + 2, full + 2 * waits + 6
-    story = scene.story(end + short + 2, dict.fromkeys(range(over, end), over_share), at_share)
+    good_step, early = 2, waits + 2
+    (good, bad), over_share = _around(scene, pair, least_bad=early)
+    over = good_step + full
+    end = over + waits + 4
+    events = {**dict.fromkeys(range(over - early, end), over_share), good_step: (good + early, bad - early)}
+    story = scene.story(end + short + 2, events, (good, bad))
     turns = (over + waits - 1, over + waits, end - 1, end + short - 2, end + short - 1, end + short)
     expects = (*scene.silent_until(story, spec, over + waits - 1), *scene.as_told(story, spec, *turns))
     return _case(scene, spec, pair, "silent at the share itself, fires just over, resolves", story, {}, expects)
 
 
-def _around(scene: Scene, pair: Burn) -> tuple[Counts, Counts]:
+def _around(scene: Scene, pair: Burn, least_bad: int = 1) -> tuple[Counts, Counts]:
     """Good and bad events of a step: exactly the share at which an alert is still silent, and one bad event more."""
     share = pair.share(scene.scope.slo.objective)
     of = 10 ** max(0, -int(share.normalize().as_tuple().exponent))  # so many events have a whole number of bad ones
     total = of * -(-scene.scope.slo.least_events(pair) // of)
+    total *= -(-least_bad // int(share * total))
     bad = int(share * total)
     return (total - bad, bad), (total - bad - 1, bad + 1)
 
