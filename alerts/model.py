@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +12,16 @@ from alerts.promql import duration
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A recording rule."""
+    """A recording rule. `labels` are text, not templates; they replace those that the expression brings."""
 
     name: str
     expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """As the rule file has it."""
-        return {"record": self.name, "expr": self.expr}
+        labelled = {"labels": dict(self.labels)} if self.labels else {}
+        return {"record": self.name, "expr": self.expr, **labelled}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Expect, Watch, gauge, suite
 from alerts.server import cases as server
+from alerts.slo import cases as slo
 from policy import metrics
 from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
@@ -44,6 +45,7 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
         "discovery": _discovery_suite(policy),
         "prober": suite("prober", evaluation, prober_cases.silent(policy)),
         "stack": suite("stack", (step := milliseconds(policy.rules.interval)), stack_cases.cases(policy, step)),
+        **slo.suites(policy),
     }
 
 

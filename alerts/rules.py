@@ -7,6 +7,7 @@ from alerts.alerting import alert
 from alerts.model import Alert, Group, Record
 from alerts.promql import duration, narrowed, one_of, quote, selector
 from alerts.server import rules as server
+from alerts.slo import rules as slo
 from policy import metrics
 from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
 from policy.fleet import SOURCES
@@ -28,6 +29,7 @@ def groups(policy: Policy) -> dict[str, Group]:
         "discovery": Group("cachewatch-discovery", rules.interval, (_discovery(policy),)),
         "prober": Group("cachewatch-prober", rules.liveness_evaluation, prober_down.silent(policy)),
         "stack": Group("cachewatch-stack", rules.interval, (*stack.alerts(policy), *prober_down.looping(policy))),
+        **slo.groups(policy),
     }
 
 

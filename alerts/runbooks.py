@@ -14,9 +14,10 @@ from string import Template
 from alerts import prober_down, recording, stack_times, targets
 from alerts.promql import duration, markdown_code, one_of, quote, selector
 from alerts.server.conditions import FILES, conditions
+from alerts.slo import pages as slo_pages
 from policy import metrics
 from policy.access import Auth, Tls
-from policy.alerts import BY_NAME, DISCOVERY_FAILING, AlertSpec
+from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, AlertSpec
 from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
@@ -259,6 +260,11 @@ def _sole_channel(policy: Policy) -> str:
     return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 
 
+def _error_budget(policy: Policy, spec: AlertSpec) -> Values:
+    asked = {name: _query(policy, expr) for name, expr in slo_pages.queries(policy).items()}
+    return {**slo_pages.values(policy, spec), **asked, "silence_slo": _silence(policy, spec, ('slo="OBJECTIVE"',))}
+
+
 def _ask_source(policy: Policy) -> str:
     """Shell lines that ask each source of the policy for its nodes, as the exporter does."""
     fleet, lines = policy.fleet, []
@@ -371,6 +377,8 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheMemoryFragmentation": ("fragmentation", _redis),
     "CacheNodesDiffer": ("nodes_differ", _redis),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
+    BURN_FAST.name: ("error_budget", _error_budget),
+    BURN_SLOW.name: ("error_budget", _error_budget),
     "CacheProberDown": ("prober", _stack),
     "CacheNotifierDown": ("notifier", _stack),
     "CacheRuleFailures": ("rules", _stack),

@@ -1,8 +1,8 @@
-"""What `cachewatch build` writes for Grafana, and what Prometheus records for it."""
+"""What `cachewatch build` writes for Grafana."""
 
 from __future__ import annotations
 
-from dashboards import objectives, provisioning
+from dashboards import provisioning
 from dashboards.overview import overview
 from policy.model import Policy
 
@@ -11,7 +11,6 @@ def files(policy: Policy) -> dict[str, str]:
     """Relative path -> text; the same policy gives the same bytes."""
     return {
         "dashboards/fleet.json": overview(policy),
-        "rules/objectives.yml": objectives.rules(policy),
         "grafana/provisioning/datasources/cachewatch.yml": provisioning.datasource(policy),
         "grafana/provisioning/dashboards/cachewatch.yml": provisioning.dashboards(),
     }

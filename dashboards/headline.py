@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dashboards import colours, objectives, queries
 from dashboards.colours import GREY, ORANGE, RED, YELLOW
 from dashboards.grafana import About, Meaning, Panel, Query, Section, bar_gauge, stat, state_timeline
 from policy.model import Policy
+from policy.objectives import named, what_is_good
 from policy.slos import Slo
 from policy.units import duration_text, percent_text
 
@@ -17,7 +20,7 @@ FULLEST = 20
 def sections(policy: Policy) -> tuple[Section, ...]:
     """The panels that stay on the first screen, without a heading."""
     width = max(3, 24 // (2 + 2 * len(policy.slos)))
-    promises = [panel(slo, width) for slo in policy.slos for panel in (_objective, _budget)]
+    promises = [panel(slo, name, width) for name, slo in named(policy) for panel in (_objective, _budget)]
     alerts = [_alert_count("critical", RED, width), _alert_count("warning", ORANGE, width)]
     return (
         Section("", (*_nodes(), _hit_rate(policy), *_latencies(policy))),
@@ -67,19 +70,24 @@ def _alert_count(severity: str, color: str, width: int) -> Panel:
 
 
 def _promise(slo: Slo) -> str:
-    return f"{slo.name.replace('_', ' ').capitalize()} {percent_text(slo.ratio)} over {duration_text(slo.window)}"
+    name = slo.id or slo.name
+    return f"{name.replace('_', ' ').capitalize()} {percent_text(slo.ratio)} over {_window(slo)}"
 
 
-def _objective(slo: Slo, width: int) -> Panel:
-    what = "health checks that succeeded" if slo.name == "availability" else "reads that the cache answered"
-    text = f"Share of {what} in the last {duration_text(slo.window)}, or since Prometheus has data; red below the objective."
-    query = Query(objectives.ratio(slo), "{{fleet}}")
+def _window(slo: Slo) -> str:
+    return slo.window_text if isinstance(slo.window, timedelta) else "the month"
+
+
+def _objective(slo: Slo, identity: str, width: int) -> Panel:
+    over = f"the last {slo.window_text}" if isinstance(slo.window, timedelta) else "this month (UTC)"
+    text = f"Share of {what_is_good(slo)} in {over}, or since Prometheus has data; red below the objective."
+    query = Query(objectives.ratio(slo, identity), "{{fleet}}")
     return stat(About(_promise(slo), text, "percentunit"), [query], colours.objective_steps(slo), width)
 
 
-def _budget(slo: Slo, width: int) -> Panel:
+def _budget(slo: Slo, identity: str, width: int) -> Panel:
     text = f"{_promise(slo)}: what is left of the errors that it allows. 100%: none made, 0%: spent, below: broken."
-    query = Query(objectives.budget_left(slo), "{{fleet}}")
+    query = Query(objectives.budget_left(identity), "{{fleet}}")
     about = About(f"Budget left: {_promise(slo)}", text, "percentunit")
     return stat(about, [query], colours.NOT_SPENT, width)
 

@@ -119,5 +119,10 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheWatchdog", "none", "none"),
 )
 PROBER_DOWN, NOTIFIER_DOWN, RULE_FAILURES, NOTIFICATIONS_FAILING, ALERTMANAGER_DOWN, WATCHDOG = STACK_ALERTS
-ALERTS = (*SEED_ALERTS, *ROW_ALERTS, *REDIS_ALERTS, DISCOVERY_FAILING, *STACK_ALERTS)
+# One of each for every objective: the error budget is spent too fast, and no other alert tells of it.
+BURN_SLOW = AlertSpec("CacheErrorBudgetBurnSlow", None, None, "warning", "investigate", ("fleet", "slo"))
+BURN_FAST = AlertSpec(
+    "CacheErrorBudgetBurnFast", None, None, "critical", "page", ("fleet", "slo"), ("CacheErrorBudgetBurnSlow",)
+)
+ALERTS = (*SEED_ALERTS, *ROW_ALERTS, *REDIS_ALERTS, DISCOVERY_FAILING, BURN_FAST, BURN_SLOW, *STACK_ALERTS)
 BY_NAME = {spec.name: spec for spec in ALERTS}

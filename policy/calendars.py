@@ -68,10 +68,14 @@ class OfficeHours(Hours):
 
 
 class Maintenance(Hours):
-    """A span of some days in which nobody is told: of every week, or of the dates named."""
+    """A span of some days in which nobody is told: of every week, or of the dates named.
+
+    What happens in one with `spare_budget` counts in no objective, neither as good nor as bad.
+    """
 
     weekdays: tuple[Day, ...] = ()
     dates: tuple[Date, ...] = ()
+    spare_budget: bool = False
 
     def _faults(self) -> Iterator[Fault]:
         yield from super()._faults()

@@ -152,9 +152,10 @@ _AROUND = "50us 100us 200us 500us 1ms 2ms 5ms 10ms 20ms 50ms 100ms 200ms 500ms 1
 
 
 def latency_bounds(policy: Policy) -> tuple[Decimal, ...]:
-    """Upper bounds in seconds of the probe's histogram, ascending: every latency threshold exactly, and enough around."""
+    """Upper bounds in seconds of the probe's histogram, ascending: every latency that the policy judges, and enough around."""
     thresholds = (bound for row in policy.thresholds.latency_rows().values() for bound in row.bounds)
-    return tuple(sorted({seconds(d) for d in (*thresholds, *map(parse_duration, _AROUND))}))
+    objectives = (slo.within for slo in policy.slos if slo.within is not None)
+    return tuple(sorted({seconds(d) for d in (*thresholds, *objectives, *map(parse_duration, _AROUND))}))
 
 
 def le(bound: Decimal) -> str:

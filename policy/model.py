@@ -13,7 +13,7 @@ from policy.health import Health
 from policy.notify import Notify
 from policy.operations import Breaker, Collect, Probe, Timeouts
 from policy.redis_alerts import RedisAlerts
-from policy.slos import Slo
+from policy.slos import Slo, duplicates
 from policy.stack import Rules, Stack
 from policy.thresholds import Thresholds
 from policy.units import duration_text, parse_duration, seconds
@@ -42,6 +42,13 @@ def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
             yield "rate_window", f"must be at least {duration_text(4 * slowest)}, four samples, or rates have holes"
 
 
+def _slo_faults(rules: Rules, slos: tuple[Slo, ...] | None) -> Iterator[Fault]:
+    """Burn windows that hold fewer than two counts say nothing."""
+    shortest = min((pair.short for slo in slos or () for pair in slo.burns), default=None)
+    if shortest is not None and rules.slo_interval * 2 > shortest:
+        yield "slo_interval", f"must be at most half the shortest burn window ({duration_text(shortest)})"
+
+
 def _within_faults(rules: Rules, alerts: RedisAlerts | None) -> Iterator[Fault]:
     """Redis' own counters come with the slow scrape."""
     if alerts is not None:
@@ -50,14 +57,6 @@ def _within_faults(rules: Rules, alerts: RedisAlerts | None) -> Iterator[Fault]:
             need = duration_text(4 * rules.interval)
             keys = "alerts.evictions.within and alerts.rejected_connections.within"
             yield "interval", f"{keys} must be at least {need}, four scrapes, or they see nothing"
-
-
-def _duplicates(slos: tuple[Slo, ...]) -> Iterator[Fault]:
-    seen: set[tuple[str, object]] = set()
-    for index, slo in enumerate(slos):
-        if (slo.name, slo.window) in seen:
-            yield str(index), f"a second {slo.name} objective over {duration_text(slo.window)}"
-        seen.add((slo.name, slo.window))
 
 
 class Policy(Model):
@@ -86,13 +85,20 @@ class Policy(Model):
     @field_validator("slos")
     @classmethod
     def _distinct_slos(cls, slos: tuple[Slo, ...]) -> tuple[Slo, ...]:
-        refuse(_duplicates(slos))
+        refuse(duplicates(slos))
         return slos
 
     @field_validator("rules")
     @classmethod
     def _windows_hold_samples(cls, rules: Rules, info: ValidationInfo) -> Rules:
-        refuse((*_rules_faults(rules, info.data.get("collect")), *_within_faults(rules, info.data.get("alerts"))))
+        known = info.data
+        refuse(
+            (
+                *_rules_faults(rules, known.get("collect")),
+                *_within_faults(rules, known.get("alerts")),
+                *_slo_faults(rules, known.get("slos")),
+            )
+        )
         return rules
 
     def verdict_max_age(self) -> float:

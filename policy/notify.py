@@ -126,3 +126,7 @@ class Notify(Model):
         # Measured: with both waits at zero the warning slips past its critical sibling four times of five.
         if self.ticket.group_wait < parse_duration("5s"):
             yield "ticket.group_wait", "must be at least 5s, or a warning slips out before the page that silences it"
+        if self.time_zone != "UTC":
+            for index, span in enumerate(self.maintenance):
+                if span.spare_budget:  # PromQL knows no other zone, nor when summer time begins
+                    yield f"maintenance.{index}.spare_budget", "needs times in UTC: take time_zone out, or spare_budget"

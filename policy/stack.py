@@ -67,6 +67,7 @@ class Rules(Model):
     """
 
     interval: Duration = parse_duration("15s")
+    slo_interval: Duration = parse_duration("30s")
     liveness_interval: Duration = parse_duration("2s")
     liveness_timeout: Duration = parse_duration("1s")
     liveness_evaluation: Duration = parse_duration("1s")
@@ -76,9 +77,18 @@ class Rules(Model):
     stack_grace: Duration = parse_duration("1m")
 
     def _faults(self) -> Iterator[Fault]:
-        for name in ("interval", "liveness_interval", "liveness_timeout", "liveness_evaluation", "rate_window"):
+        for name in (
+            "interval",
+            "slo_interval",
+            "liveness_interval",
+            "liveness_timeout",
+            "liveness_evaluation",
+            "rate_window",
+        ):
             if getattr(self, name) < parse_duration("100ms"):
                 yield name, "must be at least 100ms"
+        if self.slo_interval > parse_duration("5m"):
+            yield "slo_interval", "must be at most 5m: Prometheus forgets older values"
         if self.liveness_timeout > self.liveness_interval:
             yield "liveness_timeout", f"is longer than liveness_interval ({duration_text(self.liveness_interval)})"
         if self.exporter_grace < self.liveness_interval:

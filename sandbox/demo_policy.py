@@ -25,6 +25,7 @@ SHORTENED: dict[str, str] = {
     "thresholds.latency_p95.critical.for": "10s",
     "thresholds.memory.warning.for": "15s",
     "rules.interval": "2s",
+    "rules.slo_interval": "5s",
     "rules.rate_window": "10s",
     "rules.exporter_grace": "10s",
     "rules.stack_grace": "10s",

@@ -114,6 +114,8 @@ def _replaced(selector: Selector, recorded: Book, within: tuple[str, ...]) -> In
         raise NotUnderstood(whole.kept[name])  # half of it would still need the series: better all of it
     if not selector.range:
         return whole
+    if whole.kept:  # a subquery would read again at each of its points what the record has remembered
+        raise NotUnderstood(f"the record {name} stands on {next(iter(whole.kept))}: {next(iter(whole.kept.values()))}")
     step = "" if ":" in selector.range else f":{recorded[name][0].step}"
     return Inlined(f"{whole.text}[{selector.range}{step}] {selector.shift}".rstrip(), whole.kept, True)
 

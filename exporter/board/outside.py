@@ -15,7 +15,7 @@ from exporter.board import heard
 from exporter.board.heard import Heard
 from policy.fleet import join_address, split_address
 from policy.model import Policy
-from policy.objectives import budget_left
+from policy.objectives import budget_left, named
 
 ALERTS_EVERY = 5.0
 BUDGETS_EVERY = 60.0
@@ -87,8 +87,8 @@ class Outside:
         fleet = f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"
         found: dict[int, float | None] = dict(self.budgets)
         failure = ""
-        for index, slo in enumerate(policy.slos):
-            query = urlencode({"query": budget_left(slo, fleet)})
+        for index, (identity, _) in enumerate(named(policy)):
+            query = urlencode({"query": budget_left(identity, fleet)})
             try:
                 found[index] = heard.number(await self._get(f"{policy.stack.prometheus}/api/v1/query?{query}"))
             except _FAILURES as error:

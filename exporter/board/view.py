@@ -113,14 +113,16 @@ def _objective(view: View, index: int) -> dict[str, Any]:
     """An objective with its budget: over its window from Prometheus, else since the exporter started, and labelled so."""
     slo, answers, sums = view.sight.state.policy.slos[index], view.answers, view.sums
     shown: dict[str, Any] = {
-        "name": slo.name,
+        "name": slo.id or slo.name,
         "objective": percent_text(slo.ratio),
-        "window_seconds": float(seconds(slo.window)),
+        "window": slo.window_text,
+        "window_seconds": float(seconds(slo.longest)),
     }
     told = None if answers.left is None else answers.left.get(index)
     if told is not None and answers.budgets is not None:
         return shown | {"source": "prometheus", "budget_left_ratio": round(told, 4), **_heard(view, answers.budgets)}
-    left = budget_of(slo, sums.good[slo.name], sums.every[slo.name])
+    # Latency and pairs of the policy's own are counted by Prometheus alone.
+    left = budget_of(slo, sums.good.get(slo.name, 0), sums.every.get(slo.name, 0))
     asked = answers.budgets
     error = (asked.error or ("it has no data yet" if asked.at is not None else "")) if asked else ""
     return shown | {

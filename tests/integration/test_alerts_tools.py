@@ -42,7 +42,14 @@ PROVED = sorted(DATA.keys() - {"static", "sentinel"})
 def suites(name: str) -> dict[str, tuple[str, str]]:
     """Tests and rules by the path of the tests."""
     built = files(policy(name))
-    return {path: (text, built[path.replace("-tests/", "s/")]) for path, text in built.items() if "rule-tests/" in path}
+    tests = {path: text for path, text in built.items() if path.startswith("rule-tests/")}
+    return {path: (text, built[f"rules/{tested(text)}"]) for path, text in tests.items()}
+
+
+def tested(text: str) -> str:
+    """The name of the rule file that a test file is about."""
+    (found,) = re.findall(r"^- \.\./rules/(.+)$", text, re.MULTILINE)
+    return str(found)
 
 
 @pytest.mark.parametrize("name", PROVED)

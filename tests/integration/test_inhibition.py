@@ -29,7 +29,8 @@ def _labels(name: str, fleet: str, matchers: list[str], instance: str = NODE) ->
     per = BY_NAME[name].per
     extra = {"part": "dns"} if "part" in per else {"shard": "shard-a"} if "shard" in per else {}
     exact = {m.split("=")[0]: m.split('"')[1] for m in matchers if re.match(r"(cause|part)=", m)}
-    return {**alert(name, fleet, instance if "instance" in per else ""), **extra, **exact}
+    slo = {"slo": "availability"} if "slo" in per else {}
+    return {**alert(name, fleet, instance if "instance" in per else ""), **extra, **slo, **exact}
 
 
 def test_each_inhibition_holds_for_its_subject_and_for_no_other(stage: Stage) -> None:

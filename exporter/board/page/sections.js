@@ -159,7 +159,7 @@ function makeObjective() {
 function updateObjective(made, objective) {
   const { parts } = made, left = objective.budget_left_ratio;
   attribute(made, "data-state", left === null ? "unknown" : left <= 0 ? "critical" : left < 0.25 ? "warning" : "ok");
-  text(parts.title, `${TITLE[objective.name]} ${objective.objective.replace("%", " %")} over ${span(objective.window_seconds)}`);
+  text(parts.title, `${TITLE[objective.name] ?? objective.name} ${objective.objective.replace("%", " %")} over ${objective.window === "month" ? "the month" : span(objective.window_seconds)}`);
   text(parts.left, left === null ? "unknown" : left < 0 ? `overdrawn ${overdrawn(-left)}` : left < 1 && left > 0.999 ? "99.9 % left" : `${Math.round(left * 1000) / 10} % left`);
   parts.fill.style.width = `${Math.max(0, Math.min(1, left ?? 0)) * 100}%`;
   if (objective.source === "prometheus") ageing(parts.source, objective.at_unix_seconds, "From Prometheus, % ago.");
@@ -198,4 +198,3 @@ export function showLinks({ links }) {
   const entries = [...wanted.filter(([, address]) => /^https?:\/\//i.test(address || "")), ...own];
   sync(byId("links"), entries, ([words, address]) => `${words} ${address}`, ([words, address]) => element("li", {}, link(address, words) ?? element("a", { href: address }, words)), () => {});
 }
-

@@ -145,6 +145,27 @@ DATA: dict[str, dict[str, Any]] = {
         },
         "rules": {"interval": "2s", "rate_window": "10s", "liveness_evaluation": "5s"},
     },
+    "objectives": {
+        "slos": [
+            {"name": "latency", "within": "3ms", "objective": 99, "window": "month"},
+            {"name": "hit_rate", "objective": 97, "window": "28d", "min_events": 5000},
+            {
+                "name": "checkout",
+                "id": "shop",
+                "objective": "99.5",
+                "window": "1d",
+                "good": 'http_requests_total{job="shop",code=~"2..|3..",path="a\\"}|☂{{"}',
+                "total": 'http_requests_total{job="shop",path="a\\"}|☂{{"}',
+                "burn": [{"factor": 10, "long": "30m", "short": "3m", "severity": "critical"}],
+            },
+        ],
+        "notify": {
+            "maintenance": [
+                {"weekdays": ["thursday", "sunday"], "from": "02:00", "to": "04:00", "spare_budget": True},
+                {"dates": ["1970-01-02", "2026-12-24"], "from": "22:00", "spare_budget": True},
+            ]
+        },
+    },
     "long": {"thresholds": {"hit_rate": {"warning": {"for": "2h"}}}},
     "edges": {
         "thresholds": {

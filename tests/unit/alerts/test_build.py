@@ -8,7 +8,19 @@ from alerts.build import HEADER, files
 from policy.alerts import ALERTS
 from tests.unit.alerts.policies import DATA, policy
 
-STEMS = ("node_down", "failover", "hit_rate", "latency", "memory", "server", "discovery", "prober", "stack")
+STEMS = (
+    "node_down",
+    "failover",
+    "hit_rate",
+    "latency",
+    "memory",
+    "server",
+    "discovery",
+    "prober",
+    "stack",
+    "slo_availability",
+)
+BURNS = ("critical.1h", "critical.6h", "warning.1d", "warning.3d")
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -22,9 +34,10 @@ def test_what_stands_in_the_files_is_what_was_meant(name: str) -> None:
     found, meant = files(policy(name)), policy(name)
     assert yaml.safe_load(found["prometheus.yml"]) == prometheus.config(meant)
     assert yaml.safe_load(found["alertmanager.yml"]) == alertmanager.config(meant)
-    for stem in STEMS:
-        assert yaml.safe_load(found[f"rules/{stem}.yml"]) == {"groups": [rules.groups(meant)[stem].data()]}
-        assert yaml.safe_load(found[f"rule-tests/{stem}.yml"]) == rule_tests.suites(meant)[stem]
+    for stem, group in rules.groups(meant).items():
+        assert yaml.safe_load(found[f"rules/{stem}.yml"]) == {"groups": [group.data()]}
+    for stem, suite in rule_tests.suites(meant).items():
+        assert yaml.safe_load(found[f"rule-tests/{stem}.yml"]) == suite
 
 
 def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
@@ -33,6 +46,7 @@ def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
         "alertmanager.yml",
         *(f"rules/{stem}.yml" for stem in STEMS),
         *(f"rule-tests/{stem}.yml" for stem in STEMS),
+        *(f"rule-tests/slo_availability.{burn}.yml" for burn in BURNS),
         *(f"runbooks/{spec.name}.md" for spec in ALERTS),
     }
 

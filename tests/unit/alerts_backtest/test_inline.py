@@ -66,7 +66,9 @@ def test_all_generated_rules_are_put_on_raw_series(name: str) -> None:
     )
     for group in found.values():
         for rule in group.data()["rules"]:
-            assert not {name for name in names(inline(rule["expr"], recorded).text) if name in recorded}
+            put = inline(rule["expr"], recorded)
+            assert not {name for name in names(put.text) if name in recorded} - put.kept.keys()
+            assert all(name.startswith("slo") for name in put.kept.keys() & recorded.keys()), "what reads its own past"
 
 
 def test_what_records_nothing_stays_as_it_is() -> None:

@@ -299,7 +299,7 @@ def test_an_open_breaker_is_counted_and_shown() -> None:
 
 
 def test_a_budget_without_prometheus_is_labelled_as_the_exporters_own() -> None:
-    state = fleet("a", slos=[{"name": "availability", "objective": 90}])
+    state = fleet("a", slos=[{"name": "availability", "objective": 90, "burn": []}])
     down(state, 2)  # 3 of 13 checks failed: 23 % where 10 % are allowed
     found = document(state)["objectives"][0]
     assert (found["source"], found["objective"]) == ("exporter", "90%")

@@ -85,6 +85,7 @@ def test_an_alert_silences_its_milder_siblings() -> None:
     slow = ("CacheHighLatency", "CacheHighLatencyP50", "CacheHighLatencyP99", "CacheLowAvailability")
     assert {spec.name: spec.inhibits for spec in ALERTS if spec.inhibits} == {
         "CacheVeryLowHitRate": ("CacheLowHitRate",),
+        "CacheErrorBudgetBurnFast": ("CacheErrorBudgetBurnSlow",),
         "CacheVeryHighLatency": slow,
         "CacheVeryHighLatencyP50": slow,
         "CacheVeryHighLatencyP99": slow,
@@ -113,7 +114,7 @@ def test_health_is_asked_for_every_ten_seconds_as_the_seed_says() -> None:
 
 def test_the_objective_is_the_seeds_availability() -> None:
     (slo,) = POLICY.slos
-    assert (slo.name, slo.objective, duration_text(slo.window)) == ("availability", Decimal("99.99"), "30d")
+    assert (slo.name, slo.objective, slo.window_text) == ("availability", Decimal("99.99"), "30d")
 
 
 def test_without_a_file_the_redis_of_this_machine_is_watched() -> None:

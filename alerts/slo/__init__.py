@@ -1,0 +1,1 @@
+"""Objectives -> recorded budgets, burn-rate alerts, and the tests that prove both."""

@@ -1,0 +1,140 @@
+"""The counters of a node, or of another process, behind an objective: what a test's good and bad events are made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from alerts.promql import milliseconds, selector, span
+from alerts.rule_cases import Case, Expect, Labels, Watch
+from alerts.slo import burning
+from alerts.slo.scope import Scope
+from alerts.slo.story import Story
+from policy import metrics as m
+from policy.alerts import AlertSpec
+from policy.examples import pair
+from policy.metrics import latency_bounds, le
+from policy.units import seconds
+
+# What the counters stand at when they are seen first; none of it counts.
+GOOD_BEFORE, BAD_BEFORE = 1000, 300
+SOME_NODES = ("192.0.2.1:6379", "192.0.2.2:6379")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One counter: its series, and what it grows by with each good and each bad event."""
+
+    series: str
+    good: int
+    bad: int
+
+    def text(self, story: Story, start: tuple[int, int] = (GOOD_BEFORE, BAD_BEFORE)) -> str:
+        """Its samples in a story."""
+        return story.counter(self.good, self.bad, self.good * start[0] + self.bad * start[1])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An objective under test, seen each `step` milliseconds."""
+
+    scope: Scope
+    step: int
+
+    def raws(self, node: int = 0) -> tuple[Raw, ...]:
+        """The counters of one of two nodes."""
+        return tuple(_raws(self.scope, SOME_NODES[node]))
+
+    def series(self, story: Story, node: int = 0) -> dict[str, str]:
+        """All counters of a node in a story."""
+        return {raw.series: raw.text(story) for raw in self.raws(node)}
+
+    def story(
+        self, steps: int, events: Mapping[int, tuple[int, int]] | None = None, usual: tuple[int, int] = (0, 0)
+    ) -> Story:
+        """A story at this scene's pace."""
+        return Story(self.step, steps, events or {}, usual)
+
+    def case(self, promise: str, series: Mapping[str, str], expects: tuple[Expect, ...]) -> Case:
+        """A case, named after the objective."""
+        return Case(f"{self.scope.identity}: {promise}", self.step, series, expects)
+
+    def steps(self, window: timedelta) -> int:
+        """So many steps are in a window."""
+        return -(-milliseconds(window) // self.step)
+
+    def waits(self, spec: AlertSpec) -> int:
+        """So many steps does the duration of an alert take."""
+        return self.steps(burning.hold(self.scope, spec))
+
+    def at(self, index: int) -> int:
+        """The end of a step, in milliseconds."""
+        return index * self.step
+
+    def alert(self, spec: AlertSpec) -> Labels:
+        """The labels of an alert of this objective."""
+        sloth = burning.SLOTH_SEVERITY[spec.name]
+        own = {"severity": spec.severity, "action": spec.action, "sloth_severity": sloth}
+        return {**own, **self.scope.labels}
+
+    def fires(self, spec: AlertSpec, index: int, fires: bool = True) -> Expect:
+        """At the end of a step this objective's alert fires, or nothing does under its name."""
+        return Watch(spec.name).firing(self.at(index), *([self.alert(spec)] if fires else []))
+
+    def silent_until(self, story: Story, spec: AlertSpec, index: int) -> tuple[Expect, ...]:
+        """Nothing has fired under its name from the start to the end of a step; nothing to expect if the story burns before."""
+        fires = any(story.fires(self.scope, spec, at) for at in range(index + 1))
+        return () if fires else (Watch(spec.name).silent_until(self.at(index)),)
+
+    def not_waiting_until(self, spec: AlertSpec, index: int) -> Expect:
+        """Nothing under its name has fired or waited for its time from the start to the end of a step."""
+        return Expect(
+            self.at(index), f"count_over_time({selector('ALERTS', alertname=spec.name)}[{span(self.at(index) + 1)}])"
+        )
+
+    def as_told(self, story: Story, spec: AlertSpec, *indices: int) -> tuple[Expect, ...]:
+        """At these steps the alert fires or not, as the story's arithmetic has it."""
+        return tuple(self.fires(spec, index, story.fires(self.scope, spec, index)) for index in indices)
+
+    def value(self, index: int, name: str, value: float | int, **labels: str) -> Expect:
+        """At the end of a step the recorded series has exactly this value, and exactly its labels."""
+        found = {**self.scope.labels, **labels}
+        return Expect(self.at(index), f"{self.scope.of(name)} == bool {value!r}", (selector("", **found),))
+
+    def nothing(self, index: int, name: str) -> Expect:
+        """At the end of a step there is no such series."""
+        return Expect(self.at(index), self.scope.of(name))
+
+
+def _raws(scope: Scope, instance: str) -> Iterator[Raw]:
+    slo = scope.slo
+    node = {"fleet": scope.fleet, "instance": instance}
+    if slo.good is not None and slo.total is not None:
+        yield from _pair(scope)
+    elif slo.within is not None:
+        yield from _latencies(scope, {**node, "op": "ping"})
+    elif slo.name == "hit_rate":
+        yield Raw(selector(m.HITS.name, **node), 1, 0)
+        yield Raw(selector(m.MISSES.name, **node), 0, 1)
+    else:
+        yield Raw(selector(m.HEALTH_CHECKS.name, **node, result="success"), 1, 0)
+        yield Raw(selector(m.HEALTH_CHECKS.name, **node, result="timeout"), 0, 1)
+
+
+def _latencies(scope: Scope, ping: dict[str, str]) -> Iterator[Raw]:
+    """A bad PING is in the buckets above the bound only."""
+    name, within = m.PROBE_DURATION.name, seconds(scope.slo.within) if scope.slo.within is not None else 0
+    for bound in latency_bounds(scope.policy):
+        yield Raw(selector(f"{name}_bucket", **ping, le=le(bound)), int(bound >= within), int(bound > within))
+    yield Raw(selector(f"{name}_bucket", **ping, le="+Inf"), 1, 1)
+    yield Raw(selector(f"{name}_count", **ping), 1, 1)
+
+
+def _pair(scope: Scope) -> Iterator[Raw]:
+    good, total = scope.slo.good, scope.slo.total
+    if good is None or total is None:
+        return
+    found = pair(good, total)
+    yield Raw(selector(good.metric, **found.good), 1, 0)
+    yield Raw(selector(total.metric, **found.bad), 0 if found.shared else 1, 1)
