@@ -17,6 +17,9 @@ from bench import (
     fleet_scale,
     health_latency,
     mutation,
+    probe_latency,
+    probe_truth,
+    prober_cost,
     rules_cost,
     scrape_cost,
     server_cost,
@@ -35,6 +38,9 @@ FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] 
     "bad_nodes": bad_nodes.measure,
     "health_latency": health_latency.measure,
     "board_cost": board_cost.measure,
+    "probe_latency": probe_latency.measure,
+    "probe_truth": probe_truth.measure,
+    "prober_cost": prober_cost.measure,
 }
 
 

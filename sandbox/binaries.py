@@ -18,6 +18,7 @@ class Program:
 PROGRAMS = {
     "redis-server": Program(("redis-server",), "redis-server"),
     "redis-cli": Program(("redis-cli",), "redis-tools"),
+    "redis-benchmark": Program(("redis-benchmark",), "redis-tools"),
     "redis-sentinel": Program(("redis-sentinel",), "redis-sentinel"),
     "prometheus": Program(("prometheus",), "prometheus"),
     "promtool": Program(("promtool",), "prometheus"),
