@@ -19,6 +19,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, where they share servers, but for those that need none: each where there is room."""
+    for item in items:
+        if not any(item.iter_markers("apart")):
+            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def hangup_ends() -> Iterator[None]:
     """Let SIGHUP end a program as it does by default: run under nohup, every child would ignore it, and us with them."""

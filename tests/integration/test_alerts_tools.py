@@ -15,6 +15,8 @@ from policy.model import Policy
 from sandbox.binaries import find
 from tests.unit.alerts.policies import DATA, policy, write
 
+pytestmark = pytest.mark.apart
+
 
 def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     argv = [str(find(tool)), *map(str, arguments)]

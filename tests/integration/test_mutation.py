@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from alerts.build import files
 from bench.mutation import known
 from bench.mutation.trials import read, survivors
-from policy.model import Policy
 from tests.unit.alerts.policies import policy
 
 
-def test_no_change_of_a_rule_of_the_default_policy_passes_its_tests() -> None:
-    """Objectives apart: their tests walk through days, so that all their mutants would take an hour; see test_alerts_slo."""
-    living = survivors(read(files(Policy.model_validate({"slos": []}))))
-    assert [mutant.name for mutant in known.unexplained(living)] == []
-    assert [entry.pattern for entry in known.stale(living)] == []
+# The rule files whose tests are short; `python -m bench mutation` does them all but those of objectives, in a quarter of an
+# hour. Those are broken one by one in test_alerts_slo.
+SHORT = ("hit_rate", "memory", "node_down", "discovery", "prober")
+
+
+def test_no_change_of_a_rule_passes_its_tests() -> None:
+    built = files(policy("default"))
+    short = {path: text for path, text in built.items() if PurePosixPath(path).stem in SHORT}
+    assert [mutant.name for mutant in known.unexplained(survivors(read(short)))] == []
 
 
 def test_a_suite_that_has_lost_a_case_is_found_out() -> None:
