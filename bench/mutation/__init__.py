@@ -1,7 +1,7 @@
 """Whether the rule tests can fail: every mutant of every rule of a policy, and the tests that mind it.
 
-The default policy here, without its objectives, whose tests walk through days; as `cachewatch build` makes it; `make
-test` does the same.
+The default policy as `cachewatch build` makes it, without its objectives, whose tests walk through days. `make test` does
+the files whose tests are short.
 """
 
 from __future__ import annotations
