@@ -19,12 +19,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep a file's tests in one process, where they share servers, but for those that need none: each where there is room."""
-    for item in items:
-        if not any(item.iter_markers("apart")):
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+    if not any(item.iter_markers("apart")):
+        item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
 
 
 @pytest.fixture(autouse=True, scope="session")

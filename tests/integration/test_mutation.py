@@ -9,7 +9,6 @@ from bench.mutation import known
 from bench.mutation.trials import read, survivors
 from tests.unit.alerts.policies import policy
 
-
 # The rule files whose tests are short; `python -m bench mutation` does them all but those of objectives, in a quarter of an
 # hour. Those are broken one by one in test_alerts_slo.
 SHORT = ("hit_rate", "memory", "node_down", "discovery", "prober")
