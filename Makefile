@@ -16,7 +16,7 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 
 test: .venv/dev.ok ## all tests, on real servers, several files at a time, then those that time something
 	@sh sandbox/install-debian.sh browser victoria
-	$(BIN)/pytest -n $(TESTERS) --dist loadgroup -m "not alone"
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	$(BIN)/pytest -m alone
 
 check: .venv/dev.ok ## lint, types, import contracts, house rules

@@ -19,12 +19,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep a file's tests in one process, where they share servers, but for those that need none: each where there is room."""
-    if not any(item.iter_markers("apart")):
-        item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
-
-
 @pytest.fixture(autouse=True, scope="session")
 def hangup_ends() -> Iterator[None]:
     """Let SIGHUP end a program as it does by default: run under nohup, every child would ignore it, and us with them."""

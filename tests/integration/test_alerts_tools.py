@@ -1,22 +1,14 @@
 """What is generated is held against promtool and amtool themselves."""
 
 import os
-import re
 import subprocess
-from collections.abc import Callable
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alerts.build import files
-from policy.model import Policy
 from sandbox.binaries import find
 from tests.unit.alerts.policies import DATA, policy, write
-
-pytestmark = pytest.mark.apart
 
 
 def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -38,35 +30,6 @@ def test_prometheus_and_alertmanager_accept_what_is_built(name: str, tmp_path: P
     accepted("amtool", "check-config", tmp_path / "alertmanager.yml")
 
 
-# The rules of these two differ in names only from those of "sentinel and static".
-TEXTS = re.compile(r"^    annotations:\n(?:      .*\n|\n)+", re.MULTILINE)
-PROVED = sorted(DATA.keys() - {"static", "sentinel"})
-
-
-@cache
-def suites(name: str) -> dict[str, tuple[str, str]]:
-    """Tests, and rules without their texts, which no test looks at, by the path of the tests."""
-    built = files(policy(name))
-    tests = {path: text for path, text in built.items() if path.startswith("rule-tests/")}
-    return {path: (text, TEXTS.sub("", built[f"rules/{rules_of(text)}"])) for path, text in tests.items()}
-
-
-def rules_of(text: str) -> str:
-    """The name of the rule file that a test file is about."""
-    (found,) = re.findall(r"^- \.\./rules/(.+)$", text, re.MULTILINE)
-    return str(found)
-
-
-@pytest.mark.parametrize("name", PROVED)
-def test_the_rules_keep_what_their_tests_promise(name: str, tmp_path: Path) -> None:
-    """Of policies with the same rules and the same tests of them, the first one proves it."""
-    proved = {suite for earlier in PROVED[: PROVED.index(name)] for suite in suites(earlier).values()}
-    new = [tmp_path / path for path, suite in suites(name).items() if suite not in proved]
-    write(files(policy(name)), tmp_path)
-    if new:
-        accepted("promtool", "test", "rules", *new)
-
-
 @pytest.mark.parametrize(
     ("name", "severity", "receiver"),
     [
@@ -81,82 +44,3 @@ def test_amtool_routes_by_severity(name: str, severity: str, receiver: str, tmp_
     config = write(files(policy(name)), tmp_path) / "alertmanager.yml"
     result = run("amtool", "config", "routes", "test", f"--config.file={config}", f"severity={severity}", "fleet=x")
     assert result.stdout.strip() == receiver
-
-
-# A key of the policy, and values beside the one in force: a little lower or shorter, a little higher or longer.
-CHANGES: dict[str, tuple[str | int, ...]] = {
-    "thresholds.hit_rate.warning.below": ("74%", "76%"),
-    "thresholds.hit_rate.warning.for": ("18s", "22s"),
-    "thresholds.hit_rate.critical.below": ("69%", "71%"),
-    "thresholds.hit_rate.critical.for": ("8s", "12s"),
-    "thresholds.latency_p95.warning.above": ("1ms", "4ms"),
-    "thresholds.latency_p95.warning.for": ("18s", "22s"),
-    "thresholds.latency_p95.critical.above": ("4ms", "10ms"),
-    "thresholds.latency_p95.critical.for": ("8s", "12s"),
-    "thresholds.memory.warning.above": ("84%", "86%"),
-    "thresholds.memory.warning.for": ("8s", "12s"),
-    "rules.exporter_grace": ("10s", "20s"),
-    "rules.discovery_grace": ("4m58s", "5m2s"),
-    "health.min_requests": (50, 150),
-}
-
-
-def changed(data: dict[str, Any], key: str, value: str | int) -> Policy:
-    data = deepcopy(data)
-    at = data
-    *path, last = key.split(".")
-    for part in path:
-        at = at.setdefault(part, {})
-    at[last] = value
-    return Policy.model_validate(data)
-
-
-@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in CHANGES.items() for value in values])
-def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, value: str | int, tmp_path: Path) -> None:
-    """The tests of one policy against the rules of another that differs in one number."""
-    other = changed(DATA["demo"], key, value)
-    rules = {path: text for path, text in files(other).items() if path.startswith("rules/")}
-    before = files(policy("demo"))
-    changed_files = [path for path, text in rules.items() if text != before[path]]
-    write({**before, **rules}, tmp_path)
-    tests = [tmp_path / path.replace("rules/", "rule-tests/") for path in changed_files]
-    result = run("promtool", "test", "rules", *tests)
-    assert result.returncode == 1, result.stdout
-    assert "FAILED" in result.stderr
-
-
-ONLY_WITH_PROBER = ' and on () cache_probe_schedule_lag_seconds{fleet="cache"}'
-
-
-def without(piece: str) -> Callable[[str], str]:
-    return lambda text: text.replace(piece, "")
-
-
-# The policy, the rule file, and what is done to it.
-BROKEN: dict[str, tuple[str, str, Callable[[str], str]]] = {
-    "no guard against no traffic": ("demo", "hit_rate", without(" > 0")),
-    "counters that may not begin anew": ("demo", "hit_rate", lambda text: text.replace("rate(", "delta(")),
-    "the median instead of p95": ("demo", "latency", lambda text: text.replace("< 0.95", "< 0.5")),
-    "slow while down": ("demo", "latency", lambda text: text.replace("unless on", "and on")),
-    "slow because it was down": ("at once", "latency", lambda text: text.replace("[1m]) == 0", "[1s]) == 0")),
-    "no page for the exporter": ("demo", "node_down", lambda text: text.replace("absent(up", "present(up")),
-    "nodes missed one by one under a dead exporter": ("demo", "node_down", without(ONLY_WITH_PROBER)),
-    "the verdict dies with the exporter": ("demo", "node_down", lambda text: text.replace("[29s]", "[1s]")),
-    "a page that waits": ("demo", "node_down", lambda text: text.replace("== 0\n", "== 0\n    for: 5s\n", 1)),
-    "a wait that begins anew with the exporter": ("demo", "discovery", lambda text: text.replace("[29s]", "[1s]")),
-    "any part taken for a source": ("demo", "discovery", lambda text: re.sub(r'part=~"[^"]*"', 'part=~".+"', text)),
-    "sources taken together": ("demo", "discovery", lambda text: text.replace("by (fleet, part)", "by (fleet)")),
-    "another severity": ("demo", "memory", lambda text: text.replace("severity: warning", "severity: critical")),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_rule_fails_its_test(name: str, tmp_path: Path) -> None:
-    chosen, stem, damage = BROKEN[name]
-    built = files(policy(chosen))
-    whole = built[f"rules/{stem}.yml"]
-    write({**built, f"rules/{stem}.yml": damage(whole)}, tmp_path)
-    assert damage(whole) != whole
-    result = run("promtool", "test", "rules", tmp_path / f"rule-tests/{stem}.yml")
-    assert result.returncode == 1, result.stdout
-    assert "FAILED" in result.stderr

@@ -1,0 +1,39 @@
+"""promtool runs what is generated as the proof of the rules, for each kind of policy."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from alerts.build import files
+from tests.integration.test_alerts_tools import accepted
+from tests.unit.alerts.policies import DATA, policy, write
+
+# The rules of these two differ in names only from those of "sentinel and static".
+TEXTS = re.compile(r"^    annotations:\n(?:      .*\n|\n)+", re.MULTILINE)
+PROVED = sorted(DATA.keys() - {"static", "sentinel"})
+
+
+@cache
+def suites(name: str) -> dict[str, tuple[str, str]]:
+    """Tests, and rules without their texts, which no test looks at, by the path of the tests."""
+    built = files(policy(name))
+    tests = {path: text for path, text in built.items() if path.startswith("rule-tests/")}
+    return {path: (text, TEXTS.sub("", built[f"rules/{rules_of(text)}"])) for path, text in tests.items()}
+
+
+def rules_of(text: str) -> str:
+    """The name of the rule file that a test file is about."""
+    (found,) = re.findall(r"^- \.\./rules/(.+)$", text, re.MULTILINE)
+    return str(found)
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_the_rules_keep_what_their_tests_promise(name: str, tmp_path: Path) -> None:
+    """Of policies with the same rules and the same tests of them, the first one proves it."""
+    proved = {suite for earlier in PROVED[: PROVED.index(name)] for suite in suites(earlier).values()}
+    new = [tmp_path / path for path, suite in suites(name).items() if suite not in proved]
+    write(files(policy(name)), tmp_path)
+    if new:
+        accepted("promtool", "test", "rules", *new)
