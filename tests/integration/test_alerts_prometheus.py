@@ -245,7 +245,7 @@ def test_every_promtool_command_of_the_runbooks_runs_as_it_stands(stage: Stage) 
     pages = [text for path, text in stage.built.items() if path.startswith("runbooks/")]
     commands = {line for text in pages for line in text.splitlines() if line.startswith("promtool ")}
     assert len(commands) == 40
-    commands.remove("promtool test rules rule-tests/*.yml")  # test_alerts_tools runs it, of every policy
+    commands.remove("promtool test rules rule-tests/*.yml")  # test_alerts_proofs runs it, of every policy
     for command in commands:
         argv = ["/bin/sh", "-c", command]
         result = subprocess.run(argv, cwd=stage.folder, capture_output=True, text=True, timeout=30, check=False)
