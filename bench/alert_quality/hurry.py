@@ -26,6 +26,11 @@ _REDIS: dict[str, str] = {
     "alerts.writes_refused.for": "10s",
     "alerts.slots.for": "10s",
     "alerts.quorum.for": "10s",
+    # p99 must leave p95 its minute, and availability comes after both.
+    "thresholds.latency_p99.warning.for": "80s",
+    "thresholds.latency_p99.critical.for": "70s",
+    "thresholds.availability.warning.for": "80s",
+    "thresholds.availability.critical.for": "70s",
 }
 
 
@@ -60,6 +65,7 @@ _STACK: dict[str, Any] = {
     "rules.rate_window": "4s",
     "rules.exporter_grace": "6s",  # a restart of the exporter takes as long as ever
     "rules.discovery_grace": "20s",
+    "rules.stack_grace": "10s",
     "notify.ticket.group_wait": "5s",
     "notify.ticket.group_interval": "5s",
 }

@@ -49,11 +49,12 @@ def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing) -> 
     return Scenario(name, "harmless", what, begin, end)
 
 
+# Of a dead node nobody hears that its shard misses a replica: its page says so.
 FAULTS: tuple[Scenario, ...] = (
-    _fault("node-down", "a primary is killed", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
-    _fault("node-hang", "a primary hangs (SIGSTOP)", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
+    _fault("node-down", "a primary is killed", "CacheNodeDown"),
+    _fault("node-hang", "a primary hangs (SIGSTOP)", "CacheNodeDown"),
     _fault("latency", "slow scripts on a primary", "CacheVeryHighLatency"),
-    _fault("replica-down", "a replica is killed", "CacheNodeDown", fleet=("CacheReplicasMissing",)),
+    _fault("replica-down", "a replica is killed", "CacheNodeDown"),
     _fault("replica-cut", "a replica and its primary lose each other", "CacheReplicaLinkDown"),
     _fault("memory", "the memory of a primary that evicts is nearly full", "CacheMemoryHigh"),
     _fault(
@@ -86,7 +87,6 @@ FAULTS: tuple[Scenario, ...] = (
         "alertmanager-restart",
         "Alertmanager restarts while a node is down",
         "CacheNodeDown",
-        fleet=("CacheReplicasMissing",),
         begin=events.alertmanager_restart,
         end=events.healing("replica-down"),
     ),

@@ -32,7 +32,7 @@ def test_the_hit_rate_is_the_one_that_the_application_counted(tmp_path: Path) ->
     with SentinelFleet(tmp_path / "fleet", shards=2) as fleet:
         nodes = [{"url": f"redis://{node.instance}", "shard": "s"} for node in fleet.nodes]
         password = {"auth": {"password_env": "PASSWORD"}} if fleet.password else {}
-        policy = {"fleet": {"nodes": nodes, **password}, "collect": {"interval": "1s"}}
+        policy = {"fleet": {"nodes": nodes, **password}, "collect": {"interval": "2s"}}
         with (
             Serving(tmp_path / "exporter", policy, {"PASSWORD": fleet.password or ""}) as exporter,
             start_traffic(fleet, tmp_path / "traffic") as traffic,
