@@ -46,8 +46,7 @@ def _role_untold(cast: Cast, clock: Clock) -> Case:
     count = clock.samples(fires)
     series = {key: gauge(1, count) for key in cast.pair()}
     series[cast.role(cast.primary, "primary")] = f"{gauge(1, _WELL)} {gone(count)}"
-    # Where an evaluation falls on the very end of the window, versions of Prometheus differ: it may be there already.
-    last_silent = clock.last_before(known_until) + up_to(clock.step, hold) - clock.step
+    last_silent = _last_silent(clock, known_until, hold)
     watch = Watch(name)
     expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
     return Case(f"{name}: fires when nobody says any more that it is primary", clock.sample, series, expects)
@@ -65,7 +64,14 @@ def _sentinel_untold(cast: Cast, clock: Clock) -> Case:
     connected = selector("redis_connected_slaves", **cast.primary)
     series = {key: gauge(1, count) for key in (*cast.pair(), connected, cast.up(sentinel))}
     series[mode] = f"{gauge(1, _WELL)} {gone(count)}"
-    last_silent = clock.last_before(known_until) + up_to(clock.step, hold) - clock.step
+    last_silent = _last_silent(clock, known_until, hold)
     watch = Watch(name)
     expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
     return Case(f"{name}: fires about a node that no longer says that it is a Sentinel", clock.sample, series, expects)
+
+
+def _last_silent(clock: Clock, known_until: int, hold: int) -> int:
+    """The last evaluation of an alert that waits from the end of a window on, at which it is surely silent."""
+    # Where an evaluation falls on the very end of the window, versions of Prometheus differ: it may be there already.
+    unsure = 0 if known_until % clock.step else clock.step
+    return clock.last_before(known_until) + up_to(clock.step, hold) - unsure
