@@ -2,7 +2,8 @@
 
 Silent: the exporter shows nothing of a prober that it has not heard for three seconds. One that is killed speaks again
 before that, and one that hangs once is killed and replaced before `rules.exporter_grace` is over.
-Looping: it comes back each time and does not stay, so that the silence is never long.
+Looping: it comes back each time and does not stay, so that the silence is never long. It waits until a prober that never
+speaks would be silent, and starts that are over would be forgotten: of either there is one page, or none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from policy.model import Policy
 SILENT, LOOPING = "silent", "looping"
 RESTARTS = "cachewatch_prober_restarts_total"
 MOST_RESTARTS = 2
-_WINDOW = timedelta(minutes=5)
 
 
 def silent(policy: Policy) -> tuple[Alert, ...]:
@@ -41,27 +41,40 @@ def silent(policy: Policy) -> tuple[Alert, ...]:
 
 
 def window(policy: Policy) -> timedelta:
-    """Within which restarts are counted; five samples at least."""
-    return whole(policy, max(_WINDOW, 5 * policy.rules.interval))
+    """Within which restarts are counted: five minutes by default."""
+    return whole(policy, max(5 * policy.rules.stack_grace, 6 * policy.rules.interval))
+
+
+def recent(policy: Policy) -> timedelta:
+    """Within which there must be another restart, or they are over."""
+    return whole(policy, window(policy) / 2)
+
+
+def patience(policy: Policy) -> timedelta:
+    """How long it must go on: longer than one that ended is recent, and than one that never speaks is not silent."""
+    return whole(policy, max(recent(policy), policy.rules.exporter_grace)) + 2 * policy.rules.interval
 
 
 def looping(policy: Policy) -> tuple[Alert, ...]:
     """The alert on a prober that does not stay."""
     if not policy.collect.background:
         return ()
-    fleet, within = template_text(policy.fleet.name), duration(window(policy))
+    fleet, within, hold = template_text(policy.fleet.name), duration(window(policy)), patience(policy)
     text = Text(
         f"The prober of {fleet} ends again and again",
         f"The exporter {template_text(policy.stack.exporter)} has started its prober more than {MOST_RESTARTS} times "
-        f"anew within {within}. Each time no node is probed for some seconds, and a node that dies then is paged late. "
-        "First: the log of the exporter, and whether its machine's kernel kills the prober for memory.",
+        f"anew within {within}, and that for {duration(hold)}. Each time no node is probed for some seconds, and a node "
+        "that dies then is paged late. First: the log of the exporter, and whether its machine's kernel kills the prober "
+        "for memory.",
     )
     restarts = selector(RESTARTS, **targets.of_exporter(policy))
-    expr = f"increase({restarts}[{within}]) > {MOST_RESTARTS} and on () ({exporter_up(policy)} == 1)"
-    return (_alert(policy, LOOPING, f"sum({expr})", text, None),)
+    many, lately = (f"sum(increase({restarts}[{duration(time)}]))" for time in (window(policy), recent(policy)))
+    speaks = f"present_over_time({prober_speaks(policy)}[{duration(policy.rules.exporter_grace)}])"
+    expr = f"{many} > {MOST_RESTARTS} and on () {lately} > 0 and on () {speaks} and on () ({exporter_up(policy)} == 1)"
+    return (_alert(policy, LOOPING, expr, text, hold),)
 
 
-def _alert(policy: Policy, cause: str, expr: str, text: Text, hold: timedelta | None) -> Alert:
+def _alert(policy: Policy, cause: str, expr: str, text: Text, hold: timedelta) -> Alert:
     labels = {
         "severity": SPEC.severity,
         "action": SPEC.action,

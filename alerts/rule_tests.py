@@ -62,6 +62,7 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
     if stem == "memory":
         cases += [_no_limit(policy, ratio, step) for ratio in ratios]
         cases += _makes_room(policy, ratios[-1], step)
+        cases += [case for ratio in ratios for case in _of_a_pair(policy, ratio, step)]
     return suite(stem, step, cases)
 
 
@@ -155,7 +156,10 @@ def _memory_of(policy: Policy, spec: AlertSpec) -> Ratio:
 
 
 def _used_of(policy: Policy, used: int, limit: int, source: str) -> dict[str, int]:
-    own = node(policy)
+    return _used_by(node(policy), used, limit, source)
+
+
+def _used_by(own: dict[str, str], used: int, limit: int, source: str) -> dict[str, int]:
     return {
         selector(metrics.MEMORY_USED.name, **own): used,
         selector(metrics.MEMORY_LIMIT.name, **own, source=source): limit,
@@ -177,3 +181,23 @@ def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
         scene = {**_used_of(policy, 101, 100, source), mode: 1}
         series = {name: gauge(value, when.samples) for name, value in scene.items()}
         yield Case(f"{ratio.name}: {promise}", when.sample, series, expects)
+
+
+def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Of a primary and its replica that are both full the primary's alert tells; a replica that is full alone has its own."""
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    for shard, promise, primary, replica, told in (
+        ("a", "once for a full primary and its replica", 101, 101, (1,)),
+        ("a", "on a replica that is full alone", 1, 101, (2,)),
+        ("", "on each of two nodes of which nobody knows that they are a pair", 101, 101, (1, 2)),
+    ):
+        pair = [{**node(policy), "shard": shard, "instance": f"192.0.2.{at}:6379"} for at in (1, 2)]
+        scene = {
+            **_used_by(pair[0], primary, 100, "maxmemory"),
+            **_used_by(pair[1], replica, 100, "maxmemory"),
+            selector(metrics.NODE_ROLE.name, **pair[0], role="primary"): 1,
+            selector(metrics.NODE_ROLE.name, **pair[1], role="replica"): 1,
+        }
+        series = {name: gauge(value, when.samples) for name, value in scene.items()}
+        alerts = [labels(BY_NAME[ratio.name], pair[at - 1]) for at in told]
+        yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))

@@ -6,6 +6,7 @@ from alerts import node_down, prober_down, probes, recording, stack, texts
 from alerts.alerting import alert
 from alerts.model import Alert, Group, Record
 from alerts.promql import duration, narrowed, one_of, quote, selector
+from alerts.server import facts
 from alerts.server import rules as server
 from alerts.slo import rules as slo
 from policy import metrics
@@ -52,9 +53,10 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
 
 def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     level = getattr(policy.thresholds.memory, str(spec.level))
-    expr = f"{selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)} > {plain(level.above)}"
+    full = f"{selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)} > {plain(level.above)}"
     if spec.severity == "critical":
-        expr += f" unless on (fleet, instance) ({_evicts(policy)})"
+        full += f" unless on (fleet, instance) ({_evicts(policy)})"
+    expr = f"{full} unless on (fleet, instance) ({_as_full_as_its_primary(policy, full)})"
     return alert(policy, spec, expr, level.for_, texts.memory(level.above, level.for_, spec.severity))
 
 
@@ -64,6 +66,13 @@ def _evicts(policy: Policy) -> str:
     policies = narrowed(selector(metrics.INSTANCE_INFO.name, fleet=fleet), 'maxmemory_policy=~"allkeys-.*"')
     own_limit = selector(metrics.MEMORY_LIMIT.name, fleet=fleet, source="maxmemory")
     return f"{policies} and on (fleet, instance) {own_limit}"
+
+
+def _as_full_as_its_primary(policy: Policy, full: str) -> str:
+    """The replicas of primaries that are `full`: they hold the same, and the primary's alert says it."""
+    primary, replica = (facts.of_role(policy, role) for role in ("primary", "replica"))
+    in_shard = narrowed(replica, 'shard!=""')
+    return f"{in_shard} and on (fleet, shard) ({full} and on (fleet, instance) {primary})"
 
 
 def _discovery(policy: Policy) -> Alert:

@@ -13,7 +13,7 @@ from string import Template
 
 from alerts import prober_down, recording, stack_times, targets
 from alerts.promql import duration, markdown_code, one_of, quote, selector
-from alerts.server.conditions import FILES, conditions
+from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from policy import metrics
 from policy.access import Auth, Tls
@@ -159,7 +159,7 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
 # Whom an alert about Redis itself speaks of, where it is not one node.
 _SUBJECTS = {
     "CacheFailoverOverdue": ('shard="SHARD"',),
-    "CacheSentinelQuorumLost": ('shard="SHARD"',),
+    "CacheSentinelQuorumLost": (),
     "CacheReplicasMissing": ('shard="SHARD"',),
     "CacheSlotsUncovered": (),
     "CacheNodesDiffer": ('differ="WHAT"',),
@@ -176,6 +176,7 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "failover_command": _failover_command(policy),
         "failover_check": _failover_check(policy),
         "ask_quorum": _ask_quorum(policy),
+        "query_without_quorum": _query(policy, without_quorum(policy)),
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
         **_limits(policy),
@@ -236,6 +237,8 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "grace": duration(policy.rules.exporter_grace),
         "restarts": str(prober_down.MOST_RESTARTS),
         "restart_window": duration(prober_down.window(policy)),
+        "restart_recent": duration(prober_down.recent(policy)),
+        "restart_patience": duration(prober_down.patience(policy)),
         "patience": duration(stack_times.patience(policy)),
         "recent": duration(stack_times.recent(policy)),
         "notified": duration(stack_times.notified(policy)),

@@ -91,7 +91,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheFailoverOverdue", "critical", "page", _SHARD),
     _other("CacheWritesRefused", "critical", "page", _NODE, "CachePersistenceFailed", "CacheMemoryHigh"),
     _other("CacheSlotsUncovered", "critical", "page", _FLEET),
-    _other("CacheSentinelQuorumLost", "critical", "page", _SHARD),
+    _other("CacheSentinelQuorumLost", "critical", "page", _FLEET),
     _other("CacheReplicasMissing", "warning", "check_nodes", _SHARD),
     _other("CacheReplicaLinkDown", "warning", "check_nodes"),
     _other("CacheReplicationLag", "warning", "check_nodes"),

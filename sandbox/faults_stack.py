@@ -57,7 +57,7 @@ class ProberFault:
         self._undone.clear()
         self._killer = threading.Thread(target=self._kill_all, daemon=True)
         self._killer.start()
-        return "the exporter's prober is dead, and so is each that it starts"
+        return f"the prober of the exporter at {LOOPBACK}:{self._exporter.port} is dead, and so is each that it starts"
 
     def _kill_all(self) -> None:
         while not self._undone.wait(_LOOK_EVERY):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from alerts.promql import duration, selector
+from alerts.promql import duration, narrowed, one_of, selector
 from alerts.server import facts
 from alerts.server.facts import NODE, newest, newest_sli
 from policy import metrics
@@ -16,6 +16,8 @@ from policy.units import plain, seconds
 
 SLOTS = 16384
 READONLY = "readonly"
+# How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
+ERRORS, REFUSALS = "redis_errors_total", ("NOREPLICAS", "MISCONF", "OOM")
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 LAG_LABELS = f"{NODE}, slave_ip, slave_port"
 
@@ -44,9 +46,11 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
 
 def _writes_refused(policy: Policy) -> tuple[str, timedelta]:
     # Primaries that are up: of one that is down CacheNodeDown speaks, and a replica refuses writes rightly.
-    refused = selector(metrics.HEALTH_CHECKS.name, fleet=policy.fleet.name, result=READONLY)
-    counted = f"sum by ({NODE}) (increase({refused}[{duration(policy.rules.rate_window)}]))"
-    return f"{counted} > 0 and on (fleet, instance) {facts.primaries(policy)}", policy.alerts.writes_refused.for_
+    fleet, window = policy.fleet.name, duration(policy.rules.rate_window)
+    probes = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, result=READONLY)
+    callers = narrowed(selector(ERRORS, fleet=fleet), f"err=~{one_of(REFUSALS)}")
+    either = " or ".join(f"sum by ({NODE}) (increase({series}[{window}])) > 0" for series in (probes, callers))
+    return f"({either}) and on (fleet, instance) {facts.primaries(policy)}", policy.alerts.writes_refused.for_
 
 
 def _slots_uncovered(policy: Policy) -> tuple[str, timedelta]:
@@ -59,12 +63,18 @@ def _slots_uncovered(policy: Policy) -> tuple[str, timedelta]:
     return expr, policy.alerts.slots.for_
 
 
-def _quorum_lost(policy: Policy) -> tuple[str, timedelta]:
+def without_quorum(policy: Policy) -> str:
+    """The shards that no Sentinel can fail over."""
     # The Sentinels that name the nodes, and those that are watched as nodes. One that can is enough.
     by, shard = "fleet, shard", '"shard", "$1", "master_name", "(?s)(.*)"'
     asked = newest_sli(policy, metrics.SENTINEL_QUORUM.name, by)
     listed = newest(policy, "redis_sentinel_master_ckquorum_status", "fleet, instance, master_name")
-    return f"max by ({by}) ({asked} or label_replace({listed}, {shard})) == 0", policy.alerts.quorum.for_
+    return f"max by ({by}) ({asked} or label_replace({listed}, {shard})) == 0"
+
+
+def _quorum_lost(policy: Policy) -> tuple[str, timedelta]:
+    # One alert for all shards: the same Sentinels watch them.
+    return f"count by (fleet) ({without_quorum(policy)})", policy.alerts.quorum.for_
 
 
 def _replicas_missing(policy: Policy) -> tuple[str, timedelta]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Watch, gauge, up_to
-from alerts.server.conditions import READONLY
+from alerts.server.conditions import ERRORS, READONLY, REFUSALS
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
@@ -83,9 +83,14 @@ def rejected(cast: Cast, clock: Clock) -> Iterator[Case]:
 
 
 def writes_refused(cast: Cast, clock: Clock) -> Iterator[Case]:
-    """All cases of CacheWritesRefused."""
+    """All cases of CacheWritesRefused: by the prober, and by callers, whose errors Redis counts."""
+    yield from _refused(cast, clock, selector(metrics.HEALTH_CHECKS.name, **cast.primary, result=READONLY), READONLY)
+    for error in REFUSALS:
+        yield from _refused(cast, clock, selector(ERRORS, **cast.primary, err=error), error)
+
+
+def _refused(cast: Cast, clock: Clock, series: str, what: str) -> Iterator[Case]:
     name, window = "CacheWritesRefused", milliseconds(cast.policy.rules.rate_window)
-    series = selector(metrics.HEALTH_CHECKS.name, **cast.primary, result=READONLY)
     watch, labels = Watch(name), cast.of_primary(name)
     fires = up_to(clock.step, clock.sample) + up_to(clock.step, milliseconds(cast.policy.alerts.writes_refused.for_))
     ill = fires // clock.sample + 1
@@ -97,7 +102,7 @@ def writes_refused(cast: Cast, clock: Clock) -> Iterator[Case]:
 
     def case(promise: str, refused: str, nodes: Mapping[str, int | str], *expects: Expect) -> Case:
         scene = {name: value if isinstance(value, str) else gauge(value, count) for name, value in nodes.items()}
-        return Case(f"{name}: {promise}", clock.sample, {series: refused, **scene}, expects)
+        return Case(f"{name}: {promise} ({what})", clock.sample, {series: refused, **scene}, expects)
 
     up, primary, replica = cast.up(cast.primary), *(cast.role(cast.primary, role) for role in ("primary", "replica"))
     well = {up: 1, primary: 1}
@@ -114,4 +119,4 @@ def writes_refused(cast: Cast, clock: Clock) -> Iterator[Case]:
         yield case("silent about a primary that hands over", refuses, demoted, *silent)
     yield case("silent while it takes writes", gauge(0, count), well, *silent)
     yield case("silent when the counter begins anew", _anew(5, count), well, *silent)
-    yield Case(f"{name}: silent without data", clock.sample, {}, silent)
+    yield Case(f"{name}: silent without data ({what})", clock.sample, {}, silent)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from alerts.promql import duration
 from alerts.server.conditions import PERSISTENCE, SLOTS
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
+from policy import metrics
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain
 
 _COUNT = "{{ $value | humanize }}"
 _SHARD = "{{ with $labels.shard }}shard {{ . }}{{ else }}the nodes without a shard{{ end }} of {{ $labels.fleet }}"
+# Shards that a text names; the first command of the runbook lists all.
+_NAMED = 5
 _REPLICA = "{{ $labels.slave_ip }}:{{ $labels.slave_port }}"
 
 
@@ -33,8 +36,8 @@ def _failover_overdue(policy: Policy) -> Text:
 def _writes_refused(policy: Policy) -> Text:
     return Text(
         f"Primary {NODE}{OF_SHARD} refuses writes",
-        f"{NODE}{OF_SHARD} answers, says that it is primary, and refused the prober's writes in the last "
-        f"{duration(policy.rules.rate_window)}{lasting(policy.alerts.writes_refused.for_)}. Callers can read and not "
+        f"{NODE}{OF_SHARD} answers, says that it is primary, and refused writes of its callers or of the prober in the "
+        f"last {duration(policy.rules.rate_window)}{lasting(policy.alerts.writes_refused.for_)}. Callers can read and not "
         "write. First: a SET by hand, whose error says why: READONLY (it was demoted), NOREPLICAS (min-replicas-to-write), "
         "MISCONF (a save failed), OOM (memory is full).",
     )
@@ -50,11 +53,14 @@ def _slots_uncovered(policy: Policy) -> Text:
 
 
 def _quorum_lost(policy: Policy) -> Text:
+    asked = f"{metrics.SENTINEL_QUORUM.name}{{fleet=%q}}"
+    which = lookup(f"topk({_NAMED}, max by (shard) ({asked}) == 0)", " {{ .Labels.shard }}", "fleet", each=True)
     return Text(
-        f"Sentinel cannot fail over {_SHARD}",
-        f"No Sentinel that answers reaches the quorum and the majority to fail over {_SHARD}"
-        f"{lasting(policy.alerts.quorum.for_)}. The cache works; if the primary dies now, nobody takes its place. First: "
-        "PING each Sentinel, then SENTINEL CKQUORUM on one that answers.",
+        f"Sentinel cannot fail over {_COUNT} of the shards of {FLEET}",
+        f"No Sentinel that answers reaches the quorum and the majority to fail over {_COUNT} of the shards of {FLEET}"
+        f"{lasting(policy.alerts.quorum.for_)}. Up to {_NAMED} of those that the policy's Sentinels name:{which}. The "
+        "cache works; if a primary of theirs dies now, nobody takes its place. First: PING each Sentinel, then SENTINEL "
+        "CKQUORUM on one that answers.",
     )
 
 

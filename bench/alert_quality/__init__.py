@@ -6,7 +6,7 @@ Waits and windows are a fifteenth of the default's, thresholds are the default's
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,21 @@ def _played(chosen: Iterable[Scenario], console: Console, watch: float) -> Itera
     by_lab: dict[str, list[Scenario]] = {}
     for scenario in chosen:
         by_lab.setdefault(scenario.where, []).append(scenario)
-    for where, scenarios in by_lab.items():
-        with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
-            lab = Lab(Path(folder) / where, stack, console, where)
-            for scenario in scenarios:
-                outcome = play(lab, scenario, watch)
-                console.print(report.line(outcome), highlight=False, soft_wrap=True)
-                yield outcome
+    for where, left in by_lab.items():
+        while left:
+            left[:] = yield from _in_one_lab(where, tuple(left), console, watch)
+
+
+def _in_one_lab(
+    where: str, scenarios: Sequence[Scenario], console: Console, watch: float
+) -> Generator[Outcome, None, Sequence[Scenario]]:
+    """Play until the lab does not come to rest; give what is left for another one."""
+    with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
+        lab = Lab(Path(folder) / where, stack, console, where)
+        for number, scenario in enumerate(scenarios, start=1):
+            outcome = play(lab, scenario, watch)
+            console.print(report.line(outcome), highlight=False, soft_wrap=True)
+            yield outcome
+            if not outcome.quiet:
+                return scenarios[number:]
+    return ()

@@ -14,7 +14,7 @@ Step = Callable[[Lab], str]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`begin` and `end` say what they did. `nodes` are alerts about each node that `begin` names, `fleet` about all.
+    """`begin` and `end` say what they did. `nodes` are alerts about each address that `begin` names, `fleet` about all.
 
     `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds.
     """
@@ -81,8 +81,8 @@ FAULTS: tuple[Scenario, ...] = (
         end=events.led_again,
     ),
     _fault("exporter", "the exporter is killed", "CacheNodeDown"),
-    _fault("prober", "the prober is killed, and each new one", fleet=("CacheProberDown",)),
-    _fault("notifier", "the notifier is killed", fleet=("CacheNotifierDown",)),
+    _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
+    _fault("notifier", "the notifier is killed", "CacheNotifierDown"),
     _fault(
         "alertmanager-restart",
         "Alertmanager restarts while a node is down",

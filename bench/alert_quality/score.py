@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.alert_quality.heard import Told, open_pages
-from policy.alerts import BY_NAME
+from policy.alerts import BY_NAME, NOTIFIER_DOWN
 
 About = tuple[str, str]
-_RECEIVERS = {"critical": frozenset({"pagerduty", "slack"}), "warning": frozenset({"slack"})}
+_EVERYBODY, _SLACK = frozenset({"pagerduty", "slack"}), frozenset({"slack"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Outcome:
     def false(self) -> frozenset[About]:
         """What nobody should have been told, and whatever reached somebody who should not hear of its kind."""
         wrong = {about for about in self.came - self.wanted if about[0] not in self.also}
-        return frozenset(wrong | {about for about in self.came if not self.told_to(about) <= receivers(about[0])})
+        return frozenset(wrong | {about for about in self.came if not self.told_to(about) <= allowed(about[0])})
 
     @property
     def twice(self) -> frozenset[tuple[str, About]]:
@@ -77,9 +77,15 @@ class Outcome:
         return max(first.values()) - self.began
 
 
+def allowed(alert: str) -> frozenset[str]:
+    """Who may hear of an alert: a page goes to PagerDuty and Slack, a ticket to Slack; nobody of one that is not ours."""
+    spec = BY_NAME.get(alert)
+    return frozenset() if spec is None else _EVERYBODY if spec.pages else _SLACK
+
+
 def receivers(alert: str) -> frozenset[str]:
-    """Who must hear of an alert: a page goes to PagerDuty and Slack, a warning to Slack."""
-    return _RECEIVERS[BY_NAME[alert].severity] if alert in BY_NAME else frozenset()
+    """Who must hear of it: all who may, but for Slack of the notifier's death, which is the way to Slack."""
+    return allowed(alert) - _SLACK if alert == NOTIFIER_DOWN.name else allowed(alert)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,13 @@ def test_a_warning_that_pages_is_false() -> None:
     assert outcome(heard(*slow, *BOTH), slow).false == {slow}
 
 
+def test_of_the_notifiers_death_pagerduty_must_hear_and_slack_may() -> None:
+    gone = ("CacheNotifierDown", "127.0.0.1:9122")
+    for to in (("pagerduty",), BOTH):
+        assert outcome([*heard(*gone, *to), *heard(*gone, *to, at=5.0, firing=False)], gone).good
+    assert outcome(heard(*gone, "slack"), gone).missed == {gone}
+
+
 def test_a_page_that_comes_again_while_it_goes_on_is_twice_and_after_its_end_is_not() -> None:
     again = heard(*DOWN, "pagerduty", at=2.0)
     assert outcome([*heard(*DOWN, *BOTH), *again], DOWN).twice == {("pagerduty", DOWN)}
