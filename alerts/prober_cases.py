@@ -139,10 +139,12 @@ def _jump(first: int, by: Decimal) -> str:
 def _is_over(loop: Loop) -> Iterator[Case]:
     """It goes on until the last start is long ago, or the last word of one that says no more."""
     policy, alert = loop.policy, _labels(loop.policy, LOOPING)
-    least = loop.samples(prober_down.patience(policy)) + loop.samples(prober_down.window(policy))
-    for what, time in (("stays", prober_down.recent(policy)), ("says no more", policy.rules.exporter_grace)):
-        end = edge(milliseconds(time), loop.step, loop.step, least)
-        rest = 2 * (end.outside - end.inside + milliseconds(time)) // end.sample + 2
+    fires = milliseconds(prober_down.patience(policy) + prober_down.window(policy))
+    for what, length in (("stays", prober_down.recent(policy)), ("says no more", policy.rules.exporter_grace)):
+        memory = milliseconds(length)
+        sample = min(loop.step, memory // 2)
+        end = edge(memory, loop.step, sample, 2 * fires // sample)
+        rest = 2 * (loop.step + memory) // end.sample + 2
         begun, all_ = end.last + 1, end.last + 1 + rest
         stays = what == "stays"
         restarts = f"{counter(1, begun + 1)} {gauge(begun, rest)}" if stays else counter(1, all_)

@@ -186,18 +186,23 @@ def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
 def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     """Of a primary and its replica that are both full the primary's alert tells; a replica that is full alone has its own."""
     when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
-    for shard, promise, primary, replica, told in (
-        ("a", "once for a full primary and its replica", 101, 101, (1,)),
-        ("a", "on a replica that is full alone", 1, 101, (2,)),
-        ("", "on each of two nodes of which nobody knows that they are a pair", 101, 101, (1, 2)),
+    spec = BY_NAME[ratio.name]
+    total = total_of(getattr(policy.thresholds.memory, spec.severity).above)
+    full = total + 1
+    for promise, primary, shard, mode, told in (
+        ("once for a full primary and its replica", ratio.over or full, "a", "noeviction", (1,)),
+        ("on a full replica whose primary is not", ratio.under, "a", "noeviction", (2,)),
+        ("on each of two nodes of which nobody knows that they are a pair", full, "", "noeviction", (1, 2)),
+        ("on a full replica whose primary evicts", full, "a", "allkeys-lru", (2,) if spec.pages else (1,)),
     ):
         pair = [{**node(policy), "shard": shard, "instance": f"192.0.2.{at}:6379"} for at in (1, 2)]
         scene = {
-            **_used_by(pair[0], primary, 100, "maxmemory"),
-            **_used_by(pair[1], replica, 100, "maxmemory"),
+            **_used_by(pair[0], primary, total, "maxmemory"),
+            **_used_by(pair[1], full, total, "maxmemory"),
             selector(metrics.NODE_ROLE.name, **pair[0], role="primary"): 1,
             selector(metrics.NODE_ROLE.name, **pair[1], role="replica"): 1,
+            selector(metrics.INSTANCE_INFO.name, **pair[0], maxmemory_policy=mode): 1,
         }
         series = {name: gauge(value, when.samples) for name, value in scene.items()}
-        alerts = [labels(BY_NAME[ratio.name], pair[at - 1]) for at in told]
+        alerts = [labels(spec, pair[at - 1]) for at in told]
         yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))

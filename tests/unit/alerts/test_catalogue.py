@@ -30,14 +30,14 @@ def test_who_is_told_follows_from_the_severity_and_the_policy() -> None:
 
 def test_an_entry_says_when_it_fires_and_how_often_that_is_looked_at() -> None:
     of = policy("default")
-    (entry,) = [entry for entry in entries(of, groups(of)) if entry.name == "CacheMemoryHigh"]
+    (entry,) = [entry for entry in entries(of, groups(of)) if entry.name == "CacheReplicaLinkDown"]
     assert entry.data() == {
-        "alert": "CacheMemoryHigh",
+        "alert": "CacheReplicaLinkDown",
         "severity": "warning",
-        "action": "check_eviction",
-        "expr": 'instance:cache_memory_used:ratio{fleet="cache"} > 0.85',
-        "for": "10m",
-        "group": "cachewatch-memory",
+        "action": "check_nodes",
+        "expr": 'max by (fleet, shard, instance) (last_over_time(redis_master_link_up{fleet="cache"}[1m])) == 0',
+        "for": "3m",
+        "group": "cachewatch-server",
         "interval": "15s",
         "told": [],
         "rules": 1,
