@@ -187,15 +187,17 @@ def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     """Of a primary and its replica that are both full the primary's alert tells; a replica that is full alone has its own."""
     when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
     spec = BY_NAME[ratio.name]
-    total = total_of(getattr(policy.thresholds.memory, spec.severity).above)
-    full = total + 1
+    level = getattr(policy.thresholds.memory, spec.severity).above
+    total = total_of(level)
+    full, at = total + 1, whole(level * total, ROUND_FLOOR)
     for promise, primary, shard, mode, told in (
         ("once for a full primary and its replica", ratio.over or full, "a", "noeviction", (1,)),
         ("on a full replica whose primary is not", ratio.under, "a", "noeviction", (2,)),
+        ("on a full replica whose primary is at the threshold itself", at, "a", "noeviction", (2,)),
         ("on each of two nodes of which nobody knows that they are a pair", full, "", "noeviction", (1, 2)),
         ("on a full replica whose primary evicts", full, "a", "allkeys-lru", (2,) if spec.pages else (1,)),
     ):
-        pair = [{**node(policy), "shard": shard, "instance": f"192.0.2.{at}:6379"} for at in (1, 2)]
+        pair = [{**node(policy), "shard": shard, "instance": f"192.0.2.{number}:6379"} for number in (1, 2)]
         scene = {
             **_used_by(pair[0], primary, total, "maxmemory"),
             **_used_by(pair[1], full, total, "maxmemory"),
@@ -204,5 +206,5 @@ def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
             selector(metrics.INSTANCE_INFO.name, **pair[0], maxmemory_policy=mode): 1,
         }
         series = {name: gauge(value, when.samples) for name, value in scene.items()}
-        alerts = [labels(spec, pair[at - 1]) for at in told]
+        alerts = [labels(spec, pair[number - 1]) for number in told]
         yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))

@@ -113,6 +113,8 @@ def _forgets(proof: Proof, clock: Clock, name: str, memory: int) -> Case:
     """The exporter, the node or the fact is gone: its last word counts for as long as a restart may take, no longer."""
     watch, fires = Watch(proof.alert), up_to(clock.step, proof.hold)
     told = fires // clock.sample + 2
+    # Where the last word would leave the window with an evaluation, one more: see `Clock.first_after`.
+    told += ((told - 1) * clock.sample + memory) % clock.step == 0
     last = (told - 1) * clock.sample
     ended = clock.first_after(last + memory)
     rest = clock.samples(ended) - told
