@@ -230,8 +230,7 @@ def silenced_death(lab: Lab) -> str:
 def end_silence(lab: Lab) -> str:
     """Mend it; when nothing fires any more the silence ends."""
     said = lab.demo.obey("heal", "replica-down")
-    wait_until(lambda: not lab.watchers.prometheus.alerts(), _PATIENCE, "the alerts to end", every=0.5)
-    wait_until(lambda: not lab.watchers.alertmanager.alerts(), _PATIENCE, "Alertmanager to forget them", every=0.5)
+    wait_until(lambda: not lab.alerting(), _PATIENCE, "the alerts to end", every=0.5)
     url = lab.watchers.alertmanager.url
     for silence in web.get_json(f"{url}/api/v2/silences"):
         web.request("DELETE", f"{url}/api/v2/silence/{silence['id']}")

@@ -70,8 +70,12 @@ class Lab:
 
     def calm(self) -> bool:
         """Whether nothing fires or waits, neither at Prometheus nor at Alertmanager, and every node is up."""
+        up = self.watchers.prometheus.query("count(cache_node_up == 1)")
+        all_up = bool(up) and float(up[0]["value"][1]) == len(list(self.nodes))
+        return all_up and not self.alerting()
+
+    def alerting(self) -> bool:
+        """Whether anything fires or waits at Prometheus or Alertmanager that does not always."""
         stack = self.watchers
         waiting = [*stack.prometheus.alerts(), *stack.alertmanager.alerts()]
-        up = stack.prometheus.query("count(cache_node_up == 1)")
-        all_up = bool(up) and float(up[0]["value"][1]) == len(list(self.nodes))
-        return all_up and all(alert["labels"]["alertname"] in _ALWAYS for alert in waiting)
+        return any(alert["labels"]["alertname"] not in _ALWAYS for alert in waiting)

@@ -23,7 +23,16 @@ _INSTANCE = re.compile(r"127\.0\.0\.1:\d+")
 
 
 def play(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
-    """Play it from a calm lab. `StartFailed` when a step of it cannot be done."""
+    """Play it from a calm lab. One whose step cannot be done is not quiet, and says why."""
+    try:
+        return _played(lab, scenario, watch)
+    except StartFailed as error:
+        now, nothing = time.time(), frozenset[About]()
+        what = f"{scenario.what}: {error}"
+        return Outcome(scenario.name, scenario.kind, what, now, now, nothing, frozenset(), (), quiet=False)
+
+
+def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     wait_until(lambda: _calm(lab), PATIENCE, f"a calm lab before {scenario.name}", every=0.5)
     before, began = len(lab.received()), time.time()
     wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
