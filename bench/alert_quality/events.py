@@ -23,6 +23,7 @@ _SLOW_QUERY = 0.2
 _FIRST_STEPS = 200_000
 _BUSY = "local sum = 0 for step = 1, tonumber(ARGV[1]) do sum = sum + step end return 1"
 _HOUR = "3600"
+_LOST = range(100)
 
 
 def nothing(_lab: Lab) -> str:
@@ -81,6 +82,29 @@ def _evict(lab: Lab, policy: str) -> None:
 
 
 def lose_slots(lab: Lab) -> str:
+    """Let slots belong to nobody. Their owner forgets them first: its next word would give them back."""
+    owner = next(node for node in lab.cluster.primaries() if _owns(lab, node, _LOST[0]))
+    for node in (owner, *(node for node in lab.cluster.nodes if node is not owner)):
+        with node.client() as client:
+            client.execute_command("CLUSTER", "DELSLOTS", *_LOST)
+    return f"{len(_LOST)} slots belong to nobody"
+
+
+def _owns(lab: Lab, node: RedisNode, slot: int) -> bool:
+    """Whether a node's own line names ranges of slots that begin with this one."""
+    mine = next(line for line in lab.cluster.lines(node) if "myself" in line[2])
+    return any(words.split("-")[0] == str(slot) for words in mine[8:])
+
+
+def give_slots(lab: Lab) -> str:
+    """Give them to a primary, which tells the others."""
+    with lab.cluster.primaries()[0].client() as client:
+        client.execute_command("CLUSTER", "ADDSLOTS", *_LOST)
+    wait_until(lab.cluster.whole, _PATIENCE, "the cluster to be whole")
+    return "every slot has a primary"
+
+
+def lose_shard(lab: Lab) -> str:
     """Kill a primary of the Cluster and its replica."""
     primary = lab.cluster.primaries()[0]
     replica = lab.cluster.replica_of(primary)
@@ -89,7 +113,7 @@ def lose_slots(lab: Lab) -> str:
     return f"{primary.instance} and its replica {replica.instance} are dead (SIGKILL)"
 
 
-def restore_slots(lab: Lab) -> str:
+def restore_shard(lab: Lab) -> str:
     """Start them again."""
     for node in lab.cluster.nodes:
         if not node.alive:

@@ -90,13 +90,21 @@ FAULTS: tuple[Scenario, ...] = (
         begin=events.alertmanager_restart,
         end=events.healing("replica-down"),
     ),
+    # Of the slots of a primary that is down nobody hears beside its page.
     _fault(
-        "slots",
+        "shard-lost",
         "a primary of a Cluster and its replica are killed",
         "CacheNodeDown",
+        begin=events.lose_shard,
+        end=events.restore_shard,
+        where="cluster",
+    ),
+    _fault(
+        "slots",
+        "slots of a Cluster belong to nobody",
         fleet=("CacheSlotsUncovered",),
         begin=events.lose_slots,
-        end=events.restore_slots,
+        end=events.give_slots,
         where="cluster",
     ),
 )
