@@ -41,8 +41,9 @@ def silent(policy: Policy) -> tuple[Alert, ...]:
 
 
 def window(policy: Policy) -> timedelta:
-    """Within which restarts are counted: five minutes by default."""
-    return whole(policy, max(5 * policy.rules.stack_grace, 6 * policy.rules.interval))
+    """Within which restarts are counted: five minutes by default. Longer than `patience` by two evaluations, so that it can fire."""
+    rules = policy.rules
+    return whole(policy, max(5 * rules.stack_grace, 2 * rules.exporter_grace, 8 * rules.interval))
 
 
 def recent(policy: Policy) -> timedelta:
@@ -52,7 +53,7 @@ def recent(policy: Policy) -> timedelta:
 
 def patience(policy: Policy) -> timedelta:
     """How long it must go on: longer than one that ended is recent, and than one that never speaks is not silent."""
-    return whole(policy, max(recent(policy), policy.rules.exporter_grace)) + 2 * policy.rules.interval
+    return recent(policy) + 2 * policy.rules.interval
 
 
 def looping(policy: Policy) -> tuple[Alert, ...]:

@@ -174,8 +174,10 @@ class PersistenceFault:
         node = self._fleet.primary(self._shard)
         with node.client() as client:
             place = client.config_get("dir", "dbfilename")
-        self._blocked = Path(place["dir"]) / place["dbfilename"]
-        self._blocked.mkdir()
+        blocked = Path(place["dir"]) / place["dbfilename"]
+        blocked.unlink(missing_ok=True)  # what a full synchronisation left there
+        blocked.mkdir()
+        self._blocked = blocked
         self._save(node, "err")
         return f"{node.instance}, primary of {self._shard}, has failed to write its snapshot"
 
