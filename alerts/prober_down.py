@@ -41,7 +41,7 @@ def silent(policy: Policy) -> tuple[Alert, ...]:
 
 
 def window(policy: Policy) -> timedelta:
-    """Within which restarts are counted: five minutes by default. Longer than `patience` by two evaluations, so that it can fire."""
+    """Within which restarts are counted: five minutes by default. By two evaluations longer than `patience`: it can fire."""
     rules = policy.rules
     return whole(policy, max(5 * rules.stack_grace, 2 * rules.exporter_grace, 8 * rules.interval))
 
