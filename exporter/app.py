@@ -106,12 +106,12 @@ class Exporter:
         self.link.retarget(targets if background else ())
         self.collector.drop_departed()
         if background:
-            self.collector.start_new()
+            await self.collector.start_new()
 
     async def collect(self) -> None:
         """Begin a round; each node ends on its own time."""
         if self.policy.collect.background:
-            self.collector.start_round()
+            await self.collector.start_round()
 
     async def reload(self, load: Callable[[], Policy]) -> str:
         """Take the policy that `load` gives. Its problems, one a line, when it is refused: the old one goes on then."""

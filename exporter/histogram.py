@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate
 
 
@@ -14,7 +15,7 @@ class Histogram:
     __slots__ = ("_bounds", "_counts", "sum")
 
     def __init__(self, bounds: Sequence[Decimal]) -> None:
-        self._bounds = [float(bound) for bound in bounds]
+        self._bounds = _floats(tuple(bounds))
         self._counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
@@ -31,3 +32,9 @@ class Histogram:
     def cumulative(self) -> list[int]:
         """Counts at or below each bound, then the count of all."""
         return list(accumulate(self._counts))
+
+
+@lru_cache(maxsize=16)
+def _floats(bounds: tuple[Decimal, ...]) -> tuple[float, ...]:
+    """One and the same for all nodes."""
+    return tuple(map(float, bounds))

@@ -162,6 +162,7 @@ class State:
         node = self.nodes.get(instance)
         if node is not None:
             node.detail = detail
+            node.kept.forget_detail()
 
     def failed(self, instance: str, error: str, took: float) -> None:
         """Note a collection that was not answered; older facts stay until they are too old."""

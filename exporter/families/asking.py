@@ -78,7 +78,7 @@ def detail(answers: Mapping[str, Answer], commandstats: str, now: float) -> Deta
         parts={part: one.how for part, one in answers.items()},
         latencystats=value("latencystats", ""),
         commandstats=commandstats,
-        histograms=value("latency_histogram", {}),
+        histograms=value("latency_histogram", readings.LatencyHistograms()),
         config=value("config", {}),
         slowlog=value("slowlog", None),
         spikes=value("latency", ()),

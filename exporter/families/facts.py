@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.families.readings import LatencyHistogram, Master, Slowlog
+from exporter.families.readings import LatencyHistograms, Master, Slowlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Detail:
     parts: Mapping[str, Collection] = field(default_factory=dict)
     latencystats: str = ""
     commandstats: str = ""
-    histograms: Mapping[str, LatencyHistogram] = field(default_factory=dict)
+    histograms: LatencyHistograms = field(default_factory=LatencyHistograms)
     config: Mapping[str, str] = field(default_factory=dict)
     slowlog: Slowlog | None = None
     spikes: tuple[tuple[str, str, str], ...] = ()

@@ -29,21 +29,20 @@ def lines(own: str, detail: Detail, shown: Callable[[str], bool]) -> Block:
 def _texts(detail: Detail, shown: Callable[[str], bool]) -> Iterator[str]:
     rest, rest_usec = [], 0
     usec = {row[0]: row[2] for row in readings.command_rows(detail.commandstats)} if detail.histograms else {}
-    for command, histogram in detail.histograms.items():
-        if command not in usec:
+    for one in detail.histograms:
+        if one.command not in usec:
             continue
-        if shown(command):
-            yield _histogram(escaped(command), histogram, usec[command])
+        if shown(one.command):
+            yield _histogram(one, usec[one.command])
         else:
-            rest.append(histogram)
-            rest_usec += int(usec[command])
+            rest.append(one)
+            rest_usec += int(usec[one.command])
     if rest:
-        yield _histogram(OTHER, _sum_of(rest), str(rest_usec))
+        yield _histogram(_sum_of(rest), str(rest_usec))
 
 
-def _histogram(command: str, histogram: LatencyHistogram, usec: str) -> str:
-    calls, buckets = histogram
-    return _form(command, buckets[::2]) % (*buckets[1::2], calls, usec, calls)
+def _histogram(one: LatencyHistogram, usec: str) -> str:
+    return _form(escaped(one.command), one.bounds) % (*one.counts, one.calls, usec, one.calls)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -57,10 +56,9 @@ def _form(command: str, bounds: tuple[int, ...]) -> str:
 def _sum_of(histograms: Iterable[LatencyHistogram]) -> LatencyHistogram:
     """Several as one. They have different bounds, so calls are counted in the bucket in which each has them first."""
     calls, steps = 0, dict[int, int]()
-    for count, buckets in histograms:
-        calls += count
-        for bound, more, before in zip(buckets[::2], buckets[1::2], (0, *buckets[1::2]), strict=False):
+    for one in histograms:
+        calls += one.calls
+        for bound, more, before in zip(one.bounds, one.counts, (0, *one.counts), strict=False):
             steps[bound] = steps.get(bound, 0) + more - before
-    bounds = sorted(steps)
-    totals = accumulate(steps[bound] for bound in bounds)
-    return calls, tuple(number for pair in zip(bounds, totals, strict=True) for number in pair)
+    bounds = tuple(sorted(steps))
+    return LatencyHistogram(OTHER, bounds, tuple(accumulate(steps[bound] for bound in bounds)), calls)

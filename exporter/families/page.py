@@ -100,6 +100,10 @@ class Kept:
             self._detail = Made(of, found)
         return self._detail.block._replace(own=own)
 
+    def forget_detail(self) -> None:
+        """Let go of lines whose detail is over: old and new ones would be in memory together until the next page."""
+        self._detail = None
+
     def histograms(self, own: str, detail: Detail, collect: Collect) -> Block:
         """The lines of LATENCY HISTOGRAM."""
         return histograms.lines(own, detail, partial(self.admission.shows, "commands", collect.limits))

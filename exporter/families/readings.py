@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import hiredis
 
@@ -22,8 +23,7 @@ _PERCENT = re.compile(r"p(\d{1,3}(?:\.\d{1,20})?)=", re.ASCII)
 
 # Name, calls, microseconds, rejected and failed calls as they stand; the last two are empty before Redis 6.2.
 CommandRow = tuple[str, str, str, str, str]
-# Calls, then bound and cumulative calls in turn: microseconds, ascending. Flat, for a node keeps some hundred of them.
-LatencyHistogram = tuple[int, tuple[int, ...]]
+_INT64 = "q"  # of array: what a number of Redis' protocol is
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,36 @@ class Master:
     ok_sentinels: int
     ok_replicas: int
     quorum: tuple[str, bool]
+
+
+class LatencyHistogram(NamedTuple):
+    """One command's: the buckets' upper bounds in microseconds, ascending, the calls at or below each, and all calls."""
+
+    command: str
+    bounds: tuple[int, ...]
+    counts: Sequence[int]
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyHistograms(Iterable[LatencyHistogram]):
+    """A node's. `heads` are command and bounds, which nodes share; `numbers` of each in turn its counts, then its calls.
+
+    Packed: a node has some hundred numbers, and as objects they take four times the room.
+    """
+
+    heads: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    numbers: array[int] = field(default_factory=lambda: array(_INT64))
+
+    def __bool__(self) -> bool:
+        return bool(self.heads)
+
+    def __iter__(self) -> Iterator[LatencyHistogram]:
+        at = 0
+        for command, bounds in self.heads:
+            end = at + len(bounds)
+            yield LatencyHistogram(command, bounds, self.numbers[at:end], self.numbers[end])
+            at = end + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +137,25 @@ def latency_latest(reply: object) -> tuple[tuple[str, str, str], ...]:
     return tuple((row[0], row[1], row[2]) for row in rows if len(row) > 2)
 
 
-def latency_histogram(reply: object) -> dict[str, LatencyHistogram]:
-    """Command -> its histogram. Redis leaves out a bucket that holds no more than the one before it."""
-    return {text(command): _histogram(row) for command, row in _paired(_list(reply))}
+def latency_histogram(reply: object) -> LatencyHistograms:
+    """Each command's histogram. Redis leaves out a bucket that holds no more than the one before it."""
+    heads, numbers = [], array(_INT64)
+    try:
+        for command, row in _paired(_list(reply)):
+            said = {text(name): value for name, value in _paired(_list(row))}
+            buckets = list(_paired(_list(said.get("histogram_usec"))))
+            heads.append(_head(text(command), tuple([bound for bound, _ in buckets])))
+            numbers.extend([count for _, count in buckets])
+            numbers.append(said["calls"])
+    except (TypeError, KeyError) as error:
+        raise NodeError("protocol", "LATENCY HISTOGRAM was not answered with calls and buckets") from error
+    return LatencyHistograms(tuple(heads), numbers)
 
 
-def _histogram(row: object) -> LatencyHistogram:
-    said = {text(name): value for name, value in _paired(_list(row))}
-    calls, buckets = said.get("calls"), _list(said.get("histogram_usec"))
-    if not all(isinstance(number, int) for number in (calls, *buckets)) or len(buckets) % 2:
-        raise NodeError("protocol", "LATENCY HISTOGRAM was not answered with calls and buckets")
-    return calls, tuple(buckets)  # type: ignore[return-value]  # looked at above
+@lru_cache(maxsize=1 << 12)
+def _head(command: str, bounds: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """One and the same pair for all nodes. TypeError when a bound is no number."""
+    return command, tuple(array(_INT64, bounds))
 
 
 def masters(names: Sequence[str], replies: Sequence[object]) -> tuple[Master, ...]:

@@ -176,7 +176,7 @@ async def test_a_thousand_failed_collections_leave_no_descriptor_and_no_task() -
         collector = Collector(state, None, Names())
         before = _descriptors()
         for _ in range(334):
-            collector.start_round()
+            await collector.start_round()
             for task in list(collector.running.values()):
                 await task
         await collector.close()
