@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from decimal import Decimal
 
 from exporter.state import Facts, NodeState, State
+
+
+Counted = tuple[weakref.ref[Facts], int, int]
+"""A node's facts, and its hits and misses."""
 
 
 class Traffic:
     """Counts each node's window once a collection, however often it is asked."""
 
     def __init__(self) -> None:
-        self._counted: dict[str, tuple[Facts | None, int, int]] = {}
+        # What was counted is only recognised: held, each node's facts would be in memory twice, old ones beside new.
+        self._counted: dict[str, Counted] = {}
 
     def of(self, state: State, now: float) -> tuple[int, int]:
         """Hits and misses of all nodes whose facts are fresh."""
-        nodes = [node for node in state.nodes.values() if state.fresh_facts(node, now) is not None]
-        self._counted = {node.target.instance: self._node(node) for node in nodes}
+        fresh = [(node, facts) for node in state.nodes.values() if (facts := state.fresh_facts(node, now)) is not None]
+        self._counted = {node.target.instance: self._node(node, facts) for node, facts in fresh}
         counts = self._counted.values()
         return sum(hits for _, hits, _ in counts), sum(misses for _, _, misses in counts)
 
-    def _node(self, node: NodeState) -> tuple[Facts | None, int, int]:
+    def _node(self, node: NodeState, facts: Facts) -> Counted:
         kept = self._counted.get(node.target.instance)
-        return kept if kept is not None and kept[0] is node.facts else (node.facts, *_window(node))
+        return kept if kept is not None and kept[0]() is facts else (weakref.ref(facts), *_window(node))
 
 
 def _window(node: NodeState) -> tuple[int, int]:

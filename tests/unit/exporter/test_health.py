@@ -1,5 +1,6 @@
 """The health indicator's judgement: nodes, shards, hit rate and the whole; UP, DOWN, OUT_OF_SERVICE or UNKNOWN."""
 
+import weakref
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -235,6 +236,17 @@ def test_without_traffic_the_hit_rate_is_unknown_and_decides_nothing() -> None:
     assert said(state, traffic(state, (0, 0), (0, 0))) == ("UP", None, "")
     state = fleet()
     assert said(state, traffic(state, (0, 5000), (0, 5099))) == ("UP", None, ""), "99 requests, all missed"
+
+
+def test_facts_that_are_over_are_not_held_by_what_counted_them() -> None:
+    state = fleet()
+    told(state, A)
+    judge = Judge(state)
+    judge.look(0.0)
+    over = weakref.ref(state.nodes[A].facts)
+    told(state, A)
+    assert over() is None, "each node's facts would be in memory twice"
+    judge.look(0.0)
 
 
 def test_a_low_hit_rate_is_down_in_the_words_of_the_seed() -> None:
