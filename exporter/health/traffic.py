@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from exporter.state import Facts, NodeState, State
 
-
 Counted = tuple[weakref.ref[Facts], int, int]
 """A node's facts, and its hits and misses."""
 
