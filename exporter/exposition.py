@@ -90,7 +90,22 @@ def _written(texts: Sequence[str], owns: list[str] | None) -> Iterator[Sequence[
 
 def render(blocks: Iterable[Block]) -> str:
     """The page: each family once."""
-    return "".join(chain.from_iterable(families(blocks)))
+    found = list(blocks)
+    names = list(chain.from_iterable([block.families for block in found]))
+    if len(set(names)) < len(names):
+        return "".join(chain.from_iterable(families(found)))
+    # Of one node: no family comes twice, so a block is written as it is, and its labels are put in once.
+    return "".join([_whole(block) for block in found])
+
+
+def _whole(block: Block) -> str:
+    text = "".join(chain.from_iterable(zip(_heads(block.families), block.texts, strict=True)))
+    return text if block.own is None else labelled(text, block.own)
+
+
+@lru_cache(maxsize=256)
+def _heads(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_head, names))
 
 
 def _checked(sample: Sample) -> Sample:

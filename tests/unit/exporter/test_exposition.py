@@ -75,6 +75,16 @@ def test_labels_that_come_late_are_those_of_each_node(late: bool) -> None:
     assert render([Block(form.families, form.texts(("1", "2")), "")]).endswith("\ncache_node_role 2\n")
 
 
+@pytest.mark.parametrize("own", ['instance="a"', "", None])
+def test_the_page_of_one_node_is_what_the_page_of_all_would_be_with_that_node_alone(own: str | None) -> None:
+    lines = [
+        (m.REDIS_UP.name, f"{m.REDIS_UP.name}{{{OWN}}} 1\n"),
+        (m.NODE_UP.name, f'{m.NODE_UP.name}{{{OWN},a="b"}} 1\n'),
+    ]
+    blocks = [block([line], own) for line in lines]
+    assert render(blocks) == "".join(text for texts in families(blocks) for text in texts)
+
+
 def test_a_family_that_goes_on_in_another_part_of_the_page_begins_once() -> None:
     begun: set[str] = set()
     one, two = ([block([("redis_up", f"redis_up{{{OWN}}} 1\n")], f'instance="{at}"')] for at in "ab")
