@@ -17,6 +17,7 @@ from alerts.promql import quote
 from policy.alerts import (
     ALERTS,
     BY_NAME,
+    METRICS_MISSING,
     NOTIFICATIONS_FAILING,
     NOTIFIER_DOWN,
     PROBER_DOWN,
@@ -43,10 +44,14 @@ def _a_node_is_down() -> Iterator[dict[str, Any]]:
 
 
 def _nobody_watches() -> Iterator[dict[str, Any]]:
-    """Without the exporter no ticket about the cache is known to be true, or mended; without the prober, none on latency."""
+    """Without the exporter no ticket about the cache is known to be true, or mended.
+
+    Without the prober none on latency is, and without the page of node facts none on what they say.
+    """
     gone = [*_is(_NODE_DOWN.name), f"cause={quote(UNWATCHED)}"]
     yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), ("fleet",))
     yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed), ("fleet",))
+    yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), ("fleet",))
 
 
 def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:

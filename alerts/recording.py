@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from alerts.model import Record
 from alerts.promql import duration, narrowed, one_of, selector
+from alerts.server import facts
 from policy import metrics
 from policy.metrics import le
 from policy.model import Policy
@@ -75,9 +76,5 @@ def availability(policy: Policy) -> tuple[Record, ...]:
 
 def memory(policy: Policy) -> tuple[Record, ...]:
     """Share of its limit, 0..1, that each node uses; where the limit comes from (`source`) does not matter here."""
-    by, fleet = LEVELS["instance"], policy.fleet.name
-    used, limit = (
-        f"max by ({by}) ({selector(metric.name, fleet=fleet)})"
-        for metric in (metrics.MEMORY_USED, metrics.MEMORY_LIMIT)
-    )
+    used, limit = (facts.newest_sli(policy, metric.name) for metric in (metrics.MEMORY_USED, metrics.MEMORY_LIMIT))
     return (Record(MEMORY_RATIO, f"{used} / ({limit} > 0)"),)

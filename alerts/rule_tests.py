@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 from alerts import (
     discovery_cases,
+    memory_cases,
     node_down_cases,
     probe_cases,
     prober_cases,
@@ -17,14 +18,14 @@ from alerts import (
     recording,
     stack_cases,
 )
-from alerts.counts import below, labels, node, total_of, whole
+from alerts.counts import below, labels, node, total_of
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Expect, Watch, gauge, suite
+from alerts.rule_cases import Case, Watch, gauge, suite
 from alerts.server import cases as server
 from alerts.slo import cases as slo
 from policy import metrics
-from policy.alerts import ALERTS, BY_NAME, AlertSpec
+from policy.alerts import BY_NAME, AlertSpec
 from policy.model import Policy
 from policy.units import plain, seconds
 
@@ -35,7 +36,11 @@ _TOO_FEW, _ENOUGH = Decimal("0.999"), Decimal("1.001")
 
 def suites(policy: Policy) -> dict[str, dict[str, Any]]:
     """Test files by the stem of the rule file that they test."""
-    ratios = {"hit_rate": _hit_rate(policy), "latency": probe_cases.ratios(policy), "memory": _memory(policy)}
+    ratios = {
+        "hit_rate": _hit_rate(policy),
+        "latency": probe_cases.ratios(policy),
+        "memory": memory_cases.ratios(policy),
+    }
     evaluation = milliseconds(policy.rules.liveness_evaluation)
     return {
         "node_down": suite("node_down", evaluation, node_down_cases.cases(policy)),
@@ -60,9 +65,7 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
         cases += [case for ratio in ratios for case in _few_requests(policy, ratio, step)]
         cases += record_cases.hit_rate(policy, node(policy), step)
     if stem == "memory":
-        cases += [_no_limit(policy, ratio, step) for ratio in ratios]
-        cases += _makes_room(policy, ratios[-1], step)
-        cases += [case for ratio in ratios for case in _of_a_pair(policy, ratio, step)]
+        cases += memory_cases.more(policy, ratios, step)
     return suite(stem, step, cases)
 
 
@@ -126,85 +129,3 @@ def _only_misses(policy: Policy, each: Decimal, samples: int) -> dict[str, str]:
         selector(metrics.HITS.name, **own): gauge(0, samples),
         selector(metrics.MISSES.name, **own): f"0+{plain(round(each, 12))}x{samples - 1}",
     }
-
-
-def _no_limit(policy: Policy, ratio: Ratio, step: int) -> Case:
-    """A limit of 0 is none, and a share of it would be infinite."""
-    when = ratio_cases.times(ratio, step)
-    used, limit = ratio.series(1)
-    series = {used: gauge(1, when.samples), limit: gauge(0, when.samples)}
-    expects = (Watch(ratio.name).silent_until(when.end), Expect(when.end, ratio.record))
-    return Case(f"{ratio.name}: silent without a limit", when.sample, series, expects)
-
-
-def _memory(policy: Policy) -> tuple[Ratio, ...]:
-    return tuple(_memory_of(policy, spec) for spec in ALERTS if spec.row == "memory")
-
-
-def _memory_of(policy: Policy, spec: AlertSpec) -> Ratio:
-    level = getattr(policy.thresholds.memory, spec.severity)
-    total = total_of(level.above)
-    record = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
-
-    def series(used: int) -> dict[str, int]:
-        return _used_of(policy, used, total, "maxmemory")
-
-    over = whole(level.above * total, ROUND_FLOOR) + 1
-    under = max(0, whole(level.above * total, ROUND_CEILING) - 1)
-    of_node, broken, window = labels(spec, node(policy)), f"{record} > {plain(level.above)}", policy.rules.rate_window
-    return Ratio(spec.name, of_node, level.for_, over, under, record, broken, series, window, counters=False)
-
-
-def _used_of(policy: Policy, used: int, limit: int, source: str) -> dict[str, int]:
-    return _used_by(node(policy), used, limit, source)
-
-
-def _used_by(own: dict[str, str], used: int, limit: int, source: str) -> dict[str, int]:
-    return {
-        selector(metrics.MEMORY_USED.name, **own): used,
-        selector(metrics.MEMORY_LIMIT.name, **own, source=source): limit,
-    }
-
-
-def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
-    """A full node that may evict any key, with a maxmemory at which it does, pages nobody; every other full node does."""
-    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
-    fires, silent = (watch.firing(when.end, ratio.labels),), (watch.silent_until(when.end),)
-    ways = {
-        "silent about a node that evicts": ("allkeys-lru", "maxmemory", silent),
-        "fires on a node that evicts only some keys": ("volatile-lru", "maxmemory", fires),
-        "fires on a node that evicts none": ("noeviction", "maxmemory", fires),
-        "fires where no maxmemory makes it evict": ("allkeys-lru", "system", fires),
-    }
-    for promise, (evicts, source, expects) in ways.items():
-        mode = selector(metrics.INSTANCE_INFO.name, **node(policy), maxmemory_policy=evicts)
-        scene = {**_used_of(policy, 101, 100, source), mode: 1}
-        series = {name: gauge(value, when.samples) for name, value in scene.items()}
-        yield Case(f"{ratio.name}: {promise}", when.sample, series, expects)
-
-
-def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
-    """Of a primary and its replica that are both full the primary's alert tells; a replica that is full alone has its own."""
-    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
-    spec = BY_NAME[ratio.name]
-    level = getattr(policy.thresholds.memory, spec.severity).above
-    total = total_of(level)
-    full, at = total + 1, whole(level * total, ROUND_FLOOR)
-    for promise, primary, shard, mode, told in (
-        ("once for a full primary and its replica", ratio.over or full, "a", "noeviction", (1,)),
-        ("on a full replica whose primary is not", ratio.under, "a", "noeviction", (2,)),
-        ("on a full replica whose primary is at the threshold itself", at, "a", "noeviction", (2,)),
-        ("on each of two nodes of which nobody knows that they are a pair", full, "", "noeviction", (1, 2)),
-        ("on a full replica whose primary evicts", full, "a", "allkeys-lru", (2,) if spec.pages else (1,)),
-    ):
-        pair = [{**node(policy), "shard": shard, "instance": f"192.0.2.{number}:6379"} for number in (1, 2)]
-        scene = {
-            **_used_by(pair[0], primary, total, "maxmemory"),
-            **_used_by(pair[1], full, total, "maxmemory"),
-            selector(metrics.NODE_ROLE.name, **pair[0], role="primary"): 1,
-            selector(metrics.NODE_ROLE.name, **pair[1], role="replica"): 1,
-            selector(metrics.INSTANCE_INFO.name, **pair[0], maxmemory_policy=mode): 1,
-        }
-        series = {name: gauge(value, when.samples) for name, value in scene.items()}
-        alerts = [labels(spec, pair[number - 1]) for number in told]
-        yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))

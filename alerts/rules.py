@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import node_down, prober_down, probes, recording, stack, texts
 from alerts.alerting import alert
 from alerts.model import Alert, Group, Record
-from alerts.promql import duration, narrowed, one_of, quote, selector
+from alerts.promql import duration, one_of, quote, selector
 from alerts.server import facts
 from alerts.server import rules as server
 from alerts.slo import rules as slo
@@ -62,17 +62,13 @@ def _memory(policy: Policy, spec: AlertSpec) -> Alert:
 
 def _evicts(policy: Policy) -> str:
     """The nodes that make room by themselves: full is what they are for, and no reason to wake somebody."""
-    fleet = policy.fleet.name
-    policies = narrowed(selector(metrics.INSTANCE_INFO.name, fleet=fleet), 'maxmemory_policy=~"allkeys-.*"')
-    own_limit = selector(metrics.MEMORY_LIMIT.name, fleet=fleet, source="maxmemory")
-    return f"{policies} and on (fleet, instance) {own_limit}"
+    return f"{facts.newest_sli(policy, metrics.MEMORY_EVICTS.name)} == 1"
 
 
 def _as_full_as_its_primary(policy: Policy, full: str) -> str:
     """The replicas of primaries that are `full`: they hold the same, and the primary's alert says it."""
-    primary, replica = (facts.of_role(policy, role) for role in ("primary", "replica"))
-    in_shard = narrowed(replica, 'shard!=""')
-    return f"{in_shard} and on (fleet, shard) ({full} and on (fleet, instance) {primary})"
+    primary, in_shard = facts.of_role(policy, "primary"), facts.of_role(policy, "replica", 'shard!=""')
+    return f"{in_shard} and on (fleet, shard) ({full} and on (fleet, instance) ({primary}))"
 
 
 def _discovery(policy: Policy) -> Alert:

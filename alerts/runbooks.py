@@ -12,12 +12,13 @@ from pathlib import Path
 from string import Template
 
 from alerts import prober_down, recording, stack_times, targets
+from alerts.node_down import SLI_JOB
 from alerts.promql import duration, markdown_code, one_of, quote, selector
 from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from policy import metrics
 from policy.access import Auth, Tls
-from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, AlertSpec
+from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
 from policy.fleet import SOURCES
 from policy.metrics import le
 from policy.model import Policy
@@ -251,6 +252,8 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "query_sent": _query(policy, f"increase({sent}[1h])"),
         "query_refused": _query(policy, f"increase({refused}[1h]) > 0"),
         "query_parts": _query(policy, 'up{job=~"cachewatch.*"}'),
+        "query_scrape": _query(policy, f"scrape_duration_seconds{{job=~{one_of((SLI_JOB, targets.ALL_JOB))}}}"),
+        "job": targets.ALL_JOB,
         "silence": _silence(policy, spec, ()),
     }
 
@@ -379,10 +382,12 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CachePersistenceFailed": ("persistence", _redis),
     "CacheMemoryFragmentation": ("fragmentation", _redis),
     "CacheNodesDiffer": ("nodes_differ", _redis),
+    "CacheCollectionFailing": ("collection", _redis),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
     BURN_FAST.name: ("error_budget", _error_budget),
     BURN_SLOW.name: ("error_budget", _error_budget),
     "CacheProberDown": ("prober", _stack),
+    METRICS_MISSING.name: ("metrics", _stack),
     "CacheNotifierDown": ("notifier", _stack),
     "CacheRuleFailures": ("rules", _stack),
     "CacheNotificationsFailing": ("notifications", _stack),

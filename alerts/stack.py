@@ -1,6 +1,6 @@
-"""The alerts on the watching itself: notifier, Alertmanager, rules, notifications, and the Watchdog. Pure.
+"""The alerts on the watching itself: node facts, notifier, Alertmanager, rules, notifications, and the Watchdog. Pure.
 
-Each part is looked at by another one: the notifier and Alertmanager by Prometheus, Slack and PagerDuty by those that
+Each part is looked at by another one: exporter, notifier and Alertmanager by Prometheus, Slack and PagerDuty by those that
 post to them. Who watches Prometheus and Alertmanager together stands outside: the heartbeat.
 """
 
@@ -11,11 +11,13 @@ from datetime import timedelta
 
 from alerts import links, targets, texts
 from alerts.model import Alert
+from alerts.node_down import exporter_up, verdict_memory
 from alerts.promql import duration, selector, template_text
 from alerts.stack_times import notified, patience, recent, sent
 from alerts.texts import Text
 from policy.alerts import (
     ALERTMANAGER_DOWN,
+    METRICS_MISSING,
     NOTIFICATIONS_FAILING,
     NOTIFIER_DOWN,
     RULE_FAILURES,
@@ -37,6 +39,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
     posts = notify.slack is not None or bool(notify.webhooks) or notify.heartbeat is not None
     return (
         _watchdog(policy),
+        _metrics_missing(policy),
         *([_notifier_down(policy)] if notify.slack is not None else []),
         _alertmanager_down(policy),
         *_rule_failures(policy),
@@ -56,6 +59,22 @@ def _watchdog(policy: Policy) -> Alert:
         "nobody to do anything while it fires.",
     )
     return _alert(policy, WATCHDOG, "vector(time())", text)
+
+
+def _metrics_missing(policy: Policy) -> Alert:
+    # Of an exporter that is gone CacheNodeDown tells. While it restarts, the fast scrape has answered lately.
+    exporter, hold = template_text(policy.stack.exporter), patience(policy)
+    fleet = template_text(policy.fleet.name)
+    text = Text(
+        f"The node facts of {fleet} are missing: {exporter}/metrics cannot be scraped",
+        f"Prometheus has had no answer from {exporter}/metrics for {duration(hold)}, and of the same exporter it has "
+        "/metrics/sli: whether nodes live, how fast they answer and how full they are is watched; replication, slots, "
+        "evictions, connections and persistence are not, and no alert about them can come. First: Prometheus' page "
+        f"/targets has the error beside the job {targets.ALL_JOB}: a limit of the scrape, a time-out, a proxy.",
+    )
+    answered = f"max_over_time({exporter_up(policy)}[{duration(verdict_memory(policy))}]) == 1"
+    expr = f"absent({targets.up(targets.of_exporter(policy))} == 1) and on () ({answered})"
+    return _alert(policy, METRICS_MISSING, expr, text, hold, instance=exporter)
 
 
 def _notifier_down(policy: Policy) -> Alert:

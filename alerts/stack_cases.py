@@ -6,15 +6,17 @@ Samples and evaluations come together, and each window is a whole number of them
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts import targets
+from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, counter, gauge
+from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack_times import notified, patience, recent, sent
 from policy.alerts import (
     ALERTMANAGER_DOWN,
+    METRICS_MISSING,
     NOTIFICATIONS_FAILING,
     NOTIFIER_DOWN,
     RULE_FAILURES,
@@ -89,18 +91,39 @@ def _gone(policy: Policy, step: int) -> Iterator[Case]:
         yield from _away(scene, targets.up(target), milliseconds(patience(policy)))
     scene = _scene(policy, step, ALERTMANAGER_DOWN, instance=policy.stack.alertmanager)
     yield from _unknown(policy, scene)
+    yield from _metrics_missing(policy, _scene(policy, step, METRICS_MISSING, instance=policy.stack.exporter))
 
 
-def _away(scene: Scene, up: str, hold: int) -> Iterator[Case]:
+def _metrics_missing(policy: Policy, scene: Scene) -> Iterator[Case]:
+    """The slow scrape of the exporter fails. When the fast one fails as well, it is the exporter that is gone."""
+    slow, fast = targets.up(targets.of_exporter(policy)), exporter_up(policy)
+    hold = milliseconds(patience(policy))
+    yield from _away(scene, slow, hold, fast)
     long = scene.samples(hold)
-    dies = {up: f"{gauge(1, _WELL)} {gauge(0, long + 2)}"}
+    gone = dict.fromkeys((slow, fast), f"{gauge(1, _WELL)} {gauge(0, 2 * long)}")
+    yield scene.case("silent when the exporter is gone, which has a page of its own", gone, scene.silent(2 * long))
+    # While it fires the fast scrape has its last answer, which counts for a restart, and no longer.
+    sample = milliseconds(policy.rules.liveness_interval)
+    fires = long * scene.step // (sample // 2 + 1)
+    at = edge(milliseconds(verdict_memory(policy)), scene.step, sample, first=fires + 1)
+    rest = at.outside // at.sample + 1 - at.last
+    series = {slow: gauge(0, at.last + 1 + rest), fast: f"{gauge(1, at.last + 1)} {gauge(0, rest)}"}
+    expects = (scene.watch.firing(at.inside, scene.alert), scene.watch.firing(at.outside))
+    yield replace(scene.case("goes on while the exporter restarts, and no longer", series, *expects), sample=at.sample)
+
+
+def _away(scene: Scene, up: str, hold: int, beside: str = "") -> Iterator[Case]:
+    """Cases of a target that no longer answers, while a series `beside` it is 1."""
+    long = scene.samples(hold)
+    well = {beside: gauge(1, 2 * long + _WELL + 2)} if beside else {}
+    dies = {**well, up: f"{gauge(1, _WELL)} {gauge(0, long + 2)}"}
     yield scene.case("fires when it is gone, at its duration", dies, *scene.fires(_WELL, hold))
-    yield scene.case("fires when it was never there", {}, *scene.fires(0, hold))
+    yield scene.case("fires when it was never there", well, *scene.fires(0, hold))
     last = _WELL + long
-    back = {up: f"{gauge(1, _WELL)} {gauge(0, long + 1)} {gauge(1, 3)}"}
+    back = {**well, up: f"{gauge(1, _WELL)} {gauge(0, long + 1)} {gauge(1, 3)}"}
     ends = (scene.watch.firing(last * scene.step, scene.alert), scene.watch.firing((last + 1) * scene.step))
     yield scene.case("resolves when it answers again", back, *ends)
-    short = {up: f"{gauge(1, _WELL)} {gauge(0, long)} {gauge(1, long + 2)}"}
+    short = {**well, up: f"{gauge(1, _WELL)} {gauge(0, long)} {gauge(1, long + 2)}"}
     yield scene.case("silent when it is back before its duration", short, scene.silent(2 * long + _WELL + 2))
 
 

@@ -108,6 +108,7 @@ class Vitals:
     used_memory: int | None
     maxmemory: int | None
     system_memory: int | None
+    evicts: bool | None
     link: str
 
     def memory_limit(self, of_policy: int | None) -> tuple[int, str] | None:
@@ -120,13 +121,18 @@ class Vitals:
 
 
 def vitals(fields: Mapping[str, str]) -> Vitals:
-    """The vitals of an INFO; `link` is a replica's `master_link_status`, empty of a node that has no primary."""
+    """The vitals of an INFO; `link` is a replica's `master_link_status`, empty of a node that has no primary.
+
+    `evicts` is whether a node that is full makes room by evicting any key.
+    """
+    maxmemory, keys = integer(fields, "maxmemory"), fields.get("maxmemory_policy")
     return Vitals(
         role(fields),
         integer(fields, "keyspace_hits"),
         integer(fields, "keyspace_misses"),
         integer(fields, "used_memory"),
-        integer(fields, "maxmemory"),
+        maxmemory,
         integer(fields, "total_system_memory"),
+        None if keys is None else bool(maxmemory) and keys.startswith("allkeys-"),
         fields.get("master_link_status", ""),
     )

@@ -67,10 +67,12 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
 
 
 def facts(own: str, vitals: Vitals, of_policy: int | None) -> Block:
-    """What INFO says for the objectives: hits, misses, memory and its limit with where that comes from, the role."""
+    """What INFO says for the objectives: hits, misses, memory, its limit and whether it evicts, the role."""
     counts = zip(_COUNTED, (vitals.hits, vitals.misses, vitals.used_memory), strict=True)
     counted = {name: str(count) for name, count in counts if count is not None}
-    limit, role = vitals.memory_limit(of_policy), vitals.role
+    limit, role, evicts = vitals.memory_limit(of_policy), vitals.role, vitals.evicts
+    if evicts is not None:
+        counted[m.MEMORY_EVICTS.name] = str(int(evicts))
     numbers = (*counted.values(), *((str(limit[0]),) if limit else ()), *(("1",) if role else ()))
     return _facts(tuple(counted), limit[1] if limit else None, role).filled(own, numbers)
 

@@ -11,6 +11,8 @@ Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failov
 
 # Of one node, and yet explained by the death of another one of its shard.
 _FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
+# Of Redis itself, and yet read from the light page.
+_READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class AlertSpec:
     def follows_its_shard(self) -> bool:
         """Whether the death of any node of the shard explains it."""
         return self.name in _FOLLOWS_ITS_SHARD
+
+    @property
+    def reads_metrics(self) -> bool:
+        """Whether it judges the node facts of `/metrics`, and knows nothing without that page."""
+        return self in REDIS_ALERTS and self.name not in _READS_SLI
 
     @property
     def is_probed(self) -> bool:
@@ -101,6 +108,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CachePersistenceFailed", "warning", "check_nodes"),
     _other("CacheMemoryFragmentation", "warning", "investigate"),
     _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
+    _other("CacheCollectionFailing", "warning", "investigate"),
 )
 
 
@@ -108,17 +116,26 @@ def _stack(name: str, severity: Severity, action: Action, *per: str) -> AlertSpe
     return AlertSpec(name, None, None, severity, action, ("fleet", *per), about="stack")
 
 
-# The watching itself. What breaks the way to a person is a warning, for the cache is well, and yet told at once by every
-# way there is, for the next page would not come.
+# The watching itself. What breaks the way to a person, or a page's, is a warning, for the cache is well, and yet told at
+# once by every way there is, for the next page would not come.
 STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheProberDown", "critical", "page", "instance"),
+    _stack("CacheMetricsMissing", "warning", "page", "instance"),
     _stack("CacheNotifierDown", "warning", "page", "instance"),
     _stack("CacheRuleFailures", "critical", "page", "part"),
     _stack("CacheNotificationsFailing", "warning", "page", "part"),
     _stack("CacheAlertmanagerDown", "critical", "page", "instance"),
     _stack("CacheWatchdog", "none", "none"),
 )
-PROBER_DOWN, NOTIFIER_DOWN, RULE_FAILURES, NOTIFICATIONS_FAILING, ALERTMANAGER_DOWN, WATCHDOG = STACK_ALERTS
+(
+    PROBER_DOWN,
+    METRICS_MISSING,
+    NOTIFIER_DOWN,
+    RULE_FAILURES,
+    NOTIFICATIONS_FAILING,
+    ALERTMANAGER_DOWN,
+    WATCHDOG,
+) = STACK_ALERTS
 # One of each for every objective: the error budget is spent too fast, and no other alert tells of it.
 BURN_SLOW = AlertSpec("CacheErrorBudgetBurnSlow", None, None, "warning", "investigate", ("fleet", "slo"))
 BURN_FAST = AlertSpec(

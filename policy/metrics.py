@@ -71,6 +71,12 @@ MEMORY_LIMIT = Metric(
     "What the node may use: maxmemory, else the policy's limit, else the machine's memory.",
     ("source",),
 )
+MEMORY_EVICTS = Metric(
+    "cache_memory_evicts",
+    "gauge",
+    "",
+    "1 when the full node makes room by evicting any key: maxmemory is set, and an allkeys policy.",
+)
 SENTINEL_QUORUM = Metric(
     "cache_sentinel_quorum",
     "gauge",
@@ -118,6 +124,7 @@ SLI: tuple[Metric, ...] = (
     MISSES,
     MEMORY_USED,
     MEMORY_LIMIT,
+    MEMORY_EVICTS,
     SENTINEL_QUORUM,
     BREAKER_STATE,
     COLLECT_SUCCESS,

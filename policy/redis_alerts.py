@@ -37,6 +37,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "quorum": {"for": "60s"},
     # A rolling upgrade of a fleet is over in an hour, or somebody wants to know.
     "nodes_differ": {"for": "1h"},
+    # As long as a source of nodes may fail: who changes a node's users mends it in that time, or somebody wants to know.
+    "collection": {"for": "5m"},
 }
 
 
@@ -120,6 +122,7 @@ class RedisAlerts(Model):
     slots: Lasting
     quorum: Lasting
     nodes_differ: Lasting
+    collection: Lasting
 
     @model_validator(mode="before")
     @classmethod

@@ -39,9 +39,11 @@ def conditions(policy: Policy, stem: str) -> Iterator[Condition]:
 
 
 def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
-    # Replicas live and nobody is primary. Of a shard that is dead as a whole each node has its page already.
+    # Replicas live and nobody is primary. Of a shard that is dead as a whole each node has its page already. One that
+    # lives and does not say what it is may be the primary: it has a ticket.
     alive, led = f"count by (fleet, shard) ({facts.replicas(policy)})", facts.primaries(policy)
-    return f"{alive} unless on (fleet, shard) {led}", policy.alerts.failover.for_
+    unknown = facts.uncollected(policy, facts.up(policy))
+    return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 
 def _writes_refused(policy: Policy) -> tuple[str, timedelta]:
@@ -147,6 +149,12 @@ def _differ(expr: str, what: str) -> str:
     return f'label_replace({expr}, "differ", "{what}", "", "")'
 
 
+def _collection(policy: Policy) -> tuple[str, timedelta]:
+    # Of a node that does not answer at all CacheNodeDown speaks. The verdicts' record is of another file.
+    verdicts = newest_sli(policy, metrics.NODE_UP.name)
+    return facts.uncollected(policy, verdicts), policy.alerts.collection.for_
+
+
 Finder = Callable[[Policy], tuple[str, timedelta]]
 # The fast file holds what cuts off callers, and what its records serve.
 FILES: dict[str, dict[str, Finder]] = {
@@ -166,5 +174,6 @@ FILES: dict[str, dict[str, Finder]] = {
         "CachePersistenceFailed": _persistence,
         "CacheMemoryFragmentation": _fragmentation,
         "CacheNodesDiffer": _nodes_differ,
+        "CacheCollectionFailing": _collection,
     },
 }

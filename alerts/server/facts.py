@@ -11,6 +11,7 @@ from datetime import timedelta
 from alerts.model import Record
 from alerts.node_down import verdict_memory
 from alerts.promql import duration, narrowed, selector
+from alerts.stack_times import patience
 from policy import metrics
 from policy.model import Policy
 
@@ -18,12 +19,13 @@ NODE = "fleet, shard, instance"
 UP = "instance:cache_node_up:newest"
 PRIMARY = "instance:cache_node_primary:newest"
 REPLICA = "instance:cache_node_replica:newest"
-OTHER_ROLE = {PRIMARY: ("primary", "replica"), REPLICA: ("replica", "primary")}
+OTHER = {"primary": "replica", "replica": "primary"}
 
 
 def memory(policy: Policy) -> timedelta:
-    """How long a word of the slow scrape counts: until a dead exporter has a page of its own."""
-    return policy.rules.exporter_grace + 3 * policy.rules.interval
+    """How long a word of the slow scrape counts: until a dead exporter, or that scrape, has a page of its own."""
+    rules = policy.rules
+    return max(rules.exporter_grace + 3 * rules.interval, patience(policy) + 2 * rules.interval)
 
 
 def newest(policy: Policy, metric: str, by: str = NODE, matcher: str = "") -> str:
@@ -44,24 +46,33 @@ def _last(policy: Policy, metric: str, window: timedelta, by: str, matcher: str)
 
 def records(policy: Policy) -> tuple[Record, ...]:
     """The last verdict on each node, and a 1 for each node that is up and says that it is primary, or replica."""
-    return (Record(UP, newest_sli(policy, metrics.NODE_UP.name)), *(_role(policy, name) for name in OTHER_ROLE))
+    roles = (_role(policy, name, role) for name, role in ((PRIMARY, "primary"), (REPLICA, "replica")))
+    return (Record(UP, newest_sli(policy, metrics.NODE_UP.name)), *roles)
 
 
-def _role(policy: Policy, name: str) -> Record:
-    """The role is forgotten as soon as the node says that it has the other: last words of both would overlap."""
-    role, other = OTHER_ROLE[name]
-    said, says_other = newest_sli(policy, metrics.NODE_ROLE.name, matcher=f'role="{role}"'), of_role(policy, other)
-    return Record(name, f"{said} unless on (fleet, instance) {says_other} and on (fleet, instance) {up(policy)} == 1")
+def _role(policy: Policy, name: str, role: str) -> Record:
+    return Record(name, f"{of_role(policy, role)} and on (fleet, instance) {up(policy)} == 1")
 
 
-def of_role(policy: Policy, role: str) -> str:
-    """The nodes that have a role now."""
-    return selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name, role=role)
+def of_role(policy: Policy, role: str, matcher: str = "") -> str:
+    """A 1 for each node that said last that it has a role.
+
+    It is forgotten as soon as the node says that it has the other: last words of both would overlap.
+    """
+    own = f'role="{role}"{matcher and ","}{matcher}'
+    says_other = selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name, role=OTHER[role])
+    return f"{newest_sli(policy, metrics.NODE_ROLE.name, matcher=own)} unless on (fleet, instance) {says_other}"
 
 
 def up(policy: Policy) -> str:
     """The last verdict on each node."""
     return selector(UP, fleet=policy.fleet.name)
+
+
+def uncollected(policy: Policy, verdicts: str) -> str:
+    """The nodes that answer PING and not INFO; `verdicts` are the last ones on each node."""
+    info = newest_sli(policy, metrics.COLLECT_SUCCESS.name, matcher='part="info"')
+    return f"{info} == 0 and on (fleet, instance) ({verdicts} == 1)"
 
 
 def alive(policy: Policy, series: str) -> str:

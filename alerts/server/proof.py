@@ -33,6 +33,12 @@ class Clock:
         """The first evaluation after a time. Before and after, for versions of Prometheus differ at the edge of a window."""
         return (time // self.step + 1) * self.step
 
+    def last_silent(self, known_until: int, hold: int) -> int:
+        """The last evaluation of an alert that waits from the end of a window on, at which it is surely silent."""
+        # Where an evaluation falls on the very end of the window, versions of Prometheus differ: it may be there already.
+        unsure = 0 if known_until % self.step else self.step
+        return self.last_before(known_until) + up_to(self.step, hold) - unsure
+
     def samples(self, until: int) -> int:
         """So many samples last past a time."""
         return until // self.sample + 2
@@ -87,7 +93,7 @@ def cases(proof: Proof, clock: Clock) -> Iterator[Case]:
     for promise, values in {"just under": proof.under, "without data": {}, **proof.silent}.items():
         yield case(f"silent {promise}", always(values), watch.silent_until(end))
     yield _resolves(proof, clock)
-    yield from (_forgets(proof, clock, name, memory) for name, memory in proof.needed.items())
+    yield from (forgets(proof, clock, name, memory) for name, memory in proof.needed.items())
 
 
 def _resolves(proof: Proof, clock: Clock) -> Case:
@@ -109,8 +115,11 @@ def _part(values: Values, name: str, count: int) -> str:
     return gone(count)
 
 
-def _forgets(proof: Proof, clock: Clock, name: str, memory: int) -> Case:
-    """The exporter, the node or the fact is gone: its last word counts for as long as a restart may take, no longer."""
+def forgets(proof: Proof, clock: Clock, name: str, memory: int, *then: Labels) -> Case:
+    """The exporter, the node or the fact is gone: its last word counts for as long as a restart may take, no longer.
+
+    `then` are the alerts that take the place of this one.
+    """
     watch, fires = Watch(proof.alert), up_to(clock.step, proof.hold)
     told = fires // clock.sample + 2
     # Where the last word would leave the window with an evaluation, one more: see `Clock.first_after`.
@@ -123,5 +132,5 @@ def _forgets(proof: Proof, clock: Clock, name: str, memory: int) -> Case:
         for each, value in proof.over.items()
     }
     still = max(fires, clock.last_before(last + memory))
-    expects = (watch.firing(still, proof.labels), watch.firing(ended))
+    expects = (watch.firing(still, proof.labels), watch.firing(ended, *then))
     return Case(proof.named(f"ends when {name.partition('{')[0]} is gone for long"), clock.sample, series, expects)

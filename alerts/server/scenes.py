@@ -60,6 +60,10 @@ class Cast:
         """The role of a node."""
         return selector(metrics.NODE_ROLE.name, **node, role=role)
 
+    def info(self, node: Labels) -> str:
+        """Whether a node's INFO was got."""
+        return selector(metrics.COLLECT_SUCCESS.name, **node, part="info")
+
     def pair(self, primary_up: int = 1, replica_up: int = 1) -> Values:
         """Both nodes, with their roles."""
         return {
@@ -86,12 +90,16 @@ def server(cast: Cast) -> Iterator[Proof]:
     yield from _persistence(cast)
     yield _fragmentation(cast)
     yield from _nodes_differ(cast)
+    yield _collection(cast)
 
 
 def _failover_overdue(cast: Cast) -> Proof:
     name = "CacheFailoverOverdue"
     alone = {cast.up(cast.primary): 0, cast.role(cast.primary, "primary"): 1}
     promoted = {**cast.pair(0), cast.role(cast.replica, "primary"): 1}
+    replica = {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
+    refuses = {**replica, cast.up(cast.primary): 1, cast.info(cast.primary): 0}
+    elsewhere = {**cast.primary, "shard": "another", "instance": "192.0.2.3:6379"}
     return Proof(
         name,
         cast.of_shard(name),
@@ -103,6 +111,16 @@ def _failover_overdue(cast: Cast) -> Proof:
             "about a shard of which every node has its own page": cast.pair(0, 0),
             "about a node that has no replica": alone,
             "when the replica was promoted": promoted,
+            "about a shard of which a node does not say what it is": refuses,
+        },
+        {
+            "whatever a dead node did not say": {**cast.pair(0), cast.info(cast.primary): 0},
+            "when every node says what it is": {**refuses, cast.info(cast.primary): 1},
+            "whatever a node of another shard does not say": {
+                **cast.pair(0),
+                cast.up(elsewhere): 1,
+                cast.info(elsewhere): 0,
+            },
         },
     )
 
@@ -271,6 +289,20 @@ def _nodes_differ(cast: Cast) -> Iterator[Proof]:
         labels = cast.alert(name, differ=label)
         yield Proof(name, labels, hold, over, same, {other: cast.slow}, silent, lingers=cast.slow, what=label)
     yield _sizes_differ(cast, hold)
+
+
+def _collection(cast: Cast) -> Proof:
+    name, up, info = "CacheCollectionFailing", cast.up(cast.primary), cast.info(cast.primary)
+    config = selector(metrics.COLLECT_SUCCESS.name, **cast.primary, part="config")
+    return Proof(
+        name,
+        cast.of_primary(name),
+        milliseconds(cast.policy.alerts.collection.for_),
+        {info: 0, up: 1},
+        {info: 1, up: 1},
+        {info: cast.fast, up: cast.fast},
+        {"about a node that is down": {info: 0, up: 0}, "about a part beside INFO": {config: 0, info: 1, up: 1}},
+    )
 
 
 def _sizes_differ(cast: Cast, hold: int) -> Proof:

@@ -157,6 +157,15 @@ def _nodes_differ(policy: Policy) -> Text:
     )
 
 
+def _collection(policy: Policy) -> Text:
+    return Text(
+        f"{NODE}{OF_SHARD} answers PING and not INFO",
+        f"{NODE}{OF_SHARD} is up, and the exporter got no INFO of it{lasting(policy.alerts.collection.for_)}: whether its "
+        "memory is full, its replicas are there and its data are saved is not known, and no alert about that can come. "
+        "First: cachewatch check --connect names the right that the exporter's user lacks; its log has the answer.",
+    )
+
+
 TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheFailoverOverdue": _failover_overdue,
     "CacheWritesRefused": _writes_refused,
@@ -171,4 +180,5 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CachePersistenceFailed": _persistence,
     "CacheMemoryFragmentation": _fragmentation,
     "CacheNodesDiffer": _nodes_differ,
+    "CacheCollectionFailing": _collection,
 }

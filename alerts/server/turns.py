@@ -17,6 +17,7 @@ def cases(cast: Cast, clock: Clock) -> Iterator[Case]:
     """All of them."""
     yield _all_replicas(cast, clock)
     yield _role_untold(cast, clock)
+    yield _silence_untold(cast, clock)
     if cast.policy.alerts.replicas.expected is None:
         yield _sentinel_untold(cast, clock)
 
@@ -46,10 +47,27 @@ def _role_untold(cast: Cast, clock: Clock) -> Case:
     count = clock.samples(fires)
     series = {key: gauge(1, count) for key in cast.pair()}
     series[cast.role(cast.primary, "primary")] = f"{gauge(1, _WELL)} {gone(count)}"
-    last_silent = _last_silent(clock, known_until, hold)
+    last_silent = clock.last_silent(known_until, hold)
     watch = Watch(name)
     expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
     return Case(f"{name}: fires when nobody says any more that it is primary", clock.sample, series, expects)
+
+
+def _silence_untold(cast: Cast, clock: Clock) -> Case:
+    """Of a node without a role the exporter says that it got no INFO, then nothing: it may be primary for so long."""
+    name = "CacheFailoverOverdue"
+    hold = milliseconds(cast.policy.alerts.failover.for_)
+    told = _WELL + (((_WELL - 1) * clock.sample + cast.fast) % clock.step == 0)
+    known_until = (told - 1) * clock.sample + cast.fast
+    fires = clock.first_after(known_until) + up_to(clock.step, hold)
+    count = clock.samples(fires)
+    replica = (cast.up(cast.replica), cast.role(cast.replica, "replica"))
+    series = {key: gauge(1, count) for key in (cast.up(cast.primary), *replica)}
+    series[cast.info(cast.primary)] = f"{gauge(0, told)} {gone(count)}"
+    watch = Watch(name)
+    last_silent = clock.last_silent(known_until, hold)
+    expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
+    return Case(f"{name}: fires about a node of which nothing is told any more", clock.sample, series, expects)
 
 
 def _sentinel_untold(cast: Cast, clock: Clock) -> Case:
@@ -64,14 +82,7 @@ def _sentinel_untold(cast: Cast, clock: Clock) -> Case:
     connected = selector("redis_connected_slaves", **cast.primary)
     series = {key: gauge(1, count) for key in (*cast.pair(), connected, cast.up(sentinel))}
     series[mode] = f"{gauge(1, _WELL)} {gone(count)}"
-    last_silent = _last_silent(clock, known_until, hold)
+    last_silent = clock.last_silent(known_until, hold)
     watch = Watch(name)
     expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
     return Case(f"{name}: fires about a node that no longer says that it is a Sentinel", clock.sample, series, expects)
-
-
-def _last_silent(clock: Clock, known_until: int, hold: int) -> int:
-    """The last evaluation of an alert that waits from the end of a window on, at which it is surely silent."""
-    # Where an evaluation falls on the very end of the window, versions of Prometheus differ: it may be there already.
-    unsure = 0 if known_until % clock.step else clock.step
-    return clock.last_before(known_until) + up_to(clock.step, hold) - unsure

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 import redis
+import yaml
 
+from alerts.targets import ALL_JOB
 from bench.alert_quality.lab import Lab
 from sandbox import web
 from sandbox.demo_policy import FLEET
@@ -79,6 +81,54 @@ def _evict(lab: Lab, policy: str) -> None:
     for node in lab.demo.fleet.by_shard[lab.demo.fleet.shards[-1]]:
         with node.client() as client:
             client.config_set("maxmemory-policy", policy)
+
+
+def full_while_the_exporter_restarts(lab: Lab) -> str:
+    """Restart the exporter once it was told that a node is full."""
+    said = full_for_good(lab)
+    wait_until(lambda: "CacheMemoryVeryHigh" in lab.firing(), _PATIENCE, "the page", every=0.1)
+    exporter_deploy(lab)
+    return said
+
+
+def limit_scrape(lab: Lab) -> str:
+    """Let Prometheus refuse the page of node facts: somebody thought that ten samples are enough."""
+    _limit_scrape(lab, 10)
+    return f"Prometheus takes ten samples of {lab.watchers.exporter.url}/metrics"
+
+
+def lift_limit(lab: Lab) -> str:
+    """Let it take all."""
+    _limit_scrape(lab, 0)
+    return "Prometheus takes all samples"
+
+
+def _limit_scrape(lab: Lab, samples: int) -> None:
+    path = lab.directory / "build" / "prometheus.yml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (job,) = (job for job in config["scrape_configs"] if job["job_name"] == ALL_JOB)
+    job["sample_limit"] = samples
+    write_atomic(path, yaml.safe_dump(config))
+    web.request("POST", f"{lab.watchers.prometheus.url}/-/reload")
+
+
+def refuse_info(lab: Lab) -> str:
+    """Take the right to INFO from who asks a primary: a hardened ACL that forgot the exporter."""
+    primary = lab.demo.fleet.primary(lab.demo.fleet.shards[0])
+    _permit(primary, "-info")
+    return f"{primary.instance} refuses INFO"
+
+
+def permit_info(lab: Lab) -> str:
+    """Give it back."""
+    for node in lab.nodes:
+        _permit(node, "+info")
+    return "INFO is permitted"
+
+
+def _permit(node: RedisNode, rule: str) -> None:
+    with node.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", rule)
 
 
 def lose_slots(lab: Lab) -> str:

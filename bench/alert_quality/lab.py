@@ -74,6 +74,11 @@ class Lab:
         all_up = bool(up) and float(up[0]["value"][1]) == len(list(self.nodes))
         return all_up and not self.alerting()
 
+    def firing(self) -> frozenset[str]:
+        """Names of the alerts that fire at Prometheus."""
+        alerts = self.watchers.prometheus.alerts()
+        return frozenset(alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing")
+
     def alerting(self) -> bool:
         """Whether anything fires or waits at Prometheus or Alertmanager that does not always."""
         stack = self.watchers

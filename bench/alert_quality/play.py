@@ -19,6 +19,8 @@ SETTLE = 6.0
 """Seconds in which something more could come, after all that must: longer than the wait of a ticket."""
 WATCH = 25.0
 """Seconds for which a harmless event is watched: longer than the `for` of all but the slowest alerts."""
+_LONG = 4
+"""So many times as long is watched what goes on: longer than the slowest `for`."""
 _INSTANCE = re.compile(r"127\.0\.0\.1:\d+")
 
 
@@ -40,7 +42,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
         _all_told(lab, before, wanted)
         time.sleep(SETTLE)
     else:
-        time.sleep(max(0.0, began + watch - time.time()))
+        time.sleep(max(0.0, began + watch * (_LONG if scenario.long else 1) - time.time()))
     healed = time.time()
     scenario.end(lab)
     quiet = _quiet(lab, before)

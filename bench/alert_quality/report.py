@@ -70,7 +70,7 @@ def figures(score: Score) -> tuple[Figure, ...]:
     return (
         Figure("precision", "told that should be, of all told", score.precision, "", least=1.0, digits=3),
         Figure("recall", "told, of all that should be", score.recall, "", least=1.0, digits=3),
-        Figure("twice", "told twice", score.twice, "", most=0, digits=0),
+        Figure("twice", "told twice, or over before healing", score.twice, "", most=0, digits=0),
         Figure("unresolved", "never resolved after healing", score.unresolved, "", most=0, digits=0),
     )
 

@@ -16,7 +16,8 @@ Step = Callable[[Lab], str]
 class Scenario:
     """`begin` and `end` say what they did. `nodes` are alerts about each address that `begin` names, `fleet` about all.
 
-    `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds.
+    `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds. A `long` one
+    is harmless while it goes on, and is watched until the slowest alert would have come.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Scenario:
     fleet: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     where: Literal["sentinel", "cluster"] = "sentinel"
+    long: bool = False
 
 
 def _fault(
@@ -45,8 +47,8 @@ def _fault(
     return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where)
 
 
-def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing) -> Scenario:
-    return Scenario(name, "harmless", what, begin, end)
+def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing, *, long: bool = False) -> Scenario:
+    return Scenario(name, "harmless", what, begin, end, long=long)
 
 
 # Of a dead node nobody hears that its shard misses a replica: its page says so.
@@ -62,6 +64,13 @@ FAULTS: tuple[Scenario, ...] = (
         "the memory of a primary that does not evict is nearly full",
         "CacheMemoryVeryHigh",
         begin=events.full_for_good,
+        end=events.room_again,
+    ),
+    _fault(
+        "memory-and-exporter",
+        "the exporter restarts while a primary is nearly full",
+        "CacheMemoryVeryHigh",
+        begin=events.full_while_the_exporter_restarts,
         end=events.room_again,
     ),
     _fault("evictions", "more is written than fits", "CacheEvictions", "CacheMemoryHigh"),
@@ -82,6 +91,20 @@ FAULTS: tuple[Scenario, ...] = (
     ),
     _fault("exporter", "the exporter is killed", "CacheNodeDown"),
     _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
+    _fault(
+        "metrics",
+        "Prometheus refuses the page of node facts (sample_limit)",
+        "CacheMetricsMissing",
+        begin=events.limit_scrape,
+        end=events.lift_limit,
+    ),
+    _fault(
+        "info",
+        "a primary refuses INFO to the exporter",
+        "CacheCollectionFailing",
+        begin=events.refuse_info,
+        end=events.permit_info,
+    ),
     _fault("notifier", "the notifier is killed", "CacheNotifierDown"),
     _fault(
         "alertmanager-restart",
@@ -112,7 +135,7 @@ FAULTS: tuple[Scenario, ...] = (
 HARMLESS: tuple[Scenario, ...] = (
     _harmless("rolling-restart", "every node restarts, one after the other", events.rolling_restart),
     _harmless("planned-failover", "Sentinel is told to fail over", events.planned_failover),
-    _harmless("no-traffic", "nobody asks for anything", events.no_traffic, events.traffic_again),
+    _harmless("no-traffic", "nobody asks for anything", events.no_traffic, events.traffic_again, long=True),
     _harmless("burst", "five times the traffic", events.burst),
     _harmless("cold-cache", "the cache is emptied", events.cold_cache),
     _harmless("counter-reset", "CONFIG RESETSTAT on every node", events.reset_counters),
@@ -121,9 +144,13 @@ HARMLESS: tuple[Scenario, ...] = (
     _harmless("exporter-deploy", "the exporter restarts", events.exporter_deploy),
     _harmless("prober-restart", "the prober is killed once", events.prober_once),
     _harmless("prometheus-restart", "Prometheus restarts", events.prometheus_restart),
-    _harmless("silence", "a replica dies under a silence", events.silenced_death, events.end_silence),
+    _harmless("silence", "a replica dies under a silence", events.silenced_death, events.end_silence, long=True),
     _harmless(
-        "clock-step", "the clock of the stack jumps an hour ahead, and back", events.clock_ahead, events.clock_back
+        "clock-step",
+        "the clock of the stack jumps an hour ahead, and back",
+        events.clock_ahead,
+        events.clock_back,
+        long=True,
     ),
 )
 

@@ -47,14 +47,16 @@ class Outcome:
 
     @property
     def twice(self) -> frozenset[tuple[str, About]]:
-        """Receivers who were told of the same thing again while it went on."""
-        going: set[tuple[str, About]] = set()
+        """Receivers who were told of the same thing again, or of the end of what went on until it was healed."""
+        told: set[tuple[str, About]] = set()
         again = set()
         for each in self.heard:
             key = (each.to, each.about)
-            if each.firing and key in going:
+            too_early = not each.firing and each.about in self.wanted and each.at < self.healed
+            if too_early or (each.firing and key in told):
                 again.add(key)
-            (going.add if each.firing else going.discard)(key)
+            if each.firing:
+                told.add(key)
         return frozenset(again)
 
     @property

@@ -111,8 +111,9 @@ def scene(policy: Policy, seconds: int) -> Scene:
         lambda at: None if between(at, exporter_down) else 0.0 if between(at, (300, 360), (2400, 2410)) else 1.0,
     )
     add("cache_node_up", second, lambda at: None if between(at, exporter_down, (2800, 3300)) else 1.0)
-    up = {"job": "cachewatch-sli", "instance": policy.stack.exporter}
-    add("up", up, lambda at: 0.0 if between(at, exporter_down) else 1.0)
+    for job in ("cachewatch-sli", "cachewatch"):
+        up = {"job": job, "instance": policy.stack.exporter}
+        add("up", up, lambda at: 0.0 if between(at, exporter_down) else 1.0)
     add(
         "cache_probe_schedule_lag_seconds",
         {"fleet": fleet},

@@ -96,9 +96,13 @@ def test_a_warning_pages_nobody_and_a_page_silences_the_warning_about_the_same(s
         alert("CacheVeryHighLatency", "slow", NODE),
         alert("CacheHighLatency", "slow", NODE),
         alert("CacheMemoryHigh", "slow", NODE),
+        alert("CacheMetricsMissing", "blind", "127.0.0.1:9121"),
+        alert("CacheEvictions", "blind", NODE),
+        alert("CacheMemoryHigh", "blind", NODE),
     )
     # Tickets of one moment leave at one moment: once these two have come, the silenced ones would have.
     told = [("alone", "CacheLowHitRate", ""), ("nodes", "CacheHighLatency", OTHER), ("slow", "CacheMemoryHigh", NODE)]
+    told.append(("blind", "CacheMemoryHigh", NODE))
     for fleet, name, instance in told:
         wait_until(lambda f=fleet, n=name, i=instance: ("firing", n, i) in stage.notices(f), 60, f"{name} of {fleet}")  # type: ignore[misc]
     assert stage.notices("low") == [("firing", "CacheVeryLowHitRate", "")]
@@ -107,6 +111,11 @@ def test_a_warning_pages_nobody_and_a_page_silences_the_warning_about_the_same(s
         ("firing", "CacheMemoryHigh", NODE),
         ("firing", "CacheVeryHighLatency", NODE),
     ]
+    assert sorted(stage.notices("blind")) == [
+        ("firing", "CacheMemoryHigh", NODE),
+        ("firing", "CacheMetricsMissing", "127.0.0.1:9121"),
+    ]
+    assert stage.pages("blind") == [("trigger", "CacheMetricsMissing", "127.0.0.1:9121")]
     assert stage.pages("alone") == []
     assert stage.pages("low") == [("trigger", "CacheVeryLowHitRate", "")]
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from alerts import alertmanager
+from alerts.rules import groups
 from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, policy
@@ -165,6 +166,16 @@ def test_without_the_exporter_no_ticket_is_told_and_without_the_prober_none_on_l
         "CacheHighLatencyP99",
         "CacheLowAvailability",
     }
+
+
+def test_without_the_node_facts_no_ticket_is_told_that_is_read_from_them() -> None:
+    config = alertmanager.config(Policy())
+    rules = [rule for group in groups(Policy()).values() for rule in group.data()["rules"] if "alert" in rule]
+    reading = {rule["alert"] for rule in rules if "redis_" in rule["expr"]}
+    tickets = {spec.name for spec in ALERTS if spec.name in reading and not spec.pages}
+    assert silenced_by("CacheMetricsMissing", config) == tickets
+    assert "CacheCollectionFailing" not in tickets
+    assert "CacheMemoryHigh" not in tickets
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_an_entry_says_when_it_fires_and_how_often_that_is_looked_at() -> None:
         "alert": "CacheReplicaLinkDown",
         "severity": "warning",
         "action": "check_nodes",
-        "expr": 'max by (fleet, shard, instance) (last_over_time(redis_master_link_up{fleet="cache"}[1m])) == 0',
+        "expr": 'max by (fleet, shard, instance) (last_over_time(redis_master_link_up{fleet="cache"}[1m30s])) == 0',
         "for": "3m",
         "group": "cachewatch-server",
         "interval": "15s",

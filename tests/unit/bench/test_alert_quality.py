@@ -35,7 +35,7 @@ def message() -> dict[str, Any]:
 
 
 def outcome(heard: Iterable[Told], *wanted: tuple[str, str], also: tuple[str, ...] = (), quiet: bool = True) -> Outcome:
-    return Outcome("x", "fault", "what", 0.0, 10.0, frozenset(wanted), frozenset(also), tuple(heard), quiet)
+    return Outcome("x", "fault", "what", 0.0, HEALED, frozenset(wanted), frozenset(also), tuple(heard), quiet)
 
 
 def heard(name: str, subject: str, *to: str, at: float = 1.0, firing: bool = True) -> list[Told]:
@@ -44,7 +44,8 @@ def heard(name: str, subject: str, *to: str, at: float = 1.0, firing: bool = Tru
 
 DOWN = ("CacheNodeDown", NODE)
 BOTH = ("pagerduty", "slack")
-PAGED = [*heard(*DOWN, *BOTH), *heard(*DOWN, *BOTH, at=5.0, firing=False)]
+HEALED = 10.0
+PAGED = [*heard(*DOWN, *BOTH), *heard(*DOWN, *BOTH, at=11.0, firing=False)]
 
 
 def test_a_page_and_its_end_are_known_by_their_key() -> None:
@@ -91,14 +92,22 @@ def test_a_warning_that_pages_is_false() -> None:
 def test_of_the_notifiers_death_pagerduty_must_hear_and_slack_may() -> None:
     gone = ("CacheNotifierDown", "127.0.0.1:9122")
     for to in (("pagerduty",), BOTH):
-        assert outcome([*heard(*gone, *to), *heard(*gone, *to, at=5.0, firing=False)], gone).good
+        assert outcome([*heard(*gone, *to), *heard(*gone, *to, at=HEALED, firing=False)], gone).good
     assert outcome(heard(*gone, "slack"), gone).missed == {gone}
 
 
-def test_a_page_that_comes_again_while_it_goes_on_is_twice_and_after_its_end_is_not() -> None:
+def test_a_page_that_comes_again_is_twice_whatever_was_said_between() -> None:
     again = heard(*DOWN, "pagerduty", at=2.0)
     assert outcome([*heard(*DOWN, *BOTH), *again], DOWN).twice == {("pagerduty", DOWN)}
-    assert outcome([*PAGED, *heard(*DOWN, "pagerduty", at=6.0)], DOWN).twice == frozenset()
+    assert outcome([*PAGED, *heard(*DOWN, "pagerduty", at=12.0)], DOWN).twice == {("pagerduty", DOWN)}
+
+
+def test_the_end_of_what_is_not_healed_is_as_bad_as_telling_it_twice() -> None:
+    early = heard(*DOWN, "slack", at=HEALED - 0.1, firing=False)
+    assert outcome([*heard(*DOWN, *BOTH), *early], DOWN).twice == {("slack", DOWN)}
+    other = ("CacheReplicasMissing", "")
+    ended = [*PAGED, *heard(*other, "slack", at=2.0), *heard(*other, "slack", at=3.0, firing=False)]
+    assert outcome(ended, DOWN, also=(other[0],)).good
 
 
 def test_a_page_that_stays_open_is_no_good_end() -> None:

@@ -81,3 +81,22 @@ def test_the_memory_limit_is_maxmemory_else_the_policys_else_the_machines(
 ) -> None:
     fields = {k: v for k, v in (("maxmemory", maxmemory), ("total_system_memory", system)) if v is not None}
     assert info.vitals(fields).memory_limit(of_policy) == expected
+
+
+@pytest.mark.parametrize(
+    ("maxmemory", "keys", "expected"),
+    [
+        ("100", "allkeys-lru", True),
+        ("100", "allkeys-random", True),
+        ("100", "volatile-lru", False),
+        ("100", "noeviction", False),
+        ("0", "allkeys-lru", False),
+        (None, "allkeys-lru", False),
+        ("100", None, None),
+    ],
+)
+def test_a_full_node_makes_room_where_it_has_a_maxmemory_and_may_evict_any_key(
+    maxmemory: str | None, keys: str | None, expected: bool | None
+) -> None:
+    fields = {k: v for k, v in (("maxmemory", maxmemory), ("maxmemory_policy", keys)) if v is not None}
+    assert info.vitals(fields).evicts is expected

@@ -161,6 +161,14 @@ def test_the_limits_source_stands_on_it(fields: dict[str, str], parts: dict[str,
     assert len(labels_of(page(state), "cache_memory_limit_bytes")) == 1
 
 
+@pytest.mark.parametrize(("keys", "shown"), [("allkeys-lfu", 1), ("noeviction", 0), (None, None)])
+def test_it_is_said_of_a_node_whether_it_evicts_where_it_says_so(keys: str | None, shown: int | None) -> None:
+    state = watching()
+    fields = {**info_of(), "maxmemory": "1000", **({"maxmemory_policy": keys} if keys else {})}
+    state.collected("127.0.0.1:6379", fields, 0.0, 0.0)
+    assert value(page(state), "cache_memory_evicts") == shown
+
+
 def test_a_node_that_left_is_on_no_page_and_what_comes_late_does_not_bring_it_back() -> None:
     state = full()
     state.retarget([A])

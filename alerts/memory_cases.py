@@ -1,0 +1,178 @@
+"""Test cases of the alerts on memory: who is full, who makes room by itself, and what an exporter said last. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR
+
+from alerts import ratio_cases, recording
+from alerts.counts import labels, node, total_of, whole
+from alerts.node_down import verdict_memory
+from alerts.promql import milliseconds, selector
+from alerts.ratio_cases import Ratio
+from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from alerts.server.proof import Clock, Proof, forgets
+from policy import metrics
+from policy.alerts import ALERTS, BY_NAME, AlertSpec
+from policy.model import Policy
+from policy.units import plain
+
+_FULL, _LIMIT = 101, 100
+_WELL = 4  # samples until a fact is told no more
+
+
+def ratios(policy: Policy) -> tuple[Ratio, ...]:
+    """The alerts on memory, each as one on a ratio of gauges."""
+    return tuple(_ratio(policy, spec) for spec in ALERTS if spec.row == "memory")
+
+
+def _ratio(policy: Policy, spec: AlertSpec) -> Ratio:
+    level = getattr(policy.thresholds.memory, spec.severity)
+    total = total_of(level.above)
+    record = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)
+
+    def series(used: int) -> dict[str, int]:
+        return _used_by(node(policy), used, total)
+
+    over = whole(level.above * total, ROUND_FLOOR) + 1
+    under = max(0, whole(level.above * total, ROUND_CEILING) - 1)
+    of_node, broken = labels(spec, node(policy)), f"{record} > {plain(level.above)}"
+    window = 4 * policy.rules.liveness_interval  # so that samples come as often as the fast scrape brings them
+    return Ratio(spec.name, of_node, level.for_, over, under, record, broken, series, window, counters=False)
+
+
+def _used_by(own: Labels, used: int, limit: int, source: str = "maxmemory") -> dict[str, int]:
+    return {
+        selector(metrics.MEMORY_USED.name, **own): used,
+        selector(metrics.MEMORY_LIMIT.name, **own, source=source): limit,
+    }
+
+
+def more(policy: Policy, found: tuple[Ratio, ...], step: int) -> Iterator[Case]:
+    """The cases beside those that every ratio has, evaluated each `step` milliseconds."""
+    clock = Clock.between(step, milliseconds(policy.rules.liveness_interval))
+    for ratio in found:
+        yield _no_limit(ratio, step)
+        yield from _of_a_pair(policy, ratio, step)
+        yield from _restarts(policy, ratio, clock)
+        yield from _roles_untold(policy, ratio, clock)
+    yield from _makes_room(policy, found[-1], step)
+    yield from _evicts_untold(policy, found[-1], clock)
+
+
+def _no_limit(ratio: Ratio, step: int) -> Case:
+    """A limit of 0 is none, and a share of it would be infinite."""
+    when = ratio_cases.times(ratio, step)
+    used, limit = ratio.series(1)
+    series = {used: gauge(1, when.samples), limit: gauge(0, when.samples)}
+    expects = (Watch(ratio.name).silent_until(when.end), Expect(when.end, ratio.record))
+    return Case(f"{ratio.name}: silent without a limit", when.sample, series, expects)
+
+
+def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """A full node that makes room by itself pages nobody; one that does not, or does not say, does."""
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    own, evicts = node(policy), selector(metrics.MEMORY_EVICTS.name, **node(policy))
+    for promise, more_series, expect in (
+        ("silent about a node that evicts", {evicts: 1}, watch.silent_until(when.end)),
+        ("fires on a node that does not evict", {evicts: 0}, watch.firing(when.end, ratio.labels)),
+        ("fires on a node that does not say", {}, watch.firing(when.end, ratio.labels)),
+    ):
+        series = _steady({**_used_by(own, _FULL, _LIMIT), **more_series}, when.samples)
+        yield Case(f"{ratio.name}: {promise}", when.sample, series, (expect,))
+
+
+def _evicts_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
+    """A node that evicts is known for one for as long as a restart of the exporter may take."""
+    untold = selector(metrics.MEMORY_EVICTS.name, **node(policy))
+    scene = {**_used_by(node(policy), _FULL, _LIMIT), untold: 1}
+    yield _untold(policy, ratio, clock, scene, untold, "no longer says that it evicts", ratio.labels)
+    primary, replica = (_member(policy, "a", number) for number in (1, 2))
+    untold, memory = selector(metrics.MEMORY_EVICTS.name, **primary), milliseconds(verdict_memory(policy))
+    pair, hold = _pair(policy, (_FULL, _FULL), _LIMIT, evicts=1), milliseconds(ratio.hold)
+    of_primary, of_replica = (labels(BY_NAME[ratio.name], each) for each in (primary, replica))
+    proof = Proof(ratio.name, of_replica, hold, pair, {}, {untold: memory}, what="of a pair")
+    yield forgets(proof, clock, untold, memory, *(() if hold else (of_primary,)))
+
+
+def _restarts(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
+    """What fires goes on while the exporter restarts, and ends when it is away for longer."""
+    scene = ratio.series(ratio.over or _FULL)
+    memory = milliseconds(verdict_memory(policy))
+    proof = Proof(ratio.name, ratio.labels, milliseconds(ratio.hold), scene, {}, dict.fromkeys(scene, memory))
+    yield from (forgets(proof, clock, name, memory) for name in scene)
+
+
+def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Of a primary and its replica that are both full the primary's alert tells; a replica that is full alone has its own."""
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    spec = BY_NAME[ratio.name]
+    level = getattr(policy.thresholds.memory, spec.severity).above
+    total = total_of(level)
+    full, at = total + 1, whole(level * total, ROUND_FLOOR)
+    for promise, primary, shard, evicts, told in (
+        ("once for a full primary and its replica", ratio.over or full, "a", 0, (1,)),
+        ("on a full replica whose primary is not", ratio.under, "a", 0, (2,)),
+        ("on a full replica whose primary is at the threshold itself", at, "a", 0, (2,)),
+        ("on each of two nodes of which nobody knows that they are a pair", full, "", 0, (1, 2)),
+        ("on a full replica whose primary evicts", full, "a", 1, (2,) if spec.pages else (1,)),
+    ):
+        scene = _pair(policy, (primary, full), total, shard, evicts)
+        alerts = [labels(spec, _member(policy, shard, number)) for number in told]
+        series = _steady(scene, when.samples)
+        yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))
+
+
+def _member(policy: Policy, shard: str, number: int) -> dict[str, str]:
+    """The labels of the first or second node of a pair."""
+    return {**node(policy), "shard": shard, "instance": f"192.0.2.{number}:6379"}
+
+
+def _pair(policy: Policy, used: tuple[int, int], limit: int, shard: str = "a", evicts: int = 0) -> dict[str, int]:
+    """A primary that uses so much, and may evict, and its replica."""
+    primary, replica = (_member(policy, shard, number) for number in (1, 2))
+    return {
+        **_used_by(primary, used[0], limit),
+        **_used_by(replica, used[1], limit),
+        selector(metrics.NODE_ROLE.name, **primary, role="primary"): 1,
+        selector(metrics.NODE_ROLE.name, **replica, role="replica"): 1,
+        selector(metrics.MEMORY_EVICTS.name, **primary): evicts,
+    }
+
+
+def _roles_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
+    """A pair is known for one for as long as a restart may take; whoever is promoted is no replica from then on."""
+    scene = _pair(policy, (_FULL, _FULL), _LIMIT)
+    primary, replica = (_member(policy, "a", number) for number in (1, 2))
+    both = [labels(BY_NAME[ratio.name], each) for each in (primary, replica)]
+    for own, role in ((primary, "primary"), (replica, "replica")):
+        untold = selector(metrics.NODE_ROLE.name, **own, role=role)
+        yield _untold(policy, ratio, clock, scene, untold, f"is no longer told as {role}", *both)
+    for own, role, new in ((primary, "primary", "replica"), (replica, "replica", "primary")):
+        told = up_to(clock.step, _WELL * clock.sample) + up_to(clock.step, milliseconds(ratio.hold))
+        count = clock.samples(told)
+        series = _steady(scene, count)
+        series[selector(metrics.NODE_ROLE.name, **own, role=role)] = f"{gauge(1, _WELL)} {gone(count)}"
+        series[selector(metrics.NODE_ROLE.name, **own, role=new)] = f"_x{_WELL} {gauge(1, count)}"
+        expects = (Watch(ratio.name).firing(told, *both),)
+        yield Case(f"{ratio.name}: fires on both of a pair whose {role} is {new} now", clock.sample, series, expects)
+
+
+def _untold(
+    policy: Policy, ratio: Ratio, clock: Clock, scene: Mapping[str, int], untold: str, what: str, *alerts: Labels
+) -> Case:
+    """From its own word on the fact counts for as long as the exporter may be away; then, and `hold` later, all is told."""
+    known_until = (_WELL - 1) * clock.sample + milliseconds(verdict_memory(policy))
+    hold = milliseconds(ratio.hold)
+    fires = clock.first_after(known_until) + up_to(clock.step, hold)
+    count = clock.samples(fires)
+    series = {**_steady(scene, count), untold: f"{gauge(scene[untold], _WELL)} {gone(count)}"}
+    watch, early = Watch(ratio.name), clock.last_silent(known_until, hold)
+    quiet = Expect(early, f"count({watch.expr}) == {len(alerts)}")
+    return Case(
+        f"{ratio.name}: fires on a node that {what}", clock.sample, series, (quiet, watch.firing(fires, *alerts))
+    )
+
+
+def _steady(scene: Mapping[str, int], samples: int) -> dict[str, str]:
+    return {name: gauge(value, samples) for name, value in scene.items()}
