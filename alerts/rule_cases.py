@@ -58,14 +58,15 @@ def suite(stem: str, evaluation: int, cases: Iterable[Case]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a case sees of an alert: everything that fires under its name."""
+    """What a case sees of an alert: everything that fires under its name, or of it one part alone."""
 
     name: str
+    part: str = ""
 
     @property
     def expr(self) -> str:
         """The series of all that fires, whatever its other labels."""
-        return selector("ALERTS", alertname=self.name, alertstate="firing")
+        return selector("ALERTS", alertname=self.name, alertstate="firing", part=self.part)
 
     def firing(self, at: int, *alerts: Labels) -> Expect:
         """Now exactly these alerts fire, given by their labels; none given: silence now."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import exporter_up, verdict_memory
-from alerts.promql import duration, selector, template_text
+from alerts.promql import duration, one_of, selector, template_text
 from alerts.stack_times import notified, patience, recent, sent
 from alerts.texts import Text
 from policy.alerts import (
@@ -30,7 +30,7 @@ from policy.model import Policy
 _OUR_GROUPS = 'rule_group=~".*;cachewatch-.+"'
 MOST_MISSED = "0.5"
 MOST_FAILED = 1
-_UNDELIVERED = 'result=~"failed|late|refused"'
+UNDELIVERED = ("failed", "late", "refused")
 
 
 def alerts(policy: Policy) -> tuple[Alert, ...]:
@@ -212,7 +212,9 @@ def _webhook_failures(policy: Policy) -> str:
 
 def _undelivered(policy: Policy) -> str:
     """Requests of Alertmanager that the notifier could not bring to Slack."""
-    series = _with("cachewatch_notifier_notifications_total", targets.of_notifier(policy), _UNDELIVERED)
+    series = _with(
+        "cachewatch_notifier_notifications_total", targets.of_notifier(policy), f"result=~{one_of(UNDELIVERED)}"
+    )
     return f"sum(increase({series}[{duration(notified(policy))}]))"
 
 

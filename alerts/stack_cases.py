@@ -13,6 +13,7 @@ from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
+from alerts.stack import UNDELIVERED
 from alerts.stack_times import notified, patience, recent, sent
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -32,16 +33,20 @@ _GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An alert and its clock. `step` is milliseconds between evaluations and between samples."""
+    """An alert and its clock. `step` is milliseconds between evaluations and between samples.
+
+    `alone`: nothing is said about the other parts of the alert, which what happens may concern as well.
+    """
 
     spec: AlertSpec
     step: int
     alert: Labels
+    alone: bool = False
 
     @property
     def watch(self) -> Watch:
         """What is seen of the alert."""
-        return Watch(self.spec.name)
+        return Watch(self.spec.name, self.alert["part"] if self.alone else "")
 
     def samples(self, time: int) -> int:
         """So many samples are in a time, rounded up."""
@@ -215,18 +220,18 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
 
 
 def _slack(policy: Policy, step: int) -> Iterator[Case]:
-    """Alertmanager fails by webhook, and the notifier says that Slack took nothing."""
+    """Alertmanager fails by webhook, and the notifier says that Slack did not take it: both within the window."""
     window = milliseconds(notified(policy))
-    refused = _refused(policy, "failed")
-    both = {_failed(policy, "webhook"): (1.01, 0.93), refused: (1, 1)}
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="slack")
-    yield from _twice(scene, both, window)
+    failed, refused = _failed(policy, "webhook"), {what: _refused(policy, what) for what in UNDELIVERED}
     count = scene.samples(window)
-    fine = {
-        _failed(policy, "webhook"): counter(1, count),
-        refused: gauge(3, count),
-        _refused(policy, "sent"): counter(1, count),
-    }
+    alone = replace(scene, alone=True)
+    for what, series in refused.items():
+        often = {series: counter(1, 4 * count)}
+        yield from _twice(scene, {failed: (1.01, 0.93)}, window, often, f", and the notifier says: {what}")
+        once = {failed: counter(2, 4 * count)}
+        yield from _twice(alone, {series: (1, 0)}, window, once, f" of the notifier's ({what})")
+    fine = {failed: counter(1, count), refused["failed"]: gauge(3, count), _refused(policy, "sent"): counter(1, count)}
     yield scene.case("silent while Slack takes what comes", fine, scene.silent(count))
 
 
@@ -241,32 +246,59 @@ def _webhooks(policy: Policy, step: int) -> Iterator[Case]:
     yield scene.case("fires when it goes on for its window", failing, *fires)
     burst = {failed: f"{gauge(0, _WELL)} 1.01+0x1 {gauge(9, count)}"}
     yield scene.case("silent after a burst that is over within the window", burst, scene.silent(long + _WELL))
-    single = {failed: f"{gauge(0, _WELL)} 0.93+0x{count}"}
-    yield scene.case("silent when one fails", single, scene.silent(count))
-    if policy.notify.slack is None:
-        return
-    slack = {**failing, _refused(policy, "failed"): counter(1, count + _WELL)}
-    elsewhere = (Expect((count - 1) * step, f'{scene.watch.expr.removesuffix("}")},part="webhook"}}'),)
-    yield scene.case("silent where Slack is what refuses", slack, *elsewhere)
-    away = targets.up(targets.of_notifier(policy))
-    failing = {failed: counter(2, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
-    yield scene.case("silent while the notifier is or was away in the window", failing, *_from(scene, 2 * long + 2))
+    yield from _seldom(scene, failed, long)
+    if policy.notify.slack is not None:
+        yield from _elsewhere(policy, scene, failing, long)
 
 
-def _twice(scene: Scene, jumps: Mapping[str, tuple[float, float]], window: int) -> Iterator[Case]:
-    """An alert on more than one failure in a window: a jump of counters that is just over, and just under."""
+def _seldom(scene: Scene, failed: str, long: int) -> Iterator[Case]:
+    """So seldom that one window holds just more than one failure, and just less."""
+    last = 3 * long
+    more, less = ({failed: f"0+{share / long!r}x{last}"} for share in (1.01, 0.99))
+    yield scene.case("fires at more than one in each window", more, scene.watch.firing(last * scene.step, scene.alert))
+    yield scene.case("silent at less than one in each window", less, scene.silent(last))
+
+
+def _elsewhere(policy: Policy, together: Scene, failing: Mapping[str, str], long: int) -> Iterator[Case]:
+    """It is Slack that refuses, or the notifier that was away: each has an alert of its own."""
+    scene = replace(together, alone=True)
+    count, last = 2 * long + 2 * _WELL + 3, 2 * long + 2
+    for what in UNDELIVERED:
+        slack = {**failing, _refused(policy, what): f"0+{0.5 / long!r}x{count}"}
+        yield scene.case(f"silent where Slack is what refuses ({what})", slack, scene.silent(count))
+    taken = {**failing, _refused(policy, "failed"): gauge(3, count)}
+    end = together.watch.firing((count - _WELL) * scene.step, scene.alert)
+    yield scene.case("fires where Slack takes what comes", taken, end)
+    steady = {_failed(policy, "webhook"): counter(2, 2 * long + 6)}
+    refused = {**steady, _refused(policy, "failed"): f"0 {gauge(1, 2 * long + 5)}"}
+    yield scene.case("silent while Slack refused in the window", refused, *_from(scene, last - 1))
+    away = {**steady, targets.up(targets.of_notifier(policy)): f"1 0 {gauge(1, 2 * long + 4)}"}
+    yield together.case("silent while the notifier is or was away in the window", away, *_from(together, last))
+
+
+def _twice(
+    scene: Scene,
+    jumps: Mapping[str, tuple[float, float]],
+    window: int,
+    beside: Mapping[str, str] | None = None,
+    whose: str = "",
+) -> Iterator[Case]:
+    """An alert on more than one failure in a window: a jump of counters that is just over, and just under.
+
+    `beside` are series that go on as they are; `whose` failures they are tells several such alerts apart.
+    """
     long = scene.samples(window)
-    first, count = long + 1, long + 6
+    first, count, rest = long + 1, long + 6, beside or {}
 
     def jumped(index: int) -> dict[str, str]:
-        return {name: f"{gauge(0, first)} {by[index]:g}+0x{count}" for name, by in jumps.items()}
+        return {**rest, **{name: f"{gauge(0, first)} {by[index]:g}+0x{count}" for name, by in jumps.items()}}
 
     expects = (*scene.fires(first, 0), *_until(scene, first + long - 1))
-    yield scene.case("fires at the second failure, resolves when the window is over", jumped(0), *expects)
-    yield scene.case("silent at one failure", jumped(1), scene.silent(first + count))
-    anew = {name: f"{gauge(9, first)} {gauge(0, count)}" for name in jumps}
-    yield scene.case("silent when the counters begin anew", anew, scene.silent(first + count))
-    yield scene.case("silent without data", {}, scene.silent(first + count))
+    yield scene.case(f"fires at the second failure{whose}, resolves when the window is over", jumped(0), *expects)
+    yield scene.case(f"silent at one failure{whose}", jumped(1), scene.silent(first + count))
+    anew = {**rest, **{name: f"{gauge(9, first)} {gauge(0, count)}" for name in jumps}}
+    yield scene.case(f"silent when the counters begin anew{whose}", anew, scene.silent(first + count))
+    yield scene.case(f"silent without data{whose}", rest, scene.silent(first + count))
 
 
 def _failed(policy: Policy, integration: str) -> str:

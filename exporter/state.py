@@ -107,7 +107,6 @@ class State:
         self.policy = policy
         self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
         self.bound_texts = tuple(le(bound) for bound in self.bounds)
-        self._limits: dict[str, int | None] = {}
         interval, detail = float(seconds(policy.collect.interval)), float(seconds(policy.collect.detail_interval))
         self.patience = float(seconds(policy.collect.timeout))
         self.detail_pause = detail - interval / 2  # half an interval early is better than one late
@@ -218,10 +217,8 @@ class State:
         return node.detail if node.detail and now - node.detail.at <= self._detail_age else None
 
     def limit_of(self, instance: str) -> int | None:
-        """The policy's memory limit of a node in bytes; the policy's list is gone through once for each node, not each time."""
-        if instance not in self._limits:
-            self._limits[instance] = self.policy.fleet.limit_of(instance)
-        return self._limits[instance]
+        """The policy's memory limit of a node in bytes."""
+        return self.policy.fleet.limit_of(instance)
 
     def prober_speaks(self, now: float) -> bool:
         """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""

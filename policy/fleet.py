@@ -262,5 +262,9 @@ class Fleet(Model):
 
     def limit_of(self, instance: str) -> int | None:
         """The policy's memory limit of a node in bytes, None where the policy has none."""
-        own = next((n.memory_limit for n in self.nodes if n.instance == instance), None)
-        return self.memory_limit if own is None else own
+        return self._limits.get(instance, self.memory_limit)
+
+    @cached_property
+    def _limits(self) -> dict[str, int]:
+        """Limits of nodes that have one of their own: asked for each node each second."""
+        return {node.instance: node.memory_limit for node in self.nodes if node.memory_limit is not None}

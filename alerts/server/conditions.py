@@ -80,8 +80,10 @@ def _quorum_lost(policy: Policy) -> tuple[str, timedelta]:
 
 
 def _replicas_missing(policy: Policy) -> tuple[str, timedelta]:
+    # One that says itself that it has lost its primary counts for one: it has an alert of its own.
     wanted = policy.alerts.replicas
-    connected = f"sum by (fleet, shard) {facts.alive(policy, newest(policy, 'redis_connected_slaves'))}"
+    cut, counted = f"({newest(policy, 'redis_master_link_up')} == 0) + 1", newest(policy, "redis_connected_slaves")
+    connected = f"sum by (fleet, shard) {facts.alive(policy, f'({cut} or {counted})')}"
     led = f"count by (fleet, shard) ({facts.primaries(policy)})"
     if wanted.expected is not None:
         return f"{connected} < {wanted.expected} and on (fleet, shard) {led}", wanted.for_

@@ -188,6 +188,11 @@ def _replicas_missing(cast: Cast) -> Proof:
     }
     over = {**cast.pair(), connected: enough - 1}
     of_dead = {selector("redis_connected_slaves", **cast.replica): enough, cast.up(cast.replica): 0}
+    link = selector("redis_master_link_up", **cast.replica, master_host="a", master_port="6379")
+    cut, dead = {**over, link: 0}, {cast.up(cast.replica): 0, link: 0}
+    third = {**cast.primary, "instance": "192.0.2.3:6379"}
+    two = {**cut, connected: max(0, enough - 2), cast.up(third): 1}
+    beside = {"about one beside a replica that is cut off": two} if wanted.expected != 1 else {}
     sentinel = {**cast.primary, "instance": "192.0.2.9:26379"}
     mode = selector(metrics.INSTANCE_INFO.name, **sentinel, redis_mode="sentinel")
     return Proof(
@@ -199,9 +204,15 @@ def _replicas_missing(cast: Cast) -> Proof:
         needed,
         {
             "while nobody is primary": {**cast.pair(0), connected: enough - 1},
+            "about a replica that says itself that it is cut off": cut,
             "about a Sentinel in the list of nodes": {**cast.pair(), connected: enough, cast.up(sentinel): 1, mode: 1},
         },
-        {"whatever a dead node said last": {**over, **of_dead}},
+        {
+            "whatever a dead node said last": {**over, **of_dead},
+            "whatever a dead replica said last of its link": {**over, **dead},
+            "about one beside a replica whose link is fine": {**over, link: 1},
+            **beside,
+        },
     )
 
 

@@ -69,7 +69,8 @@ def _replicas_missing(policy: Policy) -> Text:
     should = f"{wanted.expected} should be" if wanted.expected else "fewer than are watched of it"
     return Text(
         f"{_SHARD} has only {_COUNT} connected replicas",
-        f"{_COUNT} replicas are connected in {_SHARD}, {should}{lasting(wanted.for_)}. Callers notice nothing; the shard "
+        f"{_COUNT} replicas are connected in {_SHARD} (those that say that they are cut off counted in), {should}"
+        f"{lasting(wanted.for_)}. Callers notice nothing; the shard "
         "has a life less. First: INFO replication on its primary and on the replica that is not there.",
     )
 

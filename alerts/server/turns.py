@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Watch, gauge, gone, up_to
-from alerts.server.proof import Clock
+from alerts.server.conditions import conditions
+from alerts.server.proof import Clock, Values, steady
 from alerts.server.scenes import Cast
 from policy import metrics
 
@@ -18,6 +19,7 @@ def cases(cast: Cast, clock: Clock) -> Iterator[Case]:
     yield _all_replicas(cast, clock)
     yield _role_untold(cast, clock)
     yield _silence_untold(cast, clock)
+    yield _cut_untold(cast, clock)
     if cast.policy.alerts.replicas.expected is None:
         yield _sentinel_untold(cast, clock)
 
@@ -40,49 +42,47 @@ def _all_replicas(cast: Cast, clock: Clock) -> Case:
 
 def _role_untold(cast: Cast, clock: Clock) -> Case:
     """A primary that answers PING and not INFO stays primary for as long as a restart of the exporter may take."""
-    name = "CacheFailoverOverdue"
-    hold = milliseconds(cast.policy.alerts.failover.for_)
-    known_until = (_WELL - 1) * clock.sample + cast.fast
-    fires = clock.first_after(known_until) + up_to(clock.step, hold)
-    count = clock.samples(fires)
-    series = {key: gauge(1, count) for key in cast.pair()}
-    series[cast.role(cast.primary, "primary")] = f"{gauge(1, _WELL)} {gone(count)}"
-    last_silent = clock.last_silent(known_until, hold)
-    watch = Watch(name)
-    expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
-    return Case(f"{name}: fires when nobody says any more that it is primary", clock.sample, series, expects)
+    promise, role = "fires when nobody says any more that it is primary", cast.role(cast.primary, "primary")
+    return _untold(cast, clock, "CacheFailoverOverdue", promise, {**cast.pair(), role: 1}, role, cast.fast)
 
 
 def _silence_untold(cast: Cast, clock: Clock) -> Case:
     """Of a node without a role the exporter says that it got no INFO, then nothing: it may be primary for so long."""
-    name = "CacheFailoverOverdue"
-    hold = milliseconds(cast.policy.alerts.failover.for_)
-    told = _WELL + (((_WELL - 1) * clock.sample + cast.fast) % clock.step == 0)
-    known_until = (told - 1) * clock.sample + cast.fast
-    fires = clock.first_after(known_until) + up_to(clock.step, hold)
-    count = clock.samples(fires)
-    replica = (cast.up(cast.replica), cast.role(cast.replica, "replica"))
-    series = {key: gauge(1, count) for key in (cast.up(cast.primary), *replica)}
-    series[cast.info(cast.primary)] = f"{gauge(0, told)} {gone(count)}"
-    watch = Watch(name)
-    last_silent = clock.last_silent(known_until, hold)
-    expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
-    return Case(f"{name}: fires about a node of which nothing is told any more", clock.sample, series, expects)
+    info, replica = cast.info(cast.primary), {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
+    scene = {**replica, cast.up(cast.primary): 1, info: 0}
+    promise = "fires about a node of which nothing is told any more"
+    return _untold(cast, clock, "CacheFailoverOverdue", promise, scene, info, cast.fast)
 
 
 def _sentinel_untold(cast: Cast, clock: Clock) -> Case:
     """A Sentinel among the nodes is known for one while it says so, and for as long as a restart may take."""
-    name = "CacheReplicasMissing"
-    hold = milliseconds(cast.policy.alerts.replicas.for_)
     sentinel = {**cast.primary, "instance": "192.0.2.9:26379"}
-    known_until = (_WELL - 1) * clock.sample + cast.slow
-    fires = clock.first_after(known_until) + up_to(clock.step, hold)
-    count = clock.samples(fires)
     mode = selector(metrics.INSTANCE_INFO.name, **sentinel, redis_mode="sentinel")
     connected = selector("redis_connected_slaves", **cast.primary)
-    series = {key: gauge(1, count) for key in (*cast.pair(), connected, cast.up(sentinel))}
-    series[mode] = f"{gauge(1, _WELL)} {gone(count)}"
-    last_silent = clock.last_silent(known_until, hold)
+    scene = {**cast.pair(), connected: 1, cast.up(sentinel): 1, mode: 1}
+    promise = "fires about a node that no longer says that it is a Sentinel"
+    return _untold(cast, clock, "CacheReplicasMissing", promise, scene, mode, cast.slow)
+
+
+def _cut_untold(cast: Cast, clock: Clock) -> Case:
+    """A replica that has said that it is cut off is not missed for as long as a restart may take."""
+    link = selector("redis_master_link_up", **cast.replica, master_host="a", master_port="6379")
+    connected = selector("redis_connected_slaves", **cast.primary)
+    scene = {**cast.pair(), connected: (cast.policy.alerts.replicas.expected or 1) - 1, link: 0}
+    promise = "fires about a replica that no longer says that it is cut off"
+    return _untold(cast, clock, "CacheReplicasMissing", promise, scene, link, cast.slow)
+
+
+def _untold(cast: Cast, clock: Clock, name: str, promise: str, scene: Values, untold: str, memory: int) -> Case:
+    """One fact keeps an alert silent: for `memory` ms from its last word on. After that, and its wait, the alert fires."""
+    hold = next(milliseconds(each.hold) for each in conditions(cast.policy, "failover") if each.spec.name == name)
+    # Where its last word would leave the window with an evaluation, one more: see `Clock.first_after`.
+    told = _WELL + (((_WELL - 1) * clock.sample + memory) % clock.step == 0)
+    known_until = (told - 1) * clock.sample + memory
+    fires = clock.first_after(known_until) + up_to(clock.step, hold)
+    count = clock.samples(fires)
+    series = {key: steady(value, count) for key, value in scene.items()}
+    series[untold] = f"{steady(scene[untold], told)} {gone(count)}"
     watch = Watch(name)
-    expects = (watch.silent_until(last_silent), watch.firing(fires, cast.of_shard(name)))
-    return Case(f"{name}: fires about a node that no longer says that it is a Sentinel", clock.sample, series, expects)
+    expects = (watch.silent_until(clock.last_silent(known_until, hold)), watch.firing(fires, cast.of_shard(name)))
+    return Case(f"{name}: {promise}", clock.sample, series, expects)

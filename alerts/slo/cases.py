@@ -36,7 +36,20 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
                 scene = Scene(scope, _pace(scope, pair))
                 name = f"{stem(scope)}.{spec.severity}.{duration_text(pair.long)}"
                 found[name] = suite(stem(scope), scene.step, _cases(scene, spec, pair))
+            found |= _waits(scope, spec)
     return found
+
+
+def _waits(scope: Scope, spec: AlertSpec) -> dict[str, dict[str, Any]]:
+    """Where no pace is fine enough to see an alert's own wait: a file at one that is, over its shortest windows."""
+    step, hold = milliseconds(scope.step), milliseconds(burning.hold(scope, spec))
+    fine = step * max(1, hold // 2 // step)
+    pairs = sorted(burning.pairs_of(scope, spec), key=lambda pair: pair.long)
+    if not pairs or _pace(scope, pairs[0]) <= fine:
+        return {}
+    return {
+        f"{stem(scope)}.{spec.severity}.wait": suite(stem(scope), fine, [_young(Scene(scope, fine), spec, pairs[0])])
+    }
 
 
 def _pace(scope: Scope, pair: Burn) -> int:
@@ -48,6 +61,7 @@ def _pace(scope: Scope, pair: Burn) -> int:
 
 def _cases(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
     yield _threshold(scene, spec, pair)
+    yield _young(scene, spec, pair)
     yield from _told(scene, spec, pair)
     yield from _minimum(scene, spec, pair)
 
@@ -72,11 +86,21 @@ def _threshold(scene: Scene, spec: AlertSpec, pair: Burn) -> Case:
 def _around(scene: Scene, pair: Burn, least_bad: int = 1) -> tuple[Counts, Counts]:
     """Good and bad events of a step: exactly the share at which an alert is still silent, and one bad event more."""
     share = pair.share(scene.scope.slo.objective)
-    of = 10 ** max(0, -int(share.normalize().as_tuple().exponent))  # so many events have a whole number of bad ones
+    # So many events have a whole number of bad ones, and one more is a tenth of the share's last digit.
+    of = 10 ** max(1, 1 - int(share.normalize().as_tuple().exponent))
     total = of * -(-scene.scope.slo.least_events(pair) // of)
     total *= -(-least_bad // int(share * total))
     bad = int(share * total)
     return (total - bad, bad), (total - bad - 1, bad + 1)
+
+
+def _young(scene: Scene, spec: AlertSpec, pair: Burn) -> Case:
+    """Just over from the first look on: nothing is said before a long window was watched from its first quarter on."""
+    watched = -(-milliseconds(pair.long - pair.long / 4) // scene.step) + 1
+    fires = watched + scene.waits(spec)
+    story = scene.story(fires + 1, {}, _around(scene, pair)[1])
+    expects = (*scene.silent_until(story, spec, fires - 1), *scene.as_told(story, spec, fires - 1, fires))
+    return _case(scene, spec, pair, "silent on too short a history", story, {}, expects)
 
 
 def _told(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
@@ -109,15 +133,22 @@ def _firing(spec: AlertSpec, fleet: str) -> str:
 
 
 def _minimum(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
-    """One event fewer than the minimum in any long window, all bad; then one more; then no traffic."""
+    """One event fewer than the minimum in the long window, all bad; then one more; then no traffic.
+
+    The short window never empties: each time one event comes, one that is a long window old is over. The rest of them came
+    half a long window before, where no shorter window of another burn rate sees them.
+    """
     full, short, waits = scene.steps(pair.long), scene.steps(pair.short), scene.waits(spec)
     few = scene.scope.slo.least_events(pair) - 1
-    if few < -(-full // (short - 1)):
-        return  # some short window would hold none of them
-    enough = full + waits + 2
+    gap, first = short - 1, full + 1
+    enough = first + waits + 2
     end = enough + waits + 2
-    events = {at: (0, few * at // full - few * (at - 1) // full) for at in range(1, end)}
-    events[enough] = (0, events[enough][1] + 1)
+    arrivals = range(first, end, gap)
+    if gap < 1 or few <= len(arrivals) or arrivals[-1] - full >= first - full // 2:
+        return  # some short window would hold none of them
+    events = {at - shift: (0, 1) for at in arrivals for shift in (0, full)}
+    events[first - full // 2] = (0, few - len(arrivals))
+    events[enough] = (0, 1 + events.get(enough, (0, 0))[1])
     story = scene.story(end + short + 1, events)
     turns = (enough + waits - 1, enough + waits, end + short - 2, end + short - 1, end + short)
     expects = (*scene.silent_until(story, spec, enough + waits - 1), *scene.as_told(story, spec, *turns))

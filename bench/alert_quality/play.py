@@ -14,7 +14,7 @@ from sandbox.process import StartFailed, wait_until
 from sandbox.web import WebError
 
 PATIENCE = 90.0
-"""Seconds for everything that must come to come, and for all to be over after healing."""
+"""Seconds for everything that must come to come."""
 SETTLE = 6.0
 """Seconds in which something more could come, after all that must: longer than the wait of a ticket."""
 WATCH = 25.0
@@ -45,7 +45,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
         time.sleep(max(0.0, began + watch * (_LONG if scenario.long else 1) - time.time()))
     healed = time.time()
     scenario.end(lab)
-    quiet = _quiet(lab, before)
+    quiet = _quiet(lab, before, scenario.rest)
     return Outcome(
         name=scenario.name,
         kind=scenario.kind,
@@ -76,17 +76,17 @@ def _all_told(lab: Lab, before: int, wanted: Iterable[About]) -> None:
         reached = {(each.about, each.to) for each in heard if each.firing}
         return all((about, to) in reached for about in wanted for to in receivers(about[0]))
 
-    _in_time(all_came)
+    _in_time(all_came, PATIENCE)
 
 
-def _quiet(lab: Lab, before: int) -> bool:
-    return _in_time(lambda: _calm(lab) and not open_pages(_heard(lab, before)))
+def _quiet(lab: Lab, before: int, patience: float) -> bool:
+    return _in_time(lambda: _calm(lab) and not open_pages(_heard(lab, before)), patience)
 
 
-def _in_time(check: Callable[[], bool]) -> bool:
-    """Whether it became true within the patience."""
+def _in_time(check: Callable[[], bool], patience: float) -> bool:
+    """Whether it became true within so many seconds."""
     try:
-        wait_until(check, PATIENCE, "", every=0.2)
+        wait_until(check, patience, "", every=0.2)
     except StartFailed:
         return False
     return True

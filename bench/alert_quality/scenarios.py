@@ -17,7 +17,8 @@ class Scenario:
     """`begin` and `end` say what they did. `nodes` are alerts about each address that `begin` names, `fleet` about all.
 
     `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds. A `long` one
-    is harmless while it goes on, and is watched until the slowest alert would have come.
+    is harmless while it goes on, and is watched until the slowest alert would have come. `rest` are the seconds after
+    healing in which all must be over.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Scenario:
     also: tuple[str, ...] = ()
     where: Literal["sentinel", "cluster"] = "sentinel"
     long: bool = False
+    rest: float = 90.0
 
 
 def _fault(
@@ -41,10 +43,11 @@ def _fault(
     begin: Step | None = None,
     end: Step | None = None,
     where: Literal["sentinel", "cluster"] = "sentinel",
+    rest: float = 90.0,
 ) -> Scenario:
     """By default a fault of the demo of that name."""
     begin, end = begin or events.breaking(name), end or events.healing(name)
-    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where)
+    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where, rest=rest)
 
 
 def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing, *, long: bool = False) -> Scenario:
@@ -91,12 +94,14 @@ FAULTS: tuple[Scenario, ...] = (
     ),
     _fault("exporter", "the exporter is killed", "CacheNodeDown"),
     _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
+    # Prometheus is reloaded for it, and knows no Alertmanager for some seconds: what ends then is told a minute later.
     _fault(
         "metrics",
         "Prometheus refuses the page of node facts (sample_limit)",
         "CacheMetricsMissing",
         begin=events.limit_scrape,
         end=events.lift_limit,
+        rest=240.0,
     ),
     _fault(
         "info",

@@ -1,41 +1,106 @@
 """The rule tests of the objectives can fail: rules that differ in one thing break them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from alerts.build import files
 from tests.integration.test_alerts_tools import run
 from tests.unit.alerts.policies import policy, write
 
-# Beside the rules of `slo_latency`: the test file that minds, what stands there, and what is put in its place.
-BROKEN = {
-    "a higher share over the long window": ("critical.1h", "1h{", "> 0.144 and", "> 0.145 and"),
-    "a lower share over the long window": ("critical.1h", "1h{", "> 0.144 and", "> 0.143 and"),
-    "a lower share over the short window": ("critical.1h", "5m{", "> 0.144 and slo", "> 0.143 and slo"),
-    "the share itself": ("critical.1h", "1h{", "> 0.144 and", ">= 0.144 and"),
-    "a shorter wait": ("critical.1h", "", "for: 5m30s", "for: 5m"),
-    "a longer wait": ("critical.1h", "", "for: 5m30s", "for: 6m"),
-    "a dead node told twice": ("critical.1h", "", "CacheNodeDown|", ""),
-    "a shorter long window": ("critical.1h", "", "[59m59s999ms]", "[58m59s999ms]"),
-    "a short window that remembers": ("critical.1h", "", "[4m59s999ms]", "[5m59s999ms]"),
-    "a restart that is lost": ("", "", ">= 0 unless", ">= 1 unless"),
-    "a bound beside the policy's": ("", "", 'le="0.003"', 'le="0.005"'),
-    "planned work that counts": ("", "", "unless on () slo:maintenance", "and on () slo:maintenance"),
-    "the average of ratios": ("", "", "sum_over_time(slo:bad_events:step", "avg_over_time(slo:bad_events:step"),
-    "another name for Sloth": ("", "", "sloth_window: 5m", "sloth_window: 5min"),
+
+@dataclass(frozen=True)
+class Pair:
+    """Two windows of a burn rate in `slo_latency`, as its rule has them; a share is changed by one of its last digit."""
+
+    long: str
+    share: str
+    higher: str
+    lower: str
+    events: int
+    offset: str
+    quiet: str
+
+    def part_of(self, rule: str) -> slice:
+        """Where they stand in the alerts of the rule file."""
+        begin = rule.index(f"(slo:sli_error:ratio_rate{self.long}{{", rule.index("alert:"))
+        return slice(begin, rule.index("]))", begin) + 3)
+
+
+PAIRS = {
+    "critical.1h": Pair("1h", "0.144", "0.145", "0.143", 7, "45m", "4m59s999ms"),
+    "critical.6h": Pair("6h", "0.06", "0.061", "0.059", 17, "4h30m", "29m59s999ms"),
+    "warning.1d": Pair("1d", "0.03", "0.031", "0.029", 34, "18h", "1h59m59s999ms"),
+    "warning.3d": Pair("3d", "0.01", "0.011", "0.009", 100, "2d6h", "5h59m59s999ms"),
 }
+# What stands there of a pair, and what is put in its place; and the promise of the case that minds.
+Change = Callable[[Pair], tuple[str, str]]
+CHANGES: dict[str, dict[str, Change]] = {
+    "fires just over": {
+        "a higher share over the long window": lambda p: (f"> {p.share} and sum", f"> {p.higher} and sum"),
+        "a lower share over the long window": lambda p: (f"> {p.share} and sum", f"> {p.lower} and sum"),
+        "the share itself over the long window": lambda p: (f"> {p.share} and sum", f">= {p.share} and sum"),
+        "a higher share over the short window": lambda p: (f"> {p.share} and slo", f"> {p.higher} and slo"),
+        "a lower share over the short window": lambda p: (f"> {p.share} and slo", f"> {p.lower} and slo"),
+    },
+    "on too few events": {
+        "more events": lambda p: (f">= {p.events} and", f">= {p.events + 1} and"),
+        "fewer events": lambda p: (f">= {p.events} and", f">= {p.events - 1} and"),
+    },
+    "on too short a history": {"no history": lambda p: (f" offset {p.offset}", "")},
+    "while another alert tells of it": {
+        "a dead node told twice": lambda _: ("CacheNodeDown|", ""),
+        "a short window that remembers": lambda p: (f"[{p.quiet}]", f"[1d{p.quiet}]"),
+        "a short window that forgets": lambda p: (f"[{p.quiet}]", "[1s]"),
+    },
+}
+# The same of what the pairs have in common: the test file that minds, what stands in the rules, and what is put there.
+BROKEN = {
+    "a shorter wait for a page": ("critical.1h", "for: 5m30s", "for: 5m"),
+    "a longer wait for a page": ("critical.1h", "for: 5m30s", "for: 6m"),
+    "a shorter wait for a ticket": ("warning.wait", "for: 10m30s", "for: 10m"),
+    "a longer wait for a ticket": ("warning.wait", "for: 10m30s", "for: 16m"),
+    "a shorter long window": ("critical.1h", "[59m59s999ms]", "[58m59s999ms]"),
+    "a restart that is lost": ("", ">= 0 unless", ">= 1 unless"),
+    "a bound beside the policy's": ("", 'le="0.003"', 'le="0.005"'),
+    "planned work that counts": ("", "unless on () slo:maintenance", "and on () slo:maintenance"),
+    "the average of ratios": ("", "sum_over_time(slo:bad_events:step", "avg_over_time(slo:bad_events:step"),
+    "another name for Sloth": ("", "sloth_window: 5m", "sloth_window: 5min"),
+}
+
+
+@cache
+def built() -> dict[str, str]:
+    return files(policy("objectives"))
+
+
+def fails(damaged: str, suite: str, folder: Path, promise: str = "") -> None:
+    """The tests of a suite, or those of a promise, mind rules that were damaged."""
+    assert damaged != built()["rules/slo_latency.yml"]
+    path = f"rule-tests/slo_latency{suite and '.'}{suite}.yml"
+    tests = yaml.safe_load(built()[path])
+    tests["tests"] = [test for test in tests["tests"] if promise in test["name"]]
+    assert tests["tests"]
+    write({"rules/slo_latency.yml": damaged, path: yaml.safe_dump(tests)}, folder)
+    result = run("promtool", "test", "rules", folder / path)
+    assert result.returncode == 1, result.stdout
+    assert "FAILED" in result.stderr
+
+
+@pytest.mark.parametrize(("promise", "change"), [(p, c) for p, changes in CHANGES.items() for c in changes])
+@pytest.mark.parametrize("suite", PAIRS)
+def test_a_broken_pair_of_windows_fails_its_test(suite: str, promise: str, change: str, tmp_path: Path) -> None:
+    whole, pair = built()["rules/slo_latency.yml"], PAIRS[suite]
+    part, (old, new) = pair.part_of(whole), CHANGES[promise][change](pair)
+    assert whole[part].count(old) == 1
+    fails(whole[: part.start] + whole[part].replace(old, new) + whole[part.stop :], suite, tmp_path, promise)
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_rule_of_an_objective_fails_its_test(name: str, tmp_path: Path) -> None:
-    suite, after, old, new = BROKEN[name]
-    built = files(policy("objectives"))
-    whole = built["rules/slo_latency.yml"]
-    begin = whole.index(after, whole.index("alert:")) if after else 0
-    damaged = whole[:begin] + whole[begin:].replace(old, new)
-    assert damaged != whole
-    write({**built, "rules/slo_latency.yml": damaged}, tmp_path)
-    result = run("promtool", "test", "rules", tmp_path / f"rule-tests/slo_latency{suite and '.'}{suite}.yml")
-    assert result.returncode == 1, result.stdout
-    assert "FAILED" in result.stderr
+    suite, old, new = BROKEN[name]
+    fails(built()["rules/slo_latency.yml"].replace(old, new), suite, tmp_path)

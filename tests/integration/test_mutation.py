@@ -22,9 +22,9 @@ def test_no_change_of_a_rule_passes_its_tests() -> None:
 
 def test_a_suite_that_has_lost_a_case_is_found_out() -> None:
     built = files(policy("default"))
-    tests = built["rule-tests/memory.yml"]
-    begin = tests.index("- name: 'CacheMemoryHigh: fires at its duration, just over'")
+    tests = built["rule-tests/hit_rate.yml"]
+    begin = tests.index("- name: 'CacheLowHitRate: fires at its duration, just over'")
     end = tests.index("- name:", begin + 1)
-    weak = {"rules/memory.yml": built["rules/memory.yml"], "rule-tests/memory.yml": tests[:begin] + tests[end:]}
+    weak = {"rules/hit_rate.yml": built["rules/hit_rate.yml"], "rule-tests/hit_rate.yml": tests[:begin] + tests[end:]}
     (missed,) = known.unexplained(survivors(read(weak)))
     assert missed.name.endswith("for: 10m -> 9m45s")

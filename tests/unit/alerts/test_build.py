@@ -20,7 +20,7 @@ STEMS = (
     "stack",
     "slo_availability",
 )
-BURNS = ("critical.1h", "critical.6h", "warning.1d", "warning.3d")
+BURNS = ("critical.1h", "critical.6h", "warning.1d", "warning.3d", "warning.wait")
 
 
 @pytest.mark.parametrize("name", DATA)
