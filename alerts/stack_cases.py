@@ -225,12 +225,12 @@ def _slack(policy: Policy, step: int) -> Iterator[Case]:
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="slack")
     failed, refused = _failed(policy, "webhook"), {what: _refused(policy, what) for what in UNDELIVERED}
     count = scene.samples(window)
-    alone = replace(scene, alone=True)
+    often, once = {refused["failed"]: counter(1, 4 * count)}, {failed: counter(2, 4 * count)}
+    yield from _twice(scene, {failed: (1.01, 0.93)}, window, often, " of Alertmanager's")
+    yield from _twice(replace(scene, alone=True), {refused["failed"]: (1, 0)}, window, once, " of the notifier's")
     for what, series in refused.items():
-        often = {series: counter(1, 4 * count)}
-        yield from _twice(scene, {failed: (1.01, 0.93)}, window, often, f", and the notifier says: {what}")
-        once = {failed: counter(2, 4 * count)}
-        yield from _twice(alone, {series: (1, 0)}, window, once, f" of the notifier's ({what})")
+        both = {failed: counter(2, _WELL + 2), series: f"{gauge(0, _WELL)} {gauge(1, 2)}"}
+        yield scene.case(f"fires where the notifier says: {what}", both, *scene.fires(_WELL, 0))
     fine = {failed: counter(1, count), refused["failed"]: gauge(3, count), _refused(policy, "sent"): counter(1, count)}
     yield scene.case("silent while Slack takes what comes", fine, scene.silent(count))
 

@@ -45,7 +45,6 @@ DATA: dict[str, dict[str, Any]] = {
         "stack": {"grafana": "http://127.0.0.1:3000/a%20b"},
     },
     "told": {
-        "fleet": {"name": 'caf\u00e9 {{ "x" }}\n'},
         "notify": {
             "slack": _SLACK,
             "webhooks": [
