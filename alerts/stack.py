@@ -13,7 +13,7 @@ from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.promql import duration, one_of, selector, template_text
-from alerts.stack_times import notified, patience, recent, sent
+from alerts.stack_times import notified, patience, recent, resent, sent
 from alerts.texts import Text
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -181,16 +181,16 @@ def _webhooks(policy: Policy) -> Alert:
 
 
 def _prometheus_sends(policy: Policy) -> Alert:
-    window, mine = duration(sent(policy)), targets.of_prometheus(policy)
+    hold, mine = duration(sent(policy)), targets.of_prometheus(policy)
     lost = " or ".join(
-        f"sum(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{window}])) > 0"
+        f"sum(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{duration(resent(policy))}])) > 0"
         for what in ("errors", "dropped")
     )
-    away = f"min_over_time({targets.up(targets.of_alertmanager(policy))}[{window}]) == 0"
+    away = f"min_over_time({targets.up(targets.of_alertmanager(policy))}[{hold}]) == 0"
     fleet = template_text(policy.fleet.name)
     text = Text(
         f"Alerts of {fleet} do not reach Alertmanager",
-        f"Alertmanager answers, and Prometheus has not brought it all alerts for {window}. What is lost is told by nobody. "
+        f"Alertmanager answers, and Prometheus has not brought it all alerts for {hold}. What is lost is told by nobody. "
         "First: Prometheus' log (component notifier), then whether Alertmanager's address leads to it from there.",
     )
     expr = f"({lost}) unless on () ({away})"

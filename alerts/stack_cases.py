@@ -14,7 +14,7 @@ from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack import UNDELIVERED
-from alerts.stack_times import notified, patience, recent, sent
+from alerts.stack_times import notified, patience, recent, resent, sent
 from policy.alerts import (
     ALERTMANAGER_DOWN,
     METRICS_MISSING,
@@ -209,11 +209,13 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
     if notify.slack is not None or notify.webhooks or notify.heartbeat is not None:
         yield from _webhooks(policy, step)
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
-    mine, window = targets.of_prometheus(policy), milliseconds(sent(policy))
+    mine, hold = targets.of_prometheus(policy), milliseconds(sent(policy))
     lost = [selector(f"prometheus_notifications_{what}_total", **mine) for what in ("errors", "dropped")]
     for series in lost:
-        yield from _repeated(scene, series, window, window)
-    long = scene.samples(window)
+        yield from _repeated(scene, series, hold, milliseconds(resent(policy)))
+    long = scene.samples(hold)
+    reloads = {lost[1]: f"{gauge(0, _WELL)} 1 {gauge(2, 2 * long)}"}
+    yield scene.case("silent when Prometheus is reloaded twice", reloads, scene.silent(2 * long))
     away = targets.up(targets.of_alertmanager(policy))
     failing = {lost[0]: counter(1, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
     yield scene.case("silent while Alertmanager is or was away in the window", failing, *_from(scene, 2 * long + 2))

@@ -34,6 +34,11 @@ def notified(policy: Policy) -> timedelta:
     return whole(policy, 2 * longest + recent(policy))
 
 
+def resent(policy: Policy) -> timedelta:
+    """The window in which Prometheus sends at least once what fires, and is seen to."""
+    return whole(policy, _RESENT + 2 * policy.rules.interval)
+
+
 def sent(policy: Policy) -> timedelta:
-    """The window in which Prometheus sends at least two times what fires."""
-    return whole(policy, max(3 * _RESENT, recent(policy)))
+    """How long each of Prometheus' attempts must fail: a reload, or two, in which it knows no Alertmanager, is over before."""
+    return whole(policy, max(3 * _RESENT, resent(policy) + 3 * policy.rules.interval))

@@ -140,12 +140,12 @@ def _minimum(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
     """
     full, short, waits = scene.steps(pair.long), scene.steps(pair.short), scene.waits(spec)
     few = scene.scope.slo.least_events(pair) - 1
-    gap, first = short - 1, full + 1
+    gap, first = max(1, short - 1), full + 1
     enough = first + waits + 2
     end = enough + waits + 2
     arrivals = range(first, end, gap)
-    if gap < 1 or few <= len(arrivals) or arrivals[-1] - full >= first - full // 2:
-        return  # some short window would hold none of them
+    if few <= len(arrivals) or arrivals[-1] - full >= first - full // 2:
+        return  # they are too few, or the long window too short, to arrange it so
     events = {at - shift: (0, 1) for at in arrivals for shift in (0, full)}
     events[first - full // 2] = (0, few - len(arrivals))
     events[enough] = (0, 1 + events.get(enough, (0, 0))[1])
