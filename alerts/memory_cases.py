@@ -11,7 +11,7 @@ from alerts.node_down import verdict_memory
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
-from alerts.server.proof import Clock, Proof, forgets
+from alerts.server.proof import Clock, Proof, forgets, untold
 from policy import metrics
 from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
@@ -84,15 +84,15 @@ def _makes_room(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
 
 def _evicts_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
     """A node that evicts is known for one for as long as a restart of the exporter may take."""
-    untold = selector(metrics.MEMORY_EVICTS.name, **node(policy))
-    scene = {**_used_by(node(policy), _FULL, _LIMIT), untold: 1}
-    yield _untold(policy, ratio, clock, scene, untold, "no longer says that it evicts", ratio.labels)
+    fact = selector(metrics.MEMORY_EVICTS.name, **node(policy))
+    scene = {**_used_by(node(policy), _FULL, _LIMIT), fact: 1}
+    yield _untold(policy, ratio, clock, scene, fact, "no longer says that it evicts", ratio.labels)
     primary, replica = (_member(policy, "a", number) for number in (1, 2))
-    untold, memory = selector(metrics.MEMORY_EVICTS.name, **primary), milliseconds(verdict_memory(policy))
+    fact, memory = selector(metrics.MEMORY_EVICTS.name, **primary), milliseconds(verdict_memory(policy))
     pair, hold = _pair(policy, (_FULL, _FULL), _LIMIT, evicts=1), milliseconds(ratio.hold)
     of_primary, of_replica = (labels(BY_NAME[ratio.name], each) for each in (primary, replica))
-    proof = Proof(ratio.name, of_replica, hold, pair, {}, {untold: memory}, what="of a pair")
-    yield forgets(proof, clock, untold, memory, *(() if hold else (of_primary,)))
+    proof = Proof(ratio.name, of_replica, hold, pair, {}, {fact: memory}, what="of a pair")
+    yield forgets(proof, clock, fact, memory, *(() if hold else (of_primary,)))
 
 
 def _restarts(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
@@ -146,8 +146,8 @@ def _roles_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
     primary, replica = (_member(policy, "a", number) for number in (1, 2))
     both = [labels(BY_NAME[ratio.name], each) for each in (primary, replica)]
     for own, role in ((primary, "primary"), (replica, "replica")):
-        untold = selector(metrics.NODE_ROLE.name, **own, role=role)
-        yield _untold(policy, ratio, clock, scene, untold, f"is no longer told as {role}", *both)
+        fact = selector(metrics.NODE_ROLE.name, **own, role=role)
+        yield _untold(policy, ratio, clock, scene, fact, f"is no longer told as {role}", *both)
     for own, role, new in ((primary, "primary", "replica"), (replica, "replica", "primary")):
         told = up_to(clock.step, _WELL * clock.sample) + up_to(clock.step, milliseconds(ratio.hold))
         count = clock.samples(told)
@@ -159,19 +159,12 @@ def _roles_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
 
 
 def _untold(
-    policy: Policy, ratio: Ratio, clock: Clock, scene: Mapping[str, int], untold: str, what: str, *alerts: Labels
+    policy: Policy, ratio: Ratio, clock: Clock, scene: Mapping[str, int], fact: str, what: str, *alerts: Labels
 ) -> Case:
-    """From its own word on the fact counts for as long as the exporter may be away; then, and `hold` later, all is told."""
-    known_until = (_WELL - 1) * clock.sample + milliseconds(verdict_memory(policy))
-    hold = milliseconds(ratio.hold)
-    fires = clock.first_after(known_until) + up_to(clock.step, hold)
-    count = clock.samples(fires)
-    series = {**_steady(scene, count), untold: f"{gauge(scene[untold], _WELL)} {gone(count)}"}
-    watch, early = Watch(ratio.name), clock.last_silent(known_until, hold)
-    quiet = Expect(early, f"count({watch.expr}) == {len(alerts)}")
-    return Case(
-        f"{ratio.name}: fires on a node that {what}", clock.sample, series, (quiet, watch.firing(fires, *alerts))
-    )
+    """From its own word on a fact counts for as long as the exporter may be away; then, and the wait later, all is told."""
+    memory, hold = milliseconds(verdict_memory(policy)), milliseconds(ratio.hold)
+    promise = f"fires on a node that {what}"
+    return untold(Watch(ratio.name), promise, clock, scene, fact, memory, hold, *alerts)
 
 
 def _steady(scene: Mapping[str, int], samples: int) -> dict[str, str]:

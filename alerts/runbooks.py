@@ -244,6 +244,7 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "recent": duration(stack_times.recent(policy)),
         "notified": duration(stack_times.notified(policy)),
         "sent": duration(stack_times.sent(policy)),
+        "resent": duration(stack_times.resent(policy)),
         "beat": duration(notify.heartbeat.interval) if notify.heartbeat else "never, for the policy names no heartbeat",
         "sole": _sole_channel(policy),
         "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),

@@ -40,9 +40,10 @@ def conditions(policy: Policy, stem: str) -> Iterator[Condition]:
 
 def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     # Replicas live and nobody is primary. Of a shard that is dead as a whole each node has its page already. One that
-    # lives and does not say what it is may be the primary: it has a ticket.
+    # lives and does not say what it is may be the primary: it has a ticket. One that did say so and missed a collection,
+    # as a busy replica does, is a replica still.
     alive, led = f"count by (fleet, shard) ({facts.replicas(policy)})", facts.primaries(policy)
-    unknown = facts.uncollected(policy, facts.up(policy))
+    unknown = f"{facts.uncollected(policy, facts.up(policy))} unless on (fleet, instance) {facts.replicas(policy)}"
     return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from alerts.rule_cases import Case, Expect, Labels, Watch, gone, up_to
 from policy.units import plain
 
+_WELL = 4  # samples until a fact is told no more
 Values = Mapping[str, Decimal | int]
 """Input series and the value that each keeps."""
 
@@ -134,3 +135,21 @@ def forgets(proof: Proof, clock: Clock, name: str, memory: int, *then: Labels) -
     still = max(fires, clock.last_before(last + memory))
     expects = (watch.firing(still, proof.labels), watch.firing(ended, *then))
     return Case(proof.named(f"ends when {name.partition('{')[0]} is gone for long"), clock.sample, series, expects)
+
+
+def untold(
+    watch: Watch, promise: str, clock: Clock, scene: Values, fact: str, memory: int, hold: int, *alerts: Labels
+) -> Case:
+    """One fact of a scene keeps some of `alerts` silent, for `memory` ms from its last word on; `hold` ms later all fire."""
+    # Where its last word would leave the window with an evaluation, one more: see `Clock.first_after`.
+    told = _WELL + (((_WELL - 1) * clock.sample + memory) % clock.step == 0)
+    known_until = (told - 1) * clock.sample + memory
+    fires = clock.first_after(known_until) + up_to(clock.step, hold)
+    count = clock.samples(fires)
+    series = {name: steady(value, count) for name, value in scene.items()}
+    series[fact] = f"{steady(scene[fact], told)} {gone(count)}"
+    until = clock.last_silent(known_until, hold)
+    # Of one alert nothing may have fired at all; of several, never as many as all.
+    not_all = Expect(until, f"count({watch.expr}) == {len(alerts)}")
+    quiet = watch.silent_until(until) if len(alerts) == 1 else not_all
+    return Case(f"{watch.name}: {promise}", clock.sample, series, (quiet, watch.firing(fires, *alerts)))

@@ -116,6 +116,7 @@ def _failover_overdue(cast: Cast) -> Proof:
         {
             "whatever a dead node did not say": {**cast.pair(0), cast.info(cast.primary): 0},
             "when every node says what it is": {**refuses, cast.info(cast.primary): 1},
+            "whatever a replica's last collection missed": {**cast.pair(0), cast.info(cast.replica): 0},
             "whatever a node of another shard does not say": {
                 **cast.pair(0),
                 cast.up(elsewhere): 1,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Watch, gauge, gone, up_to
 from alerts.server.conditions import conditions
-from alerts.server.proof import Clock, Values, steady
+from alerts.server.proof import Clock, Values, untold
 from alerts.server.scenes import Cast
 from policy import metrics
 
@@ -73,16 +73,7 @@ def _cut_untold(cast: Cast, clock: Clock) -> Case:
     return _untold(cast, clock, "CacheReplicasMissing", promise, scene, link, cast.slow)
 
 
-def _untold(cast: Cast, clock: Clock, name: str, promise: str, scene: Values, untold: str, memory: int) -> Case:
-    """One fact keeps an alert silent: for `memory` ms from its last word on. After that, and its wait, the alert fires."""
+def _untold(cast: Cast, clock: Clock, name: str, promise: str, scene: Values, fact: str, memory: int) -> Case:
+    """One fact of a scene keeps an alert of the shard silent."""
     hold = next(milliseconds(each.hold) for each in conditions(cast.policy, "failover") if each.spec.name == name)
-    # Where its last word would leave the window with an evaluation, one more: see `Clock.first_after`.
-    told = _WELL + (((_WELL - 1) * clock.sample + memory) % clock.step == 0)
-    known_until = (told - 1) * clock.sample + memory
-    fires = clock.first_after(known_until) + up_to(clock.step, hold)
-    count = clock.samples(fires)
-    series = {key: steady(value, count) for key, value in scene.items()}
-    series[untold] = f"{steady(scene[untold], told)} {gone(count)}"
-    watch = Watch(name)
-    expects = (watch.silent_until(clock.last_silent(known_until, hold)), watch.firing(fires, cast.of_shard(name)))
-    return Case(f"{name}: {promise}", clock.sample, series, expects)
+    return untold(Watch(name), promise, clock, scene, fact, memory, hold, cast.of_shard(name))
