@@ -34,7 +34,7 @@ def sli(state: State, now: float) -> Iterator[Block]:
     """The `cache_*` series: what alerts and the verdict need, small enough to be scraped every two seconds."""
     speaks = state.prober_speaks(now)
     yield lines_of(_of_fleet(state, speaks))
-    for node in state.by_shard():
+    for node in state.nodes.values():
         own = _labels(state, node)
         if speaks:
             yield sli_forms.probed(own, node, state.bound_texts)
@@ -88,7 +88,7 @@ def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) 
 
 def _asked(state: State, now: float) -> Iterator[Block]:
     """Whether each node answers, and what redis_exporter says of its own scrapes, of the node's collections."""
-    for node in state.by_shard():
+    for node in state.nodes.values():
         if (last := node.collection) is not None:
             # Old facts are no answer either: a collection that no longer runs must not read as a node that is up.
             up = int(not last.error and state.fresh_facts(node, now) is not None)
@@ -117,7 +117,7 @@ def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
 
 
 def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
-    for node in state.by_shard():
+    for node in state.nodes.values():
         if (facts := state.fresh_facts(node, now)) is not None:
             yield node, _labels(state, node), facts
 

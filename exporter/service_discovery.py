@@ -10,7 +10,7 @@ from exporter.state import NodeState, State
 
 def groups(state: State, now: float) -> list[dict[str, Any]]:
     """One group a node: its instance, and what is known of it as `__meta_cachewatch_*` labels."""
-    return [{"targets": [node.target.instance], "labels": _labels(state, node, now)} for node in state.by_shard()]
+    return [{"targets": [node.target.instance], "labels": _labels(state, node, now)} for node in state.nodes.values()]
 
 
 def _labels(state: State, node: NodeState, now: float) -> Mapping[str, str]:

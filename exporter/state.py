@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -14,6 +14,7 @@ from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
 from exporter.histogram import Histogram
 from exporter.info import Vitals
+from exporter.reads import Reads
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
 from policy.metrics import HEALTH_RESULTS, latency_bounds, le
@@ -62,7 +63,7 @@ class NodeState:
     checked_at: float | None = None
     last_error: str = ""
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
-    history: deque[tuple[float, int, int]] = field(default_factory=deque)
+    reads: Reads = field(default_factory=Reads)
     since: float | None = None
     recovered: float | None = None
     _turned: float = 0.0
@@ -88,7 +89,7 @@ class NodeState:
 
 
 class State:
-    """All nodes of the fleet. `now` is monotonic seconds throughout.
+    """All nodes of the fleet, those of a shard together. `now` is monotonic seconds throughout.
 
     `patience` is how long a collection waits for answers, `detail_pause` how long details are not asked again, in seconds.
     """
@@ -128,15 +129,15 @@ class State:
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
-        wanted = {target.instance: target for target in targets}
-        for instance in set(self.nodes) - set(wanted):
-            del self.nodes[instance]
-        for instance, target in wanted.items():
-            node = self.nodes.get(instance)
-            if node is None:
-                self.nodes[instance] = NodeState(target, Breaker(self.policy.breaker), Histogram(self.bounds))
-            else:
-                node.target = target
+        ordered = sorted(targets, key=lambda target: (target.shard, target.host, target.port))
+        self.nodes = {target.instance: self._watched(target) for target in ordered}
+
+    def _watched(self, target: Target) -> NodeState:
+        node = self.nodes.get(target.instance)
+        if node is None:
+            return NodeState(target, Breaker(self.policy.breaker), Histogram(self.bounds))
+        node.target = target
+        return node
 
     def collected(
         self, instance: str, fields: Mapping[str, str], took: float, now: float, extra: Extra | None = None
@@ -152,9 +153,7 @@ class State:
         node.ended(Collection(took))
         hits, misses = node.facts.vitals.hits, node.facts.vitals.misses
         if hits is not None and misses is not None:
-            node.history.append((now, hits, misses))
-        while node.history and now - node.history[0][0] > self._window:
-            node.history.popleft()
+            node.reads.take(now, hits, misses, self._window)
 
     def detailed(self, instance: str, detail: Detail) -> None:
         """Take what is asked less often."""
@@ -223,7 +222,3 @@ class State:
     def prober_speaks(self, now: float) -> bool:
         """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""
         return self.probed_at is not None and now - self.probed_at <= 3.0
-
-    def by_shard(self) -> Iterator[NodeState]:
-        """All nodes, those of a shard together."""
-        return iter(sorted(self.nodes.values(), key=lambda n: (n.target.shard, n.target.host, n.target.port)))

@@ -42,15 +42,14 @@ class Sums:
 
 
 class Meter:
-    """One node. Its hits and misses are added up here, for Redis' own counters begin anew with Redis."""
+    """One node."""
 
-    __slots__ = ("_checked", "_checks", "_hits", "_latencies", "_misses", "_pings", "_read", "_reads", "_window")
+    __slots__ = ("_checked", "_checks", "_latencies", "_pings", "_read", "_reads", "_window", "node")
 
-    def __init__(self, rate_window: float, health_window: float, now: float) -> None:
+    def __init__(self, node: NodeState, rate_window: float, health_window: float, now: float) -> None:
+        self.node = node
         self._pings: Histogram | None = None
-        self._read: tuple[float, int, int] | None = None
-        self._hits = self._misses = 0
-        self._checked = (0, 0)
+        self._read = self._checked = (0, 0)
         self.resize(rate_window, health_window)
         self._checks.mark(now, self._checked)
 
@@ -61,8 +60,9 @@ class Meter:
         self._reads: Sliding[tuple[int, int]] = Sliding(rate_window)
         self._checks: Sliding[tuple[int, int]] = Sliding(health_window)
 
-    def look(self, node: NodeState, now: float, sums: Sums) -> None:
+    def look(self, now: float, sums: Sums) -> None:
         """Take what the node's counters are now."""
+        node = self.node
         if node.pings is not self._pings:  # the first look, or another histogram because the policy moved its bounds
             self._pings, self._latencies = node.pings, Sliding(self._window)
             self._latencies.mark(now, (0,) * len(node.pings.counts))
@@ -71,30 +71,20 @@ class Meter:
         sums.add("availability", checks[0] - before[0], checks[1] - before[1])
         self._checked = checks
         self._checks.mark(now, checks)
-        self._count_reads(node, sums)
-        self._reads.mark(now, (self._hits, self._misses))
+        reads, before = node.reads.total, self._read
+        sums.add("hit_rate", reads[0] - before[0], sum(reads) - sum(before))
+        self._read = reads
+        self._reads.mark(now, reads)
 
-    def _count_reads(self, node: NodeState, sums: Sums) -> None:
-        if not node.history or node.history[-1] is self._read:
-            return
-        before, self._read = self._read, node.history[-1]
-        if before is None:
-            return
-        (_, h0, m0), (_, h1, m1) = before, self._read
-        goes_on = h1 >= h0 and m1 >= m0  # else the node was restarted and counts from zero
-        hits, misses = (h1 - h0, m1 - m0) if goes_on else (h1, m1)
-        self._hits += hits
-        self._misses += misses
-        sums.add("hit_rate", hits, hits + misses)
-
-    def measure(self, node: NodeState, now: float) -> Measure:
+    def measure(self, now: float) -> Measure:
         """What the windows hold now."""
+        node = self.node
         reads, checks = self._reads.start(now) or (0, 0), self._checks.start(now) or (0, 0)
         latencies = self._latencies.start(now) if node.pings is self._pings else None
         return Measure(
             () if latencies is None else tuple(map(operator.sub, node.pings.counts, latencies)),
-            self._hits - reads[0],
-            self._misses - reads[1],
+            self._read[0] - reads[0],
+            self._read[1] - reads[1],
             node.checks["success"] - checks[0],
             sum(node.checks.values()) - checks[1],
         )
@@ -115,18 +105,22 @@ class Meters:
             self._windows = _windows(state.policy)
             for meter in self._meters.values():
                 meter.resize(*self._windows)
-        for instance in self._meters.keys() - state.nodes.keys():
-            del self._meters[instance]
-        for instance, node in state.nodes.items():
-            if instance not in self._meters:
-                self._meters[instance] = Meter(*self._windows, now)
-            self._meters[instance].look(node, now, self.sums)
+        self._meters = {
+            instance: self._of(node) or Meter(node, *self._windows, now) for instance, node in state.nodes.items()
+        }
+        for meter in self._meters.values():
+            meter.look(now, self.sums)
+
+    def _of(self, node: NodeState) -> Meter | None:
+        """A node's meter; of one that left and came back it is another node's: it counts from zero."""
+        meter = self._meters.get(node.target.instance)
+        return meter if meter is not None and meter.node is node else None
 
     def measures(self, state: State, now: float) -> Iterator[tuple[NodeState, Measure]]:
         """Every node with what its windows hold, those of a shard together."""
-        for node in state.by_shard():
-            meter = self._meters.get(node.target.instance)
-            yield node, meter.measure(node, now) if meter else Measure()
+        for node in state.nodes.values():
+            meter = self._of(node)
+            yield node, meter.measure(now) if meter else Measure()
 
 
 def _windows(policy: Policy) -> tuple[float, float]:

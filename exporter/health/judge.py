@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from exporter.health import shards
 from exporter.health.node import Component, Status, component
-from exporter.health.traffic import Traffic, ratio
+from exporter.health.traffic import ratio, traffic
+from exporter.reads import Counts
 from exporter.state import State
 from policy.model import Policy
 
@@ -46,10 +47,10 @@ class Judgement:
     memo: Memory
 
 
-def judge(state: State, now: float, before: Memory, counts: tuple[int, int]) -> Judgement:
+def judge(state: State, now: float, before: Memory, counts: Counts) -> Judgement:
     """Judge everything that is known now; `counts` are the window's hits and misses."""
     policy, limit = state.policy, state.policy.verdict_max_age()
-    components = tuple(component(state, node, now, limit) for node in state.by_shard())
+    components = tuple(component(state, node, now, limit) for node in state.nodes.values())
     by_shard = shards.by_shard(components)
     nodes = _connectivity(policy, components, by_shard)
     hit_rate, low = _hit_rate(policy, counts, before)
@@ -72,7 +73,7 @@ def _connectivity(policy: Policy, components: Collection[Component], by_shard: M
     return next(s for s in ("DOWN", "UNKNOWN", "UP") if s in found)
 
 
-def _hit_rate(policy: Policy, counts: tuple[int, int], before: Memory) -> tuple[Decimal | None, bool]:
+def _hit_rate(policy: Policy, counts: Counts, before: Memory) -> tuple[Decimal | None, bool]:
     """The rate, and whether it is too low: from below critical on, until it is back at the warning's.
 
     While it is too low half the requests are enough: traffic about the minimum must not make it come and go.
@@ -146,13 +147,12 @@ class Judge:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._traffic = Traffic()
         self._last: Judgement | None = None
 
     def look(self, now: float) -> Judgement:
         """Judge now."""
         before = self._last.memo if self._last is not None else Memory()
-        self._last = judge(self.state, now, before, self._traffic.of(self.state, now))
+        self._last = judge(self.state, now, before, traffic(self.state, now))
         return self._last
 
     def latest(self, now: float) -> Judgement:

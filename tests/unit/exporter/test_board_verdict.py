@@ -40,7 +40,8 @@ def at(number: int) -> str:
 def fleet(*shards: str, now: float = 100.0, **parts: Any) -> State:
     """Everything is well: odd nodes are primaries, even ones replicas, each probed and collected."""
     state = watching(fleet=nodes(*shards), **parts)
-    for number, instance in enumerate(state.nodes, start=1):
+    for number in range(1, 2 * len(shards) + 1):
+        instance = at(number)
         role = "master" if number % 2 else "slave"
         check(state, instance, ["success"] * 5, now)
         state.collected(instance, info_of(0, 0, role=role, used_memory="10", maxmemory="100"), 0.001, now)

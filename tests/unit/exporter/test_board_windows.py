@@ -102,6 +102,19 @@ def test_a_node_that_leaves_takes_nothing_from_the_sums() -> None:
     assert meters.sums.every["availability"] == 4
 
 
+def test_a_node_that_left_and_came_back_between_two_looks_takes_nothing_from_the_sums() -> None:
+    state, meters = fleet()
+    check(state, A, ["success"] * 4)
+    collected(state, (0, 0), (100, 0))
+    meters.look(state, 10.0)
+    back = [node.target for node in state.nodes.values()]
+    state.retarget([])
+    state.retarget(back)
+    check(state, A, ["success"])
+    meters.look(state, 11.0)
+    assert (meters.sums.every["availability"], meters.sums.every["hit_rate"]) == (5, 100)
+
+
 def test_another_policy_begins_the_windows_anew_and_keeps_the_sums() -> None:
     state, meters = fleet()
     check(state, A, ["success"] * 4)

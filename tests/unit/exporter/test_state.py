@@ -48,5 +48,5 @@ def test_a_day_of_collections_and_reports_takes_no_more_memory_than_the_windows(
     for second in range(0, 86400, 10):
         state.collected(NODE, info_of(second, second), 0.001, float(second))
         state.prober_reported(0.001, float(second))
-    assert len(state.nodes[NODE].history) <= 31
+    assert len(state.nodes[NODE].reads._marks) <= 31
     assert len(state._lags) <= 2

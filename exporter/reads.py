@@ -1,0 +1,39 @@
+"""A node's keyspace hits and misses over a sliding window, added up as they come: they are asked for each second. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+Counts = tuple[int, int]
+"""Hits and misses."""
+
+
+class Reads:
+    """What one node's counters grew by, however often the node itself began again at zero. `now` is monotonic seconds."""
+
+    __slots__ = ("_last", "_marks", "total")
+
+    def __init__(self) -> None:
+        self.total: Counts = (0, 0)  # since the first reading
+        self._last: Counts | None = None
+        self._marks: deque[tuple[float, Counts]] = deque()
+
+    def take(self, now: float, hits: int, misses: int, window: float) -> None:
+        """Take what the counters are now; readings older than the window are let go."""
+        if self._last is not None:
+            h0, m0 = self._last
+            # A counter that went down began again at zero: the node was restarted.
+            if hits < h0 or misses < m0:
+                h0 = m0 = 0
+            self.total = self.total[0] + hits - h0, self.total[1] + misses - m0
+        self._last = hits, misses
+        self._marks.append((now, self.total))
+        while now - self._marks[0][0] > window:
+            self._marks.popleft()
+
+    def recent(self) -> Counts:
+        """What came between the first and the last reading in the window."""
+        if not self._marks:
+            return 0, 0
+        hits, misses = self._marks[0][1]
+        return self.total[0] - hits, self.total[1] - misses
