@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from exporter.keyring import Keyring
 from exporter.names import Names
@@ -27,6 +29,58 @@ _RESTART_AFTER = 1.0
 _SILENCE = 10.0
 # Where our packages are. The prober starts here: a folder called "exporter" in the user's must not be taken for ours.
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+class _Voice(asyncio.Protocol):
+    """What the prober says, taken line by line as it comes: a stream would wake a task for each."""
+
+    def __init__(self, take: Callable[[dict[str, Any], float], None]) -> None:
+        self._take, self._begun = take, b""
+        self._heard_at = time.monotonic()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the lines that are whole."""
+        self._heard_at = now = time.monotonic()
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        try:
+            for line in lines:
+                self._take(json.loads(line), now)
+            if len(self._begun) > _LINE_LIMIT:
+                raise ValueError(f"a line of more than {_LINE_LIMIT} bytes")
+        except Exception as error:  # whoever waits for the end is told
+            self._end(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It speaks no more."""
+        self._end(exc)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(error) if error else self._ended.set_result(None)
+
+    async def until_it_ends(self) -> None:
+        """Wait for the end. Raises what went wrong, TimeoutError when it was silent for too long."""
+        while not self._ended.done():
+            silent = time.monotonic() - self._heard_at
+            if silent >= _SILENCE:
+                raise TimeoutError
+            await asyncio.wait({self._ended}, timeout=_SILENCE - silent)
+        self._ended.result()
+
+
+@contextlib.asynccontextmanager
+async def _heard(take: Callable[[dict[str, Any], float], None]) -> AsyncIterator[tuple[_Voice, BinaryIO]]:
+    """A pipe that is listened to, and its other end, to be given away."""
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "wb") as mouth:
+        transport, voice = await asyncio.get_running_loop().connect_read_pipe(
+            partial(_Voice, take), os.fdopen(ours, "rb")
+        )
+        try:
+            yield voice, mouth
+        finally:
+            transport.close()
 
 
 class ProbeLink:
@@ -89,32 +143,20 @@ class ProbeLink:
                 self._process.stdin.write(self._order)
 
     async def _run_once(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "exporter.prober",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_LINE_LIMIT,
-            cwd=_ROOT,
-        )
-        self._process = process
-        try:
-            self._send()
-            await self._read(process)
-        finally:
-            self._process = None
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is None:
-            raise ValueError("the prober has no standard output")
-        async with asyncio.timeout(_SILENCE) as patience:
-            while line := await process.stdout.readline():
-                self._take(json.loads(line), time.monotonic())
-                patience.reschedule(asyncio.get_running_loop().time() + _SILENCE)
+        async with _heard(self._take) as (voice, mouth):
+            argv = (sys.executable, "-m", "exporter.prober")
+            self._process = process = await asyncio.create_subprocess_exec(
+                *argv, stdin=asyncio.subprocess.PIPE, stdout=mouth, cwd=_ROOT
+            )
+            mouth.close()  # it is the prober's now, and ends with it
+            try:
+                self._send()
+                await voice.until_it_ends()
+            finally:
+                self._process = None
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
 
     def _take(self, report: dict[str, Any], now: float) -> None:
         self._state.prober_reported(report["lag"], now)

@@ -1,0 +1,60 @@
+"""What the prober says is taken line by line, however the pipe cuts it; nonsense and silence end it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter import probe_link
+from exporter.probe_link import _heard
+
+
+async def _said(*pieces: bytes) -> list[Any]:
+    """What was taken of these pieces, each of which comes alone, once the other side has closed."""
+    taken: list[Any] = []
+    async with _heard(lambda report, _: taken.append(report)) as (voice, mouth):
+        for piece in pieces:
+            voice.data_received(piece)
+        mouth.close()
+        await voice.until_it_ends()
+    return taken
+
+
+async def test_lines_are_taken_whole_however_they_are_cut() -> None:
+    assert await _said(b'{"a":1}\n{"b"', b":2", b'}\n{"c":3}\n{"half"') == [{"a": 1}, {"b": 2}, {"c": 3}]
+
+
+async def test_what_comes_through_the_pipe_is_taken() -> None:
+    taken: list[Any] = []
+    async with _heard(lambda report, _: taken.append(report)) as (voice, mouth):
+        mouth.write(b'{"a":1}\n' * 5_000)
+        mouth.close()
+        await voice.until_it_ends()
+    assert len(taken) == 5_000
+
+
+@pytest.mark.parametrize("said", [b"Traceback (most recent call last):\n", b"[1,\n", b"\xff\xfe\n"])
+async def test_nonsense_ends_it(said: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        await _said(said)
+
+
+async def test_a_report_that_lacks_something_ends_it() -> None:
+    async with _heard(lambda report, _: report["lag"]) as (voice, _):
+        voice.data_received(b"{}\n")
+        with pytest.raises(LookupError):
+            await voice.until_it_ends()
+
+
+async def test_a_line_without_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_link, "_LINE_LIMIT", 1000)
+    with pytest.raises(ValueError, match="a line of more than 1000 bytes"):
+        await _said(*[b"x" * 100] * 11)
+
+
+async def test_silence_is_told_although_the_pipe_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_link, "_SILENCE", 0.05)
+    async with _heard(lambda *_: None) as (voice, _):
+        with pytest.raises(TimeoutError):
+            await voice.until_it_ends()
