@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from exporter.exposition import escaped
-from exporter.families.readings import CommandRow, command_rows
+from exporter.families.readings import CommandRow, command_row
 from exporter.families.write import OTHER
-from exporter.forms import Form, slot
+from exporter.forms import NUMBER, Form, slot
 
 _CALLS, _SECONDS = "redis_commands_total", "redis_commands_duration_seconds_total"
 _LATE = ("redis_commands_rejected_calls_total", "redis_commands_failed_calls_total")
@@ -28,40 +29,52 @@ def texts(rows: Sequence[CommandRow]) -> list[str]:
 
 
 def rewritten(known: Sequence[str], before: str, after: str) -> list[str] | None:
-    """The texts of a commandstats made of those of an earlier one, each command's lines exchanged where they changed.
+    """The texts of a commandstats made of those of an earlier one, each number exchanged where it changed.
 
     Few commands are called between two collections of a quiet node. None where more changed than is worth it, or other
     than the numbers of commands that both have; `known` must have lines of its own for each command.
     """
     old, new = before.split("\r\n"), after.split("\r\n")
-    changed = [pair for pair in zip(old, new, strict=False) if pair[0] != pair[1]]
+    changed = [(was, now) for was, now in zip(old, new, strict=False) if was != now]
     if len(old) != len(new) or len(changed) > _MOST:
         return None
-    texts_now: list[str] | None = list(known)
-    for pair in changed:
-        texts_now = _exchanged(texts_now, *map(command_rows, pair)) if texts_now else None
-    return texts_now
+    found: list[str] | None = list(known)
+    for was, now in changed:
+        found = _exchanged(found, command_row(was), command_row(now)) if found else None
+    return found
 
 
-def _exchanged(known: Sequence[str], old: Sequence[CommandRow], new: Sequence[CommandRow]) -> list[str] | None:
-    """The texts with the lines of one row in place of those of another; None unless both are of one command."""
-    if [row[0] for row in old] != [row[0] for row in new] or not old:
+def _exchanged(known: list[str], was: CommandRow | None, now: CommandRow | None) -> list[str] | None:
+    """The texts with the numbers of one row in place of those of another; None unless both are of one command."""
+    if was is None or now is None or was[0] != now[0] or (len(known) > 2) != (now[-1] != ""):
         return None
-    gone, come = texts(old), texts(new)
-    if not len(gone) == len(come) == len(known) or any(
-        line not in text for line, text in zip(gone, known, strict=True)
-    ):
-        return None
-    return [text.replace(was, now, 1) for text, was, now in zip(known, gone, come, strict=True)]
+    for at, (head, end) in enumerate(_around(now[0])[: len(known)]):
+        old, new = was[1 + at], now[1 + at]
+        if old != new:
+            before, gone, after = known[at].partition(f"{head}{old}{end}")
+            if not gone:
+                return None
+            known[at] = f"{before}{head}{new}{end}{after}"
+    return known
+
+
+@lru_cache(maxsize=1 << 11)
+def _around(name: str) -> tuple[tuple[str, str], ...]:
+    """What stands before and after each of a command's numbers."""
+    return tuple((before, after) for before, after in (line.split(NUMBER) for _, line in _lines(escaped(name), True)))
 
 
 @lru_cache(maxsize=1 << 11)
 def _form(names: tuple[str, ...], late: bool) -> Form:
-    escapes = [escaped(name) for name in names]
-    lines = [(_CALLS, slot(_CALLS, cmd=name)) for name in escapes]
-    lines += [(_SECONDS, slot(_SECONDS, "e-6", cmd=name)) for name in escapes]
-    lines += [(family, slot(family, cmd=name)) for family in _LATE if late for name in escapes]
-    return Form.of(lines)
+    return Form.of(chain.from_iterable(zip(*[_lines(escaped(name), late) for name in names], strict=True)))
+
+
+def _lines(name: str, late: bool) -> Iterable[tuple[str, str]]:
+    """The form of one command's line in each family."""
+    yield _CALLS, slot(_CALLS, cmd=name)
+    yield _SECONDS, slot(_SECONDS, "e-6", cmd=name)
+    if late:
+        yield from ((family, slot(family, cmd=name)) for family in _LATE)
 
 
 def together(rows: Sequence[CommandRow], shown: Callable[[str], bool]) -> list[CommandRow]:

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import hiredis
 
@@ -85,6 +85,12 @@ def command_rows(commandstats: str) -> list[CommandRow]:
     """Rows of INFO commandstats by name: two servers that have seen the same commands give them in the same order."""
     late = ",rejected_calls=" in commandstats
     return sorted((_COMMAND if late else _EARLY_COMMAND).findall(commandstats))
+
+
+def command_row(line: str) -> CommandRow | None:
+    """One line of it, None of any other line."""
+    found = _COMMAND.match(line) or _EARLY_COMMAND.match(line)
+    return None if found is None else cast(CommandRow, found.groups())
 
 
 def errorstats(fields: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
