@@ -60,6 +60,11 @@ def slot(name: str, unit: str = "", **labels: str) -> str:
     return f"{name}{{{OWN}{more}}} {NUMBER}{unit}\n"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as they stand on the page: to a microsecond, which takes a third of the time of all that a float holds."""
+    return f"{seconds:.6f}"
+
+
 def block(lines: Iterable[tuple[str, str]], own: str | None = None) -> Block:
     """Lines that are written out, by family, those that are empty left out; OWN stays in them until the page is written."""
     families, text = _joined(line for line in lines if line[1])

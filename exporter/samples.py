@@ -9,8 +9,8 @@ from itertools import chain, islice
 from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
-from exporter.forms import Block, Form, slot
-from exporter.state import Facts, NodeState, State
+from exporter.forms import Block, Form, duration, slot
+from exporter.state import Collection, Facts, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
@@ -46,11 +46,11 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
     fleet: Labels = (("fleet", state.policy.fleet.name),)
     for part, collection in state.parts.items():
         yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), str(int(not collection.error)))
-        yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), repr(collection.took))
+        yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), duration(collection.took))
     for shard, reached in state.quorum.items():
         yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
     if speaks:
-        yield Sample(m.PROBE_LAG, fleet, repr(state.probe_lag()))
+        yield Sample(m.PROBE_LAG, fleet, duration(state.probe_lag()))
 
 
 def _labels(state: State, node: NodeState) -> str:
@@ -66,24 +66,22 @@ def _own(fleet: str, shard: str, instance: str) -> str:
 def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
     facts = state.fresh_facts(node, now)
     if node.collection is not None:
-        yield _parts(state, node, own, facts is not None and not node.collection.error, now)
+        answered = facts is not None and not node.collection.error
+        yield sli_forms.parts(own, _parts(state, node, node.collection, now), answered, node.kept.admission.over)
     if facts is not None:
         yield sli_forms.facts(own, facts.vitals, state.limit_of(node.target.instance))
 
 
-def _parts(state: State, node: NodeState, own: str, answered: bool, now: float) -> Block:
-    """How each part of the last collection ended; all failed where the node itself did not answer."""
-    detail = state.fresh_detail(node, now)
-    found = {
-        "info": node.collection,
-        "set": node.write if state.prober_speaks(now) else None,
-        **(node.facts.extra.parts if node.facts else {}),
-        **(detail.parts if detail else {}),
-    }
-    over = {kind: str(len(names)) for kind, names in node.kept.admission.over.items()}
-    parts = {part: how for part, how in found.items() if how is not None}
-    ended = [("1" if answered and not how.error else "0", repr(how.took)) for how in parts.values()]
-    return sli_forms.parts(own, tuple(parts), ended, over)
+def _parts(state: State, node: NodeState, last: Collection, now: float) -> dict[str, Collection]:
+    """How each part of the last collection ended."""
+    found = {"info": last}
+    if node.write is not None and state.prober_speaks(now):
+        found["set"] = node.write
+    if node.facts is not None:
+        found.update(node.facts.extra.parts)
+    if (detail := state.fresh_detail(node, now)) is not None:
+        found.update(detail.parts)
+    return found
 
 
 def _asked(state: State, now: float) -> Iterator[Block]:
@@ -93,7 +91,7 @@ def _asked(state: State, now: float) -> Iterator[Block]:
             # Old facts are no answer either: a collection that no longer runs must not read as a node that is up.
             up = int(not last.error and state.fresh_facts(node, now) is not None)
             count, failed = str(node.collections), str(int(bool(last.error)))
-            numbers = (str(up), failed, repr(last.took), count, repr(node.spent), count)
+            numbers = (str(up), failed, duration(last.took), count, duration(node.spent), count)
             yield _ASKED.filled(_labels(state, node), numbers)
 
 

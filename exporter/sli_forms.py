@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 
 from exporter.breaker import STATES
 from exporter.exposition import escaped
-from exporter.forms import Block, Form, slot
+from exporter.families.facts import Collection
+from exporter.forms import Block, Form, duration, slot
 from exporter.info import Vitals
 from exporter.state import NodeState
 from policy import metrics as m
@@ -29,11 +30,11 @@ def probed(own: str, node: NodeState, bounds: tuple[str, ...]) -> Block:
     counts = list(map(str, node.pings.cumulative()))
     numbers = [str(int(bool(node.verdict.up)))] if judged else []
     numbers += map(str, node.checks.values())
-    numbers += (*counts, repr(node.pings.sum), counts[-1])
+    numbers += (*counts, duration(node.pings.sum), counts[-1])
     ops: tuple[str, ...] = ("ping",)
     if node.sets is not None:
         counts = list(map(str, node.sets.cumulative()))
-        numbers += (*counts, repr(node.sets.sum), counts[-1])
+        numbers += (*counts, duration(node.sets.sum), counts[-1])
         ops = ("ping", "set")
     return _probed(judged, tuple(node.checks), bounds, ops).filled(own, numbers)
 
@@ -49,10 +50,12 @@ def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...], ops
     return Form.of(lines)
 
 
-def parts(own: str, names: tuple[str, ...], ended: Sequence[tuple[str, str]], over: Mapping[str, str]) -> Block:
-    """How the parts of a collection ended, `1` or `0` and seconds each, and how many names of each kind share `other`."""
-    form = _parts(names, tuple(over))
-    return form.filled(own, (*(ok for ok, _ in ended), *(took for _, took in ended), *over.values()))
+def parts(own: str, found: Mapping[str, Collection], answered: bool, over: Mapping[str, set[str]]) -> Block:
+    """How the parts of a collection ended, all failed where the node itself did not answer; how many names share `other`."""
+    numbers = ["1" if answered and not how.error else "0" for how in found.values()]
+    numbers += [duration(how.took) for how in found.values()]
+    numbers += [str(len(names)) for names in over.values()]
+    return _parts(tuple(found), tuple(over)).filled(own, numbers)
 
 
 @lru_cache(maxsize=64)
