@@ -1,4 +1,4 @@
-"""Pages over HTTP: gzip at level 1 for whoever asks for it, plain and whole for everybody else, however large."""
+"""Pages over HTTP: gzip for whoever asks for it, plain and whole for everybody else, however large."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ SMALL = ("# HELP a b\na 1\n", 'b{c="é"} 2\n')
 # Longer than a slice of the page, which then ends inside of a line and beside letters of several bytes.
 LARGE = ("x" * 300_000, 'b{c="é€"} 2\n' * 100_000, "")
 PAGES = {"small": SMALL, "large": LARGE}
-FASTEST = 4  # what gzip's header says of level 1; 0 is the default level, 2 the best
 
 
 @pytest.fixture
@@ -75,12 +74,12 @@ def test_gzip_is_asked_for_by_its_name_and_refused_by_a_weight_of_nothing(header
 
 
 @pytest.mark.parametrize("size", PAGES)
-async def test_whoever_asks_gets_gzip_of_level_1(server: BaseTestServer, size: str) -> None:
+async def test_whoever_asks_gets_gzip_as_small_as_that_of_level_1(server: BaseTestServer, size: str) -> None:
     headers, body = await asked(server, f"/{size}", Accept_Encoding="gzip")
     assert headers["Content-Encoding"] == "gzip"
     assert headers["Vary"] == "Accept-Encoding"
     assert gzip.decompress(body).decode() == "".join(PAGES[size])
-    assert body[8] == FASTEST
+    assert len(body) <= 1.1 * len(gzip.compress("".join(PAGES[size]).encode(), 1))
 
 
 @pytest.mark.parametrize("asking", [{}, {"Accept_Encoding": "identity"}, {"Accept_Encoding": "gzip;q=0"}])
