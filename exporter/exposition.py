@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from exporter.forms import END, NUMBER, OWN, Block, labelled
+from exporter.forms import ALONE, END, NUMBER, OWN, Block, Own, labelled
 from policy.metrics import CATALOGUE, Metric, declared
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -15,7 +15,7 @@ Labels = tuple[tuple[str, str], ...]
 # Texts that get their labels at a time: of 500 nodes' at once a page would be in memory twice.
 _AT_ONCE = 16
 # What forms use is no text that anybody reads.
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", **dict.fromkeys((OWN, NUMBER, END), "\ufffd")})
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", **dict.fromkeys((OWN, ALONE, NUMBER, END), "\ufffd")})
 
 
 class Undeclared(Exception):
@@ -66,7 +66,7 @@ def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator
         alike.setdefault(block.families, []).append(block)
     found: dict[str, list[Column]] = {}
     for names, rows in alike.items():
-        owns = None if rows[0].own is None else [row.own or "" for row in rows]
+        owns = None if rows[0].own is None else [row.own or Own() for row in rows]
         # By columns: a family of all nodes alike is one step, not one for each node.
         for name, texts in zip(names, zip(*[row.texts for row in rows], strict=True), strict=True):
             if name not in begun:
@@ -76,11 +76,11 @@ def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator
     return chain.from_iterable(_written(*column) for columns in found.values() for column in columns)
 
 
-Column = tuple[Sequence[str], list[str] | None]
+Column = tuple[Sequence[str], list[Own] | None]
 """A family's texts of several nodes, and the labels that each is yet to get."""
 
 
-def _written(texts: Sequence[str], owns: list[str] | None) -> Iterator[Sequence[str]]:
+def _written(texts: Sequence[str], owns: list[Own] | None) -> Iterator[Sequence[str]]:
     if owns is None:
         yield texts
         return

@@ -8,21 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# In a form: where the node's own labels come, where a number, and where a family ends. No label can hold any of them
-# (exposition.escaped).
-OWN, NUMBER, END = "\x01", "\x02", "\x00"
+# In a form: where the node's own labels come, before others or alone and with their braces, where a number, and where a
+# family ends. No label can hold any of them (exposition.escaped); to look for one letter is quicker than for several.
+OWN, ALONE, NUMBER, END = "\x01", "\x03", "\x02", "\x00"
+
+
+class Own(NamedTuple):
+    """A node's own labels as they stand on the page: `before` others, and `alone`. Both are empty where it has none."""
+
+    before: str = ""
+    alone: str = ""
+
+    @classmethod
+    def of(cls, labels: str) -> Own:
+        """Of labels as exposition.inner_text writes them."""
+        return cls(f"{labels},", f"{{{labels}}}") if labels else cls()
 
 
 class Block(NamedTuple):
     """Lines of one node: the text of each family beside its name. Nodes alike share one and the same `families`.
 
-    `own` are labels that are yet to be put where OWN stands in the texts, None where none are: what is kept from one page
-    to the next takes half the room without them.
+    `own` are labels that are yet to be put where OWN and ALONE stand in the texts, None where none are: what is kept from
+    one page to the next takes half the room without them.
     """
 
     families: tuple[str, ...]
     texts: Sequence[str]
-    own: str | None = None
+    own: Own | None = None
 
 
 class Form(NamedTuple):
@@ -37,12 +49,12 @@ class Form(NamedTuple):
         families, text = _joined(lines)
         return cls(families, tuple(text.split(NUMBER)))
 
-    def filled(self, own: str, numbers: Sequence[str]) -> Block:
-        """The lines of a node with these labels (`inner_text`); ValueError unless there are as many numbers as places."""
+    def filled(self, own: Own, numbers: Sequence[str]) -> Block:
+        """The lines of a node with these labels; ValueError unless there are as many numbers as places."""
         return Block(self.families, labelled(self._woven(numbers), own).split(END) if self.families else ())
 
     def texts(self, numbers: Sequence[str]) -> list[str]:
-        """The text of each family with these numbers, OWN still in it; ValueError as for `filled`."""
+        """The text of each family with these numbers, the labels' places still in it; ValueError as for `filled`."""
         return self._woven(numbers).split(END) if self.families else []
 
     def _woven(self, numbers: Sequence[str]) -> str:
@@ -56,8 +68,13 @@ def slot(name: str, unit: str = "", **labels: str) -> str:
 
     `unit` is the exponent that changes the number's unit, as `e-6`.
     """
-    more = "".join(f',{label}="{text}"' for label, text in labels.items())
-    return f"{name}{{{OWN}{more}}} {NUMBER}{unit}\n"
+    more = ",".join(f'{label}="{text}"' for label, text in labels.items())
+    return f"{name}{braces(more)} {NUMBER}{unit}\n"
+
+
+def braces(more: str = "") -> str:
+    """The labels of a line in their braces: the node's own, then these, each already as it stands on the page."""
+    return f"{{{OWN}{more}}}" if more else ALONE
 
 
 def duration(seconds: float) -> str:
@@ -65,8 +82,8 @@ def duration(seconds: float) -> str:
     return f"{seconds:.6f}"
 
 
-def block(lines: Iterable[tuple[str, str]], own: str | None = None) -> Block:
-    """Lines that are written out, by family, those that are empty left out; OWN stays in them until the page is written."""
+def block(lines: Iterable[tuple[str, str]], own: Own | None = None) -> Block:
+    """Lines that are written out, by family, those that are empty left out; labels come when the page is written."""
     families, text = _joined(line for line in lines if line[1])
     return Block(families, text.split(END) if families else (), own)
 
@@ -78,8 +95,6 @@ def _joined(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str]:
     return tuple(texts), END.join(map("".join, texts.values()))
 
 
-def labelled(text: str, own: str) -> str:
+def labelled(text: str, own: Own) -> str:
     """The text with a node's own labels."""
-    if own:
-        return text.replace(OWN, own)
-    return text.replace(f"{{{OWN}}}", "").replace(f"{OWN},", "")
+    return text.replace(OWN, own.before).replace(ALONE, own.alone)

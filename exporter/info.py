@@ -41,7 +41,8 @@ def parse(raw: object, before: Mapping[str, str] | None = None) -> Mapping[str, 
     text = raw.decode("utf-8", "replace")
     if "\nredis_version:" not in f"\n{text}":
         raise NodeError("protocol", "the answer to INFO has no redis_version: this is no Redis")
-    return _LAYOUTS.read(text, before.layout if isinstance(before, Fields) else None) or _by_lines(text)
+    fields = _LAYOUTS.read(text, before.layout if isinstance(before, Fields) else None)
+    return _by_lines(text) if fields is None else fields
 
 
 def _by_lines(text: str) -> dict[str, str]:

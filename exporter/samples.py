@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 
 from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
-from exporter.forms import Block, Form, duration, slot
+from exporter.forms import Block, Form, Own, duration, slot
 from exporter.state import Collection, Facts, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
+Labelled = tuple[Own, NodeState]
+"""A node beside the labels that its series get."""
 # Nodes whose histograms are in memory at a time.
 _AT_ONCE = 16
 _SCRAPE = "redis_exporter_scrape_duration_seconds"
@@ -34,8 +36,7 @@ def sli(state: State, now: float) -> Iterator[Block]:
     """The `cache_*` series: what alerts and the verdict need, small enough to be scraped every two seconds."""
     speaks = state.prober_speaks(now)
     yield lines_of(_of_fleet(state, speaks))
-    for node in state.nodes.values():
-        own = _labels(state, node)
+    for own, node in _watched(state):
         if speaks:
             yield sli_forms.probed(own, node, state.bound_texts)
         yield sli_forms.breaker(own, node.breaker.state(now))
@@ -53,17 +54,17 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
         yield Sample(m.PROBE_LAG, fleet, duration(state.probe_lag()))
 
 
-def _labels(state: State, node: NodeState) -> str:
-    """The labels that every series of a node has; none where it has no name, as on the page of /scrape."""
-    return _own(state.policy.fleet.name, node.target.shard, node.target.instance)
+def _watched(state: State) -> list[Labelled]:
+    fleet = state.policy.fleet.name
+    return [(_own(fleet, node.target.shard, node.target.instance), node) for node in state.nodes.values()]
 
 
 @lru_cache(maxsize=1 << 12)
-def _own(fleet: str, shard: str, instance: str) -> str:
-    return inner_text((("fleet", fleet), ("shard", shard), ("instance", instance))) if instance else ""
+def _own(fleet: str, shard: str, instance: str) -> Own:
+    return Own.of(inner_text((("fleet", fleet), ("shard", shard), ("instance", instance))))
 
 
-def _collected(state: State, node: NodeState, own: str, now: float) -> Iterator[Block]:
+def _collected(state: State, node: NodeState, own: Own, now: float) -> Iterator[Block]:
     facts = state.fresh_facts(node, now)
     if node.collection is not None:
         answered = facts is not None and not node.collection.error
@@ -84,71 +85,75 @@ def _parts(state: State, node: NodeState, last: Collection, now: float) -> dict[
     return found
 
 
-def _asked(state: State, now: float) -> Iterator[Block]:
+def _asked(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
     """Whether each node answers, and what redis_exporter says of its own scrapes, of the node's collections."""
-    for node in state.nodes.values():
+    for own, node in nodes:
         if (last := node.collection) is not None:
             # Old facts are no answer either: a collection that no longer runs must not read as a node that is up.
             up = int(not last.error and state.fresh_facts(node, now) is not None)
             count, failed = str(node.collections), str(int(bool(last.error)))
             numbers = (str(up), failed, duration(last.took), count, duration(node.spent), count)
-            yield _ASKED.filled(_labels(state, node), numbers)
+            yield _ASKED.filled(own, numbers)
 
 
-def facts(state: State, now: float) -> Iterator[Block]:
-    """The node facts under redis_exporter's names."""
-    return chain.from_iterable(sections(state, now))
+def of_node(state: State, node: NodeState, now: float) -> Iterator[Block]:
+    """The node facts of one under redis_exporter's names, without labels of its own."""
+    return chain.from_iterable(_sections(state, [(Own(), node)], now))
 
 
 def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
-    """The same in parts, so that a page of many nodes need not be in memory at once.
+    """The node facts of all, in parts, so that a page of many nodes need not be in memory at once.
 
     They share no family, but for the last ones, which are of one and the same: histograms are the most of a page.
     """
+    return _sections(state, _watched(state), now)
+
+
+def _sections(state: State, nodes: Sequence[Labelled], now: float) -> Iterator[Iterator[Block]]:
     families = state.policy.collect.families
-    yield _asked(state, now)
+    yield _asked(state, nodes, now)
     for section in (_numbers, _commands, _rest, _details):
-        yield shown(section(state, now), families)
-    histograms = _histograms(state, now)
+        yield shown(section(state, nodes, now), families)
+    histograms = _histograms(state, nodes, now)
     while some := list(islice(histograms, _AT_ONCE)):
         yield shown(iter(some), families)
 
 
-def _fresh(state: State, now: float) -> Iterator[tuple[NodeState, str, Facts]]:
-    for node in state.nodes.values():
+def _fresh(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[tuple[NodeState, Own, Facts]]:
+    for own, node in nodes:
         if (facts := state.fresh_facts(node, now)) is not None:
-            yield node, _labels(state, node), facts
+            yield node, own, facts
 
 
-def _numbers(state: State, now: float) -> Iterator[Block]:
-    return (fixed.numbers(own, known.fields) for _, own, known in _fresh(state, now))
+def _numbers(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    return (fixed.numbers(own, known.fields) for _, own, known in _fresh(state, nodes, now))
 
 
-def _commands(state: State, now: float) -> Iterator[Block]:
-    for node, own, known in _fresh(state, now):
+def _commands(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    for node, own, known in _fresh(state, nodes, now):
         yield node.kept.commands(own, known.extra, state.policy.collect)
 
 
-def _rest(state: State, now: float) -> Iterator[Block]:
-    for node, own, known in _fresh(state, now):
+def _rest(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    for node, own, known in _fresh(state, nodes, now):
         yield node.kept.rest(own, known.fields, known.extra, state.fresh_detail(node, now), state.policy.collect)
 
 
-def _details(state: State, now: float) -> Iterator[Block]:
-    for node, own, _ in _fresh(state, now):
+def _details(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    for node, own, _ in _fresh(state, nodes, now):
         if (detail := state.fresh_detail(node, now)) is not None:
             yield node.kept.detail(own, detail, state.policy.collect)
 
 
-def _histograms(state: State, now: float) -> Iterator[Block]:
-    for node, own, _ in _fresh(state, now):
+def _histograms(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    for node, own, _ in _fresh(state, nodes, now):
         if (detail := state.fresh_detail(node, now)) is not None and detail.histograms:
             yield node.kept.histograms(own, detail, state.policy.collect)
 
 
 def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:
     """The blocks without the families that the policy hides."""
-    return blocks if families == Families() else (_without_hidden(block, families) for block in blocks)
+    return blocks if families.all else (_without_hidden(block, families) for block in blocks)
 
 
 def _without_hidden(block: Block, families: Families) -> Block:

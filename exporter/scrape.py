@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import math
 import time
-from copy import copy
 from dataclasses import replace
 
 from exporter import samples
@@ -121,9 +120,7 @@ class Scraper:
 
     def _rendered(self, node: NodeState) -> str:
         """The page of a node without our labels: by relabelling Prometheus gives its own, and ours would be in their way."""
-        alone = copy(self._state)  # what follows from the policy is not worked out anew
-        alone.nodes = {"": replace(node, target=replace(node.target, instance="", shard=""))}
-        return render(samples.facts(alone, time.monotonic()))
+        return render(samples.of_node(self._state, node, time.monotonic()))
 
 
 async def _live(collector: Collector, node: NodeState, until: float) -> NodeState:

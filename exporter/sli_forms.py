@@ -9,7 +9,7 @@ from itertools import chain
 from exporter.breaker import STATES
 from exporter.exposition import escaped
 from exporter.families.facts import Collection
-from exporter.forms import Block, Form, duration, slot
+from exporter.forms import Block, Form, Own, duration, slot
 from exporter.info import Vitals
 from exporter.state import NodeState
 from policy import metrics as m
@@ -19,12 +19,12 @@ _IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for stat
 _COUNTED = (m.HITS.name, m.MISSES.name, m.MEMORY_USED.name)
 
 
-def breaker(own: str, state: str) -> Block:
+def breaker(own: Own, state: str) -> Block:
     """The state of a breaker."""
     return _BREAKER.filled(own, _IN_STATE[state])
 
 
-def probed(own: str, node: NodeState, bounds: tuple[str, ...]) -> Block:
+def probed(own: Own, node: NodeState, bounds: tuple[str, ...]) -> Block:
     """What the prober knows: the verdict once there is one, checks by result, the buckets of PING and, if any, SET."""
     judged = node.verdict.up is not None
     counts = list(map(str, node.pings.cumulative()))
@@ -50,7 +50,7 @@ def _probed(judged: bool, results: tuple[str, ...], bounds: tuple[str, ...], ops
     return Form.of(lines)
 
 
-def parts(own: str, found: Mapping[str, Collection], answered: bool, over: Mapping[str, set[str]]) -> Block:
+def parts(own: Own, found: Mapping[str, Collection], answered: bool, over: Mapping[str, set[str]]) -> Block:
     """How the parts of a collection ended, all failed where the node itself did not answer; how many names share `other`."""
     numbers = ["1" if answered and not how.error else "0" for how in found.values()]
     numbers += [duration(how.took) for how in found.values()]
@@ -69,7 +69,7 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
     return Form.of(lines)
 
 
-def facts(own: str, vitals: Vitals, of_policy: int | None) -> Block:
+def facts(own: Own, vitals: Vitals, of_policy: int | None) -> Block:
     """What INFO says for the objectives: hits, misses, memory, its limit and whether it evicts, the role."""
     counts = zip(_COUNTED, (vitals.hits, vitals.misses, vitals.used_memory), strict=True)
     counted = {name: str(count) for name, count in counts if count is not None}

@@ -31,6 +31,11 @@ class Families(Model):
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
 
+    @property
+    def all(self) -> bool:
+        """Whether every family is shown."""
+        return "*" in self.allow and not self.deny
+
     def shows(self, name: str) -> bool:
         """Whether the family of that name is shown."""
         return _matches(name, self.allow) and not _matches(name, self.deny)

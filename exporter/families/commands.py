@@ -19,7 +19,7 @@ FAMILIES = (_CALLS, _SECONDS, *_LATE)
 
 
 def texts(rows: Sequence[CommandRow]) -> list[str]:
-    """The lines of these commands by family (the first of FAMILIES), OWN in them; only two families before Redis 6.2."""
+    """The lines of these commands by family (the first of FAMILIES), labels yet to come; two families before Redis 6.2."""
     if not rows:
         return []
     names, calls, usec, *late = zip(*rows, strict=True)

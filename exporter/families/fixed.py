@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from exporter import info
 from exporter.families.write import WORDS, Lines, line
-from exporter.forms import Block, Form, slot
+from exporter.forms import Block, Form, Own, slot
 from exporter.layout import Fields, Layout
 from policy.metrics_redis import REDIS_ROWS
 
@@ -16,7 +16,7 @@ _FAMILIES = {field: name for field, name, *_ in REDIS_ROWS}
 Pick = Callable[[tuple[str, ...]], tuple[str, ...]]
 
 
-def numbers(own: str, fields: Mapping[str, str]) -> Block:
+def numbers(own: Own, fields: Mapping[str, str]) -> Block:
     """The lines of all fields that hold numbers."""
     if isinstance(fields, Fields):
         form, pick = _columns(fields.layout)

@@ -11,12 +11,12 @@ from exporter.families import readings
 from exporter.families.facts import Detail
 from exporter.families.readings import LatencyHistogram
 from exporter.families.write import OTHER
-from exporter.forms import OWN, Block
+from exporter.forms import Block, Own, braces
 
 NAME = "redis_commands_latencies_usec"
 
 
-def lines(own: str, detail: Detail, shown: Callable[[str], bool]) -> Block:
+def lines(own: Own, detail: Detail, shown: Callable[[str], bool]) -> Block:
     """The lines of every command, those of the names over the limit together as `other`.
 
     A command that was first called between commandstats and this part has no sum yet: it waits for the next time. The
@@ -48,9 +48,10 @@ def _histogram(one: LatencyHistogram, usec: str) -> str:
 @lru_cache(maxsize=1 << 12)
 def _form(command: str, bounds: tuple[int, ...]) -> str:
     """The lines without their numbers: commands that take about as long have the same bounds on many nodes."""
-    labels = f'{OWN},cmd="{command.replace("%", "%%")}"'
-    buckets = [f'{NAME}_bucket{{{labels},le="{bound}"}} %d\n' for bound in (*bounds, "+Inf")]
-    return f"{''.join(buckets)}{NAME}_sum{{{labels}}} %s\n{NAME}_count{{{labels}}} %d\n"
+    label = f'cmd="{command.replace("%", "%%")}"'
+    places = [braces(f'{label},le="{bound}"') for bound in (*bounds, "+Inf")]
+    buckets = [f"{NAME}_bucket{place} %d\n" for place in places]
+    return f"{''.join(buckets)}{NAME}_sum{braces(label)} %s\n{NAME}_count{braces(label)} %d\n"
 
 
 def _sum_of(histograms: Iterable[LatencyHistogram]) -> LatencyHistogram:

@@ -23,7 +23,7 @@ def quantile(percent: str) -> str:
 
 
 def texts(detail: Detail, shown: Callable[[str], bool]) -> list[str]:
-    """The lines of every command that has percentiles and calls, OWN in them: one text, none where there are none."""
+    """The lines of every command that has percentiles and calls, labels yet to come: one text, none where there are none."""
     percents, rows = readings.latency_rows(detail.latencystats)
     usage = {row[0]: (row[2], row[1]) for row in readings.command_rows(detail.commandstats)}
     found = [row for row in rows if row[0] in usage and shown(row[0])]

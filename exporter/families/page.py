@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
-from exporter.forms import Block, block
+from exporter.forms import Block, Own, block
 from exporter.layout import Fields, Layout
 from policy.operations import Collect, Limits
 
@@ -62,7 +62,7 @@ class Kept:
     _rest: Made | None = None
     _detail: Made | None = None
 
-    def commands(self, own: str, extra: Extra, collect: Collect) -> Block:
+    def commands(self, own: Own, extra: Extra, collect: Collect) -> Block:
         """The lines of commandstats."""
         of = extra.commandstats, collect
         if self._commands is None or self._commands.of != of:
@@ -81,7 +81,7 @@ class Kept:
         self._alone = all(shows(row[0]) for row in rows)
         return commands.texts(rows if self._alone else commands.together(rows, shows))
 
-    def rest(self, own: str, fields: Mapping[str, str], extra: Extra, detail: Detail | None, collect: Collect) -> Block:
+    def rest(self, own: Own, fields: Mapping[str, str], extra: Extra, detail: Detail | None, collect: Collect) -> Block:
         """What has lines of its own in each node: who it is, its databases, errors, replicas, cluster, masters."""
         configured = detail.config.get("databases") if detail else None
         started = write.started(fields, extra.wall)
@@ -91,7 +91,7 @@ class Kept:
             self._rest = Made(of, block(lines))
         return self._rest.block._replace(own=own)
 
-    def detail(self, own: str, detail: Detail, collect: Collect) -> Block:
+    def detail(self, own: Own, detail: Detail, collect: Collect) -> Block:
         """The lines of the detail tier, made anew when it or the policy changed."""
         of = detail, collect
         if self._detail is None or any(old is not new for old, new in zip(self._detail.of, of, strict=True)):
@@ -104,7 +104,7 @@ class Kept:
         """Let go of lines whose detail is over: old and new ones would be in memory together until the next page."""
         self._detail = None
 
-    def histograms(self, own: str, detail: Detail, collect: Collect) -> Block:
+    def histograms(self, own: Own, detail: Detail, collect: Collect) -> Block:
         """The lines of LATENCY HISTOGRAM."""
         return histograms.lines(own, detail, partial(self.admission.shows, "commands", collect.limits))
 

@@ -1,7 +1,7 @@
 """Facts -> lines of the page: all but those that forms make. Pure.
 
-Every function gives (family, text) pairs, with forms.OWN where the node's own labels come. Numbers are written as they
-came; a unit is changed by an exponent.
+Every function gives (family, text) pairs; the node's own labels come where forms.braces left their place. Numbers are
+written as they came; a unit is changed by an exponent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from exporter import info
 from exporter.exposition import escaped
 from exporter.families.facts import Detail, Extra
 from exporter.families.readings import pairs, sentinel_masters
-from exporter.forms import OWN
+from exporter.forms import braces
 from policy import metrics as m
 from policy.metrics_redis import CLUSTER_NAMES
 
@@ -36,8 +36,8 @@ def number(text: str | None) -> str | None:
 
 def line(name: str, value: object, **labels: str) -> tuple[str, str]:
     """One family with one line."""
-    more = "".join(f',{label}="{escaped(text)}"' for label, text in labels.items() if text)
-    return name, f"{name}{{{OWN}{more}}} {value}\n"
+    more = ",".join(f'{label}="{escaped(text)}"' for label, text in labels.items() if text)
+    return name, f"{name}{braces(more)} {value}\n"
 
 
 # The fields, beside those that hold words, of which the lines of this module are made.
@@ -99,7 +99,7 @@ def _names(count: int) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _empty(databases: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     names = ("redis_db_keys", "redis_db_keys_expiring")
-    return tuple((name, "".join([f'{name}{{{OWN},db="{db}"}} 0\n' for db in databases])) for name in names)
+    return tuple((name, "".join([line(name, 0, db=db)[1] for db in databases])) for name in names)
 
 
 def _database(space: info.Keyspace) -> Lines:

@@ -32,6 +32,7 @@ from sandbox.peer import (
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.prometheus import WebChild
 from tests.unit.exporter.helpers import Series, series
+from tests.unit.exporter.helpers import facts_text as facts_of
 
 __all__ = [
     "Peer",
@@ -95,7 +96,7 @@ async def watching(policy: Mapping[str, Any], environ: Mapping[str, str] | None 
 def shown(exporter: Exporter) -> Series:
     """What its pages would show now."""
     now = time.monotonic()
-    return series(render(samples.sli(exporter.state, now)) + render(samples.facts(exporter.state, now)))
+    return series(render(samples.sli(exporter.state, now)) + facts_of(exporter.state, now))
 
 
 def detailed(exporter: Exporter, collections: int = 1) -> bool:
@@ -106,4 +107,4 @@ def detailed(exporter: Exporter, collections: int = 1) -> bool:
 
 def facts_text(exporter: Exporter) -> str:
     """The node facts as text, as its page would show them now."""
-    return render(samples.facts(exporter.state, time.monotonic()))
+    return facts_of(exporter.state, time.monotonic())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import hiredis
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter import samples
+from exporter.exposition import render
 from exporter.state import State
 from exporter.targets import Target, static_targets
 from policy.model import Policy
@@ -64,6 +67,11 @@ def value(found: Series, name: str, **labels: str) -> float | None:
 def labels_of(found: Series, name: str) -> list[Mapping[str, str]]:
     """The labels of every series of that name."""
     return [dict(own) for n, own in found if n == name]
+
+
+def facts_text(state: State, now: float) -> str:
+    """The node facts as they would stand on `/metrics`."""
+    return render(chain.from_iterable(samples.sections(state, now)))
 
 
 def check(state: State, instance: str, results: Iterable[str], now: float = 0.0) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.exposition import Sample, Undeclared, families, label_text, lines_of, render
-from exporter.forms import END, NUMBER, OWN, Block, Form, block, slot
+from exporter.forms import ALONE, END, NUMBER, OWN, Block, Form, Own, block, braces, slot
 from policy import metrics as m
 from policy.metrics import Metric
 from tests.unit.exporter.helpers import series
@@ -53,7 +53,7 @@ def test_samples_of_a_family_stand_together_under_one_help_and_type_in_whatever_
 
 def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
     blocks = [
-        block([(name, slot(name).replace(NUMBER, "1")) for name in names], 'instance="a:1"')
+        block([(name, slot(name).replace(NUMBER, "1")) for name in names], Own.of('instance="a:1"'))
         for names in (("redis_up", "cache_hits_total"), ("cache_hits_total",), ("redis_up", "cache_hits_total"))
     ]
     page = render(blocks)
@@ -67,19 +67,19 @@ def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
 def test_labels_that_come_late_are_those_of_each_node(late: bool) -> None:
     owns = [f'instance="a:{at}"' for at in range(40)]
     form = Form.of([("redis_up", slot("redis_up", op="x")), ("cache_node_role", slot("cache_node_role"))])
-    late_ones = [Block(form.families, form.texts(("1", "2")), own) for own in owns]
-    page = render(late_ones if late else [form.filled(own, ("1", "2")) for own in owns])
+    late_ones = [Block(form.families, form.texts(("1", "2")), Own.of(own)) for own in owns]
+    page = render(late_ones if late else [form.filled(Own.of(own), ("1", "2")) for own in owns])
     lines = [line for line in page.splitlines() if line[0] != "#"]
     assert lines[:40] == [f'redis_up{{{own},op="x"}} 1' for own in owns]
     assert lines[40:] == [f"cache_node_role{{{own}}} 2" for own in owns]
-    assert render([Block(form.families, form.texts(("1", "2")), "")]).endswith("\ncache_node_role 2\n")
+    assert render([Block(form.families, form.texts(("1", "2")), Own())]).endswith("\ncache_node_role 2\n")
 
 
-@pytest.mark.parametrize("own", ['instance="a"', "", None])
-def test_the_page_of_one_node_is_what_the_page_of_all_would_be_with_that_node_alone(own: str | None) -> None:
+@pytest.mark.parametrize("own", [Own.of('instance="a"'), Own(), None])
+def test_the_page_of_one_node_is_what_the_page_of_all_would_be_with_that_node_alone(own: Own | None) -> None:
     lines = [
-        (m.REDIS_UP.name, f"{m.REDIS_UP.name}{{{OWN}}} 1\n"),
-        (m.NODE_UP.name, f'{m.NODE_UP.name}{{{OWN},a="b"}} 1\n'),
+        (m.REDIS_UP.name, f"{m.REDIS_UP.name}{braces()} 1\n"),
+        (m.NODE_UP.name, m.NODE_UP.name + braces('a="b"') + " 1\n"),
     ]
     blocks = [block([line], own) for line in lines]
     assert render(blocks) == "".join(text for texts in families(blocks) for text in texts)
@@ -87,7 +87,7 @@ def test_the_page_of_one_node_is_what_the_page_of_all_would_be_with_that_node_al
 
 def test_a_family_that_goes_on_in_another_part_of_the_page_begins_once() -> None:
     begun: set[str] = set()
-    one, two = ([block([("redis_up", f"redis_up{{{OWN}}} 1\n")], f'instance="{at}"')] for at in "ab")
+    one, two = ([block([("redis_up", f"redis_up{braces()} 1\n")], Own.of(f'instance="{at}"'))] for at in "ab")
     page = "".join(text for part in (one, two) for some in families(part, begun) for text in some)
     assert page == render([*one, *two])
 
@@ -95,19 +95,19 @@ def test_a_family_that_goes_on_in_another_part_of_the_page_begins_once() -> None
 @pytest.mark.parametrize("own", ["", 'instance="50%",shard="a\\"b"'])
 def test_a_form_is_filled_whatever_stands_in_its_labels(own: str) -> None:
     form = Form.of([("redis_up", slot("redis_up")), ("cache_node_role", slot("cache_node_role", role="100% %s"))])
-    (up, role) = form.filled(own, ("1", "2.5")).texts
+    (up, role) = form.filled(Own.of(own), ("1", "2.5")).texts
     assert up == (f"redis_up{{{own}}} 1\n" if own else "redis_up 1\n")
     assert role == f'cache_node_role{{{own}{"," if own else ""}role="100% %s"}} 2.5\n'
 
 
 def test_a_form_takes_as_many_numbers_as_it_has_places() -> None:
     with pytest.raises(ValueError, match="size 2"):
-        Form.of([("redis_up", slot("redis_up"))]).filled("", ("1", "2"))
+        Form.of([("redis_up", slot("redis_up"))]).filled(Own(), ("1", "2"))
 
 
 def test_what_forms_are_cut_by_cannot_come_in_a_label() -> None:
-    page = render([lines_of([Sample(m.NODE_ROLE, (("role", f"a{OWN}b{END}c{NUMBER}d"),), "1")])])
-    assert series(page) == {("cache_node_role", frozenset({("role", "a\ufffdb\ufffdc\ufffdd")})): 1.0}
+    page = render([lines_of([Sample(m.NODE_ROLE, (("role", f"a{OWN}b{END}c{NUMBER}d{ALONE}"),), "1")])])
+    assert series(page) == {("cache_node_role", frozenset({("role", "a\ufffdb\ufffdc\ufffdd\ufffd")})): 1.0}
 
 
 def test_no_samples_are_an_empty_page() -> None:

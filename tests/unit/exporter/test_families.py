@@ -13,11 +13,12 @@ from exporter.families import asking, commands, fixed, latency, questions, readi
 from exporter.families.asking import Answer
 from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Admission, Kept
+from exporter.forms import Own
 from exporter.layout import Fields
 from policy.operations import Collect, Families
 from tests.unit.exporter.helpers import VERSIONS, Series, captured, series, value
 
-OWN = 'instance="a:1"'
+OWN = Own.of('instance="a:1"')
 FIELDS = {"redis_version": "7.0.15"}
 
 
@@ -138,7 +139,7 @@ def test_lines_of_details_are_made_anew_only_when_they_change() -> None:
     kept, detail, collect = Kept(), Detail(0.0, config={"maxclients": "5"}), Collect()
     first = kept.detail(OWN, detail, collect)
     assert kept.detail(OWN, detail, collect).texts is first.texts
-    assert render([kept.detail('instance="b:2"', detail, collect)]).endswith('{instance="b:2"} 5\n')
+    assert render([kept.detail(Own.of('instance="b:2"'), detail, collect)]).endswith('{instance="b:2"} 5\n')
     assert kept.detail(OWN, Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
 
 

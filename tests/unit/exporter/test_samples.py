@@ -12,7 +12,18 @@ from exporter.state import Collection, State
 from exporter.targets import Target
 from policy.metrics import CATALOGUE, HEALTH_RESULTS, NODE_LABELS, latency_bounds, le
 from policy.operations import Collect, Families
-from tests.unit.exporter.helpers import VERSIONS, Series, captured, check, info_of, labels_of, series, value, watching
+from tests.unit.exporter.helpers import (
+    VERSIONS,
+    Series,
+    captured,
+    check,
+    facts_text,
+    info_of,
+    labels_of,
+    series,
+    value,
+    watching,
+)
 
 A = Target.at("10.0.0.1", 6379, "shard-a")
 B = Target.at("10.0.0.2", 6379, "")
@@ -21,7 +32,7 @@ V6 = Target.at("::1", 6379, "shard-a")
 
 def page(state: State, now: float = 0.0) -> Series:
     """Both pages in one, as /metrics shows them."""
-    return series(render(samples.sli(state, now)) + render(samples.facts(state, now)))
+    return series(render(samples.sli(state, now)) + facts_text(state, now))
 
 
 def full(version: str = "redis-7.2.6") -> State:
@@ -61,7 +72,7 @@ def test_an_ipv6_node_is_labelled_in_brackets() -> None:
 def test_the_light_page_has_cache_series_only_and_the_facts_have_none() -> None:
     state = full()
     assert {n.split("_")[0] for n, _ in series(render(samples.sli(state, 0.0)))} == {"cache"}
-    assert {n.split("_")[0] for n, _ in series(render(samples.facts(state, 0.0)))} == {"redis"}
+    assert {n.split("_")[0] for n, _ in series(facts_text(state, 0.0))} == {"redis"}
 
 
 def test_hits_misses_and_memory_are_those_of_info() -> None:
