@@ -52,10 +52,10 @@ def inner_text(labels: Labels) -> str:
 def lines_of(samples: Iterable[Sample]) -> Block:
     """Samples as lines. Undeclared when one is of no family of the catalogue."""
     made = [(_checked(sample).metric.name, _line(sample)) for sample in samples]
-    return Block(tuple(name for name, _ in made), [line for _, line in made])
+    return Block(tuple(name for name, _ in made), [line.encode() for _, line in made])
 
 
-def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator[Sequence[str]]:
+def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator[Sequence[bytes]]:
     """The texts, some at a time: each family's HELP and TYPE, then its lines; families as they first came. Undeclared.
 
     `begun` are the families whose HELP and TYPE stand on the page already; those that begin here are added to it.
@@ -76,11 +76,11 @@ def families(blocks: Iterable[Block], begun: set[str] | None = None) -> Iterator
     return chain.from_iterable(_written(*column) for columns in found.values() for column in columns)
 
 
-Column = tuple[Sequence[str], list[Own] | None]
+Column = tuple[Sequence[bytes], list[Own] | None]
 """A family's texts of several nodes, and the labels that each is yet to get."""
 
 
-def _written(texts: Sequence[str], owns: list[Own] | None) -> Iterator[Sequence[str]]:
+def _written(texts: Sequence[bytes], owns: list[Own] | None) -> Iterator[Sequence[bytes]]:
     if owns is None:
         yield texts
         return
@@ -88,23 +88,23 @@ def _written(texts: Sequence[str], owns: list[Own] | None) -> Iterator[Sequence[
         yield [labelled(*one) for one in zip(texts[at : at + _AT_ONCE], owns[at : at + _AT_ONCE], strict=True)]
 
 
-def render(blocks: Iterable[Block]) -> str:
+def render(blocks: Iterable[Block]) -> bytes:
     """The page: each family once."""
     found = list(blocks)
     names = list(chain.from_iterable([block.families for block in found]))
     if len(set(names)) < len(names):
-        return "".join(chain.from_iterable(families(found)))
+        return b"".join(chain.from_iterable(families(found)))
     # Of one node: no family comes twice, so a block is written as it is, and its labels are put in once.
-    return "".join([_whole(block) for block in found])
+    return b"".join([_whole(block) for block in found])
 
 
-def _whole(block: Block) -> str:
-    text = "".join(chain.from_iterable(zip(_heads(block.families), block.texts, strict=True)))
+def _whole(block: Block) -> bytes:
+    text = b"".join(chain.from_iterable(zip(_heads(block.families), block.texts, strict=True)))
     return text if block.own is None else labelled(text, block.own)
 
 
 @lru_cache(maxsize=256)
-def _heads(names: tuple[str, ...]) -> tuple[str, ...]:
+def _heads(names: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(map(_head, names))
 
 
@@ -119,9 +119,9 @@ def _line(sample: Sample) -> str:
 
 
 @lru_cache(maxsize=1 << 12)
-def _head(name: str) -> str:
+def _head(name: str) -> bytes:
     metric = declared(name)
     if metric is None:
         raise Undeclared(f"{name} is not declared in policy/metrics.py")
     help_text = metric.help.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {name} {help_text}\n# TYPE {name} {metric.kind}\n"
+    return f"# HELP {name} {help_text}\n# TYPE {name} {metric.kind}\n".encode()

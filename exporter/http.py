@@ -33,8 +33,8 @@ class Doors:
     state: State
     discovered: Callable[[], bool]
     ready: Callable[[], bool]
-    own: Callable[[], str]
-    scrape: Callable[[str, float], Awaitable[str]]
+    own: Callable[[], bytes]
+    scrape: Callable[[str, float], Awaitable[bytes]]
     reload: Callable[[], Awaitable[str]]
     health: HealthPages
 
@@ -42,7 +42,7 @@ class Doors:
         """Everything."""
         return await answers.page(request, self._everything())
 
-    def _everything(self) -> Iterator[Sequence[str]]:
+    def _everything(self) -> Iterator[Sequence[bytes]]:
         now = time.monotonic()
         begun: set[str] = set()
         for section in chain((samples.sli(self.state, now),), samples.sections(self.state, now)):

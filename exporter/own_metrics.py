@@ -39,9 +39,9 @@ class OwnMetrics:
             EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR,
         )
 
-    def text(self) -> str:
+    def text(self) -> bytes:
         """The exposition text."""
         restarts = self._count_restarts()
         self._restarts.inc(restarts - self._seen_restarts)
         self._seen_restarts = restarts
-        return generate_latest(self._registry).decode()
+        return generate_latest(self._registry)

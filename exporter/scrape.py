@@ -65,7 +65,7 @@ class Scraper:
         self._state, self._collector, self._names = state, collector, names
         self._visits = asyncio.Semaphore(_VISITS)
 
-    async def page(self, text: str, seconds: float) -> str:
+    async def page(self, text: str, seconds: float) -> bytes:
         """The page of a target within `seconds`, `redis_up` 0 on it when the node did not answer. BadTarget, Forbidden, Busy."""
         until = time.monotonic() + seconds
         node = self._state.nodes.get(text) or self._of_fleet(*parse(text))
@@ -102,7 +102,7 @@ class Scraper:
             )
         return Target.at(host, port, "")
 
-    async def _visit(self, target: Target, until: float) -> str:
+    async def _visit(self, target: Target, until: float) -> bytes:
         """Ask a stranger, without any login: those that we have were given for others."""
         try:
             async with asyncio.timeout(until - time.monotonic()):
@@ -118,7 +118,7 @@ class Scraper:
             self._visits.release()
             await collector.close()
 
-    def _rendered(self, node: NodeState) -> str:
+    def _rendered(self, node: NodeState) -> bytes:
         """The page of a node without our labels: by relabelling Prometheus gives its own, and ours would be in their way."""
         return render(samples.of_node(self._state, node, time.monotonic()))
 

@@ -18,7 +18,7 @@ _MOST = 6
 FAMILIES = (_CALLS, _SECONDS, *_LATE)
 
 
-def texts(rows: Sequence[CommandRow]) -> list[str]:
+def texts(rows: Sequence[CommandRow]) -> list[bytes]:
     """The lines of these commands by family (the first of FAMILIES), labels yet to come; two families before Redis 6.2."""
     if not rows:
         return []
@@ -28,7 +28,7 @@ def texts(rows: Sequence[CommandRow]) -> list[str]:
     return _form(names, len(values) > 2 * len(names)).texts(values)
 
 
-def rewritten(known: Sequence[str], before: str, after: str) -> list[str] | None:
+def rewritten(known: Sequence[bytes], before: str, after: str) -> list[bytes] | None:
     """The texts of a commandstats made of those of an earlier one, each number exchanged where it changed.
 
     Few commands are called between two collections of a quiet node. None where more changed than is worth it, or other
@@ -38,23 +38,23 @@ def rewritten(known: Sequence[str], before: str, after: str) -> list[str] | None
     changed = [(was, now) for was, now in zip(old, new, strict=False) if was != now]
     if len(old) != len(new) or len(changed) > _MOST:
         return None
-    found: list[str] | None = list(known)
+    found: list[bytes] | None = list(known)
     for was, now in changed:
         found = _exchanged(found, command_row(was), command_row(now)) if found else None
     return found
 
 
-def _exchanged(known: list[str], was: CommandRow | None, now: CommandRow | None) -> list[str] | None:
+def _exchanged(known: list[bytes], was: CommandRow | None, now: CommandRow | None) -> list[bytes] | None:
     """The texts with the numbers of one row in place of those of another; None unless both are of one command."""
     if was is None or now is None or was[0] != now[0] or (len(known) > 2) != (now[-1] != ""):
         return None
     for at, (head, end) in enumerate(_around(now[0])[: len(known)]):
         old, new = was[1 + at], now[1 + at]
         if old != new:
-            before, gone, after = known[at].partition(f"{head}{old}{end}")
+            before, gone, after = known[at].partition(f"{head}{old}{end}".encode())
             if not gone:
                 return None
-            known[at] = f"{before}{head}{new}{end}{after}"
+            known[at] = b"".join((before, f"{head}{new}{end}".encode(), after))
     return known
 
 

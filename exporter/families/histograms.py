@@ -22,7 +22,7 @@ def lines(own: Own, detail: Detail, shown: Callable[[str], bool]) -> Block:
     A command that was first called between commandstats and this part has no sum yet: it waits for the next time. The
     lines are made for each page: kept, they would be half of what the exporter has in memory.
     """
-    text = "".join(list(_texts(detail, shown)))
+    text = "".join(list(_texts(detail, shown))).encode()
     return Block((NAME,), [text], own) if text else Block((), ())
 
 

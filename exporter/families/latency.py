@@ -22,14 +22,14 @@ def quantile(percent: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def texts(detail: Detail, shown: Callable[[str], bool]) -> list[str]:
-    """The lines of every command that has percentiles and calls, labels yet to come: one text, none where there are none."""
+def lines(detail: Detail, shown: Callable[[str], bool]) -> tuple[str, str]:
+    """The family with the lines of every command that has percentiles and calls, labels yet to come; "" where none has."""
     percents, rows = readings.latency_rows(detail.latencystats)
     usage = {row[0]: (row[2], row[1]) for row in readings.command_rows(detail.commandstats)}
     found = [row for row in rows if row[0] in usage and shown(row[0])]
     names = tuple([row[0] for row in found])
     numbers = chain.from_iterable([(*row[1:], *usage[row[0]]) for row in found])
-    return _form(names, percents).texts(list(numbers))
+    return NAME, _form(names, percents).woven(list(numbers))
 
 
 @lru_cache(maxsize=64)

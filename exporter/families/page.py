@@ -70,13 +70,13 @@ class Kept:
             self._commands = Made(of, Block(commands.FAMILIES[: len(texts)], texts))
         return self._commands.block._replace(own=own)
 
-    def _changed(self, commandstats: str, collect: Collect) -> list[str] | None:
+    def _changed(self, commandstats: str, collect: Collect) -> list[bytes] | None:
         """The texts of last time with what has changed, None where that is too much."""
         if self._commands is None or not self._alone or self._commands.of[1] is not collect:
             return None
         return commands.rewritten(self._commands.block.texts, self._commands.of[0], commandstats)
 
-    def _written(self, commandstats: str, collect: Collect) -> list[str]:
+    def _written(self, commandstats: str, collect: Collect) -> list[bytes]:
         rows, shows = readings.command_rows(commandstats), partial(self.admission.shows, "commands", collect.limits)
         self._alone = all(shows(row[0]) for row in rows)
         return commands.texts(rows if self._alone else commands.together(rows, shows))
@@ -95,9 +95,8 @@ class Kept:
         """The lines of the detail tier, made anew when it or the policy changed."""
         of = detail, collect
         if self._detail is None or any(old is not new for old, new in zip(self._detail.of, of, strict=True)):
-            percentiles = latency.texts(detail, partial(self.admission.shows, "commands", collect.limits))
-            found = block(((latency.NAME, "".join(percentiles)), *write.details(detail)))
-            self._detail = Made(of, found)
+            percentiles = latency.lines(detail, partial(self.admission.shows, "commands", collect.limits))
+            self._detail = Made(of, block((percentiles, *write.details(detail))))
         return self._detail.block._replace(own=own)
 
     def forget_detail(self) -> None:

@@ -96,7 +96,7 @@ async def watching(policy: Mapping[str, Any], environ: Mapping[str, str] | None 
 def shown(exporter: Exporter) -> Series:
     """What its pages would show now."""
     now = time.monotonic()
-    return series(render(samples.sli(exporter.state, now)) + facts_of(exporter.state, now))
+    return series(render(samples.sli(exporter.state, now)).decode() + facts_of(exporter.state, now))
 
 
 def detailed(exporter: Exporter, collections: int = 1) -> bool:

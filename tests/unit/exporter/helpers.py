@@ -46,10 +46,10 @@ def info_of(hits: int = 0, misses: int = 0, **fields: str) -> dict[str, str]:
     return {"redis_version": "7.0.15", "keyspace_hits": str(hits), "keyspace_misses": str(misses), **fields}
 
 
-def series(text: str) -> Series:
+def series(page: str | bytes) -> Series:
     """Every series of a page; AssertionError when one comes twice."""
     found: Series = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(page if isinstance(page, str) else page.decode()):
         for sample in family.samples:
             key = sample.name, frozenset(sample.labels.items())
             assert key not in found, f"{key} comes twice"
@@ -71,7 +71,7 @@ def labels_of(found: Series, name: str) -> list[Mapping[str, str]]:
 
 def facts_text(state: State, now: float) -> str:
     """The node facts as they would stand on `/metrics`."""
-    return render(chain.from_iterable(samples.sections(state, now)))
+    return render(chain.from_iterable(samples.sections(state, now))).decode()
 
 
 def check(state: State, instance: str, results: Iterable[str], now: float = 0.0) -> None:

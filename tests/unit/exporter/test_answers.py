@@ -24,7 +24,7 @@ PAGES = {"small": SMALL, "large": LARGE}
 @pytest.fixture
 async def server() -> AsyncIterator[BaseTestServer]:
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await page(request, ([text] for text in PAGES[request.match_info["size"]]))
+        return await page(request, ([text.encode()] for text in PAGES[request.match_info["size"]]))
 
     app = web.Application()
     app.router.add_get("/{size}", answer)

@@ -27,7 +27,7 @@ def test_a_metric_that_the_catalogue_does_not_declare_is_refused() -> None:
 
 def test_a_family_that_the_catalogue_does_not_declare_is_refused() -> None:
     with pytest.raises(Undeclared, match=r"cache_secret_total .*policy/metrics\.py"):
-        render([Block(("cache_secret_total",), ["cache_secret_total 1\n"])])
+        render([Block(("cache_secret_total",), [b"cache_secret_total 1\n"])])
 
 
 def test_a_metric_that_only_has_a_declared_ones_name_is_refused() -> None:
@@ -38,7 +38,7 @@ def test_a_metric_that_only_has_a_declared_ones_name_is_refused() -> None:
 def test_samples_of_a_family_stand_together_under_one_help_and_type_in_whatever_order_they_come() -> None:
     one, two = (("instance", "a:1"),), (("instance", "b:2"),)
     mixed = [Sample(m.HITS, one, "1"), Sample(m.MISSES, one, "2"), Sample(m.HITS, two, "3"), Sample(m.MISSES, two, "4")]
-    lines = render([lines_of(mixed)]).splitlines()
+    lines = render([lines_of(mixed)]).decode().splitlines()
     assert [line.split("{")[0] for line in lines] == [
         f"# HELP cache_hits_total {m.HITS.help}",
         "# TYPE cache_hits_total counter",
@@ -56,7 +56,7 @@ def test_a_node_that_has_not_every_family_keeps_the_others_together() -> None:
         block([(name, slot(name).replace(NUMBER, "1")) for name in names], Own.of('instance="a:1"'))
         for names in (("redis_up", "cache_hits_total"), ("cache_hits_total",), ("redis_up", "cache_hits_total"))
     ]
-    page = render(blocks)
+    page = render(blocks).decode()
     assert page.count("# TYPE") == 2
     assert [line.split("{")[0] for line in page.splitlines() if line[0] != "#"] == ["redis_up"] * 2 + [
         "cache_hits_total"
@@ -68,11 +68,11 @@ def test_labels_that_come_late_are_those_of_each_node(late: bool) -> None:
     owns = [f'instance="a:{at}"' for at in range(40)]
     form = Form.of([("redis_up", slot("redis_up", op="x")), ("cache_node_role", slot("cache_node_role"))])
     late_ones = [Block(form.families, form.texts(("1", "2")), Own.of(own)) for own in owns]
-    page = render(late_ones if late else [form.filled(Own.of(own), ("1", "2")) for own in owns])
+    page = render(late_ones if late else [form.filled(Own.of(own), ("1", "2")) for own in owns]).decode()
     lines = [line for line in page.splitlines() if line[0] != "#"]
     assert lines[:40] == [f'redis_up{{{own},op="x"}} 1' for own in owns]
     assert lines[40:] == [f"cache_node_role{{{own}}} 2" for own in owns]
-    assert render([Block(form.families, form.texts(("1", "2")), Own())]).endswith("\ncache_node_role 2\n")
+    assert render([Block(form.families, form.texts(("1", "2")), Own())]).endswith(b"\ncache_node_role 2\n")
 
 
 @pytest.mark.parametrize("own", [Own.of('instance="a"'), Own(), None])
@@ -82,20 +82,20 @@ def test_the_page_of_one_node_is_what_the_page_of_all_would_be_with_that_node_al
         (m.NODE_UP.name, m.NODE_UP.name + braces('a="b"') + " 1\n"),
     ]
     blocks = [block([line], own) for line in lines]
-    assert render(blocks) == "".join(text for texts in families(blocks) for text in texts)
+    assert render(blocks) == b"".join(text for texts in families(blocks) for text in texts)
 
 
 def test_a_family_that_goes_on_in_another_part_of_the_page_begins_once() -> None:
     begun: set[str] = set()
     one, two = ([block([("redis_up", f"redis_up{braces()} 1\n")], Own.of(f'instance="{at}"'))] for at in "ab")
-    page = "".join(text for part in (one, two) for some in families(part, begun) for text in some)
+    page = b"".join(text for part in (one, two) for some in families(part, begun) for text in some)
     assert page == render([*one, *two])
 
 
 @pytest.mark.parametrize("own", ["", 'instance="50%",shard="a\\"b"'])
 def test_a_form_is_filled_whatever_stands_in_its_labels(own: str) -> None:
     form = Form.of([("redis_up", slot("redis_up")), ("cache_node_role", slot("cache_node_role", role="100% %s"))])
-    (up, role) = form.filled(Own.of(own), ("1", "2.5")).texts
+    up, role = (text.decode() for text in form.filled(Own.of(own), ("1", "2.5")).texts)
     assert up == (f"redis_up{{{own}}} 1\n" if own else "redis_up 1\n")
     assert role == f'cache_node_role{{{own}{"," if own else ""}role="100% %s"}} 2.5\n'
 
@@ -111,4 +111,4 @@ def test_what_forms_are_cut_by_cannot_come_in_a_label() -> None:
 
 
 def test_no_samples_are_an_empty_page() -> None:
-    assert render([]) == ""
+    assert render([]) == b""

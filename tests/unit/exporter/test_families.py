@@ -139,7 +139,7 @@ def test_lines_of_details_are_made_anew_only_when_they_change() -> None:
     kept, detail, collect = Kept(), Detail(0.0, config={"maxclients": "5"}), Collect()
     first = kept.detail(OWN, detail, collect)
     assert kept.detail(OWN, detail, collect).texts is first.texts
-    assert render([kept.detail(Own.of('instance="b:2"'), detail, collect)]).endswith('{instance="b:2"} 5\n')
+    assert render([kept.detail(Own.of('instance="b:2"'), detail, collect)]).endswith(b'{instance="b:2"} 5\n')
     assert kept.detail(OWN, Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
 
 

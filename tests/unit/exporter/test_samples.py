@@ -32,7 +32,7 @@ V6 = Target.at("::1", 6379, "shard-a")
 
 def page(state: State, now: float = 0.0) -> Series:
     """Both pages in one, as /metrics shows them."""
-    return series(render(samples.sli(state, now)) + facts_text(state, now))
+    return series(render(samples.sli(state, now)).decode() + facts_text(state, now))
 
 
 def full(version: str = "redis-7.2.6") -> State:
