@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 
 from exporter import info
 from exporter.breaker import Breaker
@@ -26,18 +25,14 @@ __all__ = ["Collection", "Facts", "NodeState", "State"]
 _LAG_WINDOW = 15.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Facts:
-    """One INFO answer and what came with it. `at` is monotonic seconds."""
+    """One INFO answer, what verdicts need of it, and what came with it. `at` is monotonic seconds."""
 
     fields: Mapping[str, str]
+    vitals: Vitals
     at: float
-    extra: Extra = field(default_factory=Extra)
-
-    @cached_property
-    def vitals(self) -> Vitals:
-        """What verdicts need of it."""
-        return info.vitals(self.fields)
+    extra: Extra
 
 
 @dataclass
@@ -146,14 +141,14 @@ class State:
         node = self.nodes.get(instance)
         if node is None:
             return
-        before, node.facts = node.facts, Facts(fields, now, extra or Extra())
-        if before is None or node.facts.vitals.role != before.vitals.role:
+        vitals = info.vitals(fields)
+        before, node.facts = node.facts, Facts(fields, vitals, now, extra or Extra())
+        if before is None or vitals.role != before.vitals.role:
             self.roles_changed += 1
             node.write = None
         node.ended(Collection(took))
-        hits, misses = node.facts.vitals.hits, node.facts.vitals.misses
-        if hits is not None and misses is not None:
-            node.reads.take(now, hits, misses, self._window)
+        if vitals.hits is not None and vitals.misses is not None:
+            node.reads.take(now, vitals.hits, vitals.misses, self._window)
 
     def detailed(self, instance: str, detail: Detail) -> None:
         """Take what is asked less often."""

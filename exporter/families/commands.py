@@ -51,10 +51,10 @@ def _exchanged(known: list[bytes], was: CommandRow | None, now: CommandRow | Non
     for at, (head, end) in enumerate(_around(now[0])[: len(known)]):
         old, new = was[1 + at], now[1 + at]
         if old != new:
-            before, gone, after = known[at].partition(f"{head}{old}{end}".encode())
-            if not gone:
+            exchanged = known[at].replace(f"{head}{old}{end}".encode(), f"{head}{new}{end}".encode(), 1)
+            if exchanged == known[at]:
                 return None
-            known[at] = b"".join((before, f"{head}{new}{end}".encode(), after))
+            known[at] = exchanged
     return known
 
 
