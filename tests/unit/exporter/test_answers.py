@@ -6,7 +6,8 @@ import asyncio
 import gzip
 import http.client
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aiohttp import web
@@ -125,3 +126,31 @@ async def test_a_reader_who_leaves_in_the_middle_harms_nobody(
     _, body = await asked(server, "/small")
     assert body.decode() == "".join(SMALL)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+async def test_others_have_their_turn_while_a_large_page_is_made(coding: str) -> None:
+    turns, seen = 0, []
+
+    def texts() -> Iterator[list[bytes]]:
+        for _ in range(20):
+            seen.append(turns)
+            time.sleep(2 * answers._TURN)  # the work that making a part of a page is
+            yield [b"x" * answers._PIECE]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await page(request, texts())
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with TestServer(app) as server:
+        counting = asyncio.create_task(count())
+        await asked(server, "/", Accept_Encoding=coding)
+        counting.cancel()
+    assert len(set(seen)) > 15, "two pieces are made before the first is sent"
