@@ -1,8 +1,8 @@
 """What watching costs the exporter: CPU per node and collection, ours beside Debian's redis_exporter, in one run.
 
-Both collect the same families from the same servers, each with 48 commands seen; every collection is read as a page. Our
-intervals stand in the defaults' proportion: details each sixth collection. The peer asks for everything each time. What
-redis-server spends on it is another figure, `server_cost`.
+Both collect the same families from the same servers, each with 48 commands seen; every collection is read as a page, first
+plainly, then with gzip as Prometheus asks for it by itself. Our intervals stand in the defaults' proportion: details each
+sixth collection. The peer asks for everything each time. What redis-server spends on it is another figure, `server_cost`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from rich.console import Console
 from bench import exporters, servers
 from bench.figures import Versus, versus_json, versus_table
 from bench.process import cpu
+from sandbox.prometheus import WebChild
 
 NODES = 90
 ROUNDS = 12
@@ -40,9 +42,9 @@ _POLICY = {
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU milliseconds per node and collection, and node facts on a page, per node."""
+    """CPU milliseconds per node and collection by how the pages were asked for, and node facts on a page, per node."""
 
-    each: float
+    each: dict[str, float]
     series: int
 
 
@@ -54,7 +56,10 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
         fleet = [server.instance for server in servers.started(stack, directory, count)]
         ours = _ours(fleet, directory, rounds)
         peer = _peer(fleet, directory, rounds)
-    rows = [Versus("exporter_ms", "exporter", ours.each, peer.each, 1 / 10)]
+    rows = [
+        Versus(f"exporter_{asked}_ms", f"exporter, {asked}", ours.each[asked], peer.each[asked], 1 / 10)
+        for asked in exporters.CODINGS
+    ]
     title = f"{count} servers, {rounds} rounds; {ours.series} and {peer.series} series of a node"
     console.print(versus_table(title, "CPU ms per node and collection", rows))
     series = {"ours": ours.series, "peer": peer.series}
@@ -64,20 +69,29 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
 def _ours(fleet: Sequence[str], directory: Path, rounds: int) -> Cost:
     with exporters.ours(directory, fleet, _POLICY) as child:
         exporters.warmed(child, len(fleet))
-        page = exporters.page(f"{child.url}/metrics")
-        made, before = exporters.collections(page), cpu([child.pid])
-        for _ in range(rounds):
-            time.sleep(_INTERVAL)
-            page = exporters.page(f"{child.url}/metrics")
-        spent, made = cpu([child.pid]) - before, exporters.collections(page) - made
-    return Cost(1000 * spent / max(made, 1), exporters.series(page) // len(fleet))
+        each = {asked: _watched(child, coding, rounds) for asked, coding in exporters.CODINGS.items()}
+        return Cost(each, exporters.series(exporters.page(f"{child.url}/metrics")) // len(fleet))
+
+
+def _watched(child: WebChild, coding: str, rounds: int) -> float:
+    page = exporters.page(f"{child.url}/metrics", coding)
+    made, before = exporters.collections(page), cpu([child.pid])
+    for _ in range(rounds):
+        time.sleep(_INTERVAL)
+        page = exporters.page(f"{child.url}/metrics", coding)
+    return 1000 * (cpu([child.pid]) - before) / max(exporters.collections(page) - made, 1)
 
 
 def _peer(fleet: Sequence[str], directory: Path, rounds: int) -> Cost:
     with exporters.peer(directory) as child, ThreadPoolExecutor(_AT_ONCE) as pool:
         urls = [f"{child.url}/scrape?target={instance}" for instance in fleet]
         page = next(iter(pool.map(exporters.page, urls)))
-        before = cpu([child.pid])
-        for _ in range(rounds):
-            list(pool.map(exporters.page, urls))
-        return Cost(1000 * (cpu([child.pid]) - before) / (rounds * len(fleet)), exporters.series(page))
+        each = {asked: _scraped(child, pool, urls, coding, rounds) for asked, coding in exporters.CODINGS.items()}
+        return Cost(each, exporters.series(page))
+
+
+def _scraped(child: WebChild, pool: Executor, urls: Sequence[str], coding: str, rounds: int) -> float:
+    before = cpu([child.pid])
+    for _ in range(rounds):
+        list(pool.map(partial(exporters.page, coding=coding), urls))
+    return 1000 * (cpu([child.pid]) - before) / (rounds * len(urls))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import wait_until
 from sandbox.prometheus import WebChild
 
+# How a page is asked for: plainly, and as Prometheus does by itself.
+CODINGS = {"plain": "identity", "gzip": "gzip"}
 _PATIENCE = 120.0
 # The last thing that a collection of a node brings.
 _DETAILS = "redis_slowlog_length{"
@@ -34,9 +37,10 @@ def peer(directory: Path) -> WebChild:
     return WebChild("peer", argv, directory, port, ready_path="/health")
 
 
-def page(url: str) -> str:
-    """A page as it comes to whoever does not ask for gzip."""
-    return web.request("GET", url, timeout=30.0).decode()
+def page(url: str, coding: str = "identity") -> str:
+    """A page that came in one of CODINGS."""
+    body = web.request("GET", url, headers={"Accept-Encoding": coding}, timeout=30.0)
+    return (gzip.decompress(body) if coding == "gzip" else body).decode()
 
 
 def warmed(child: WebChild, count: int) -> None:

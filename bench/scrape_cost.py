@@ -33,7 +33,6 @@ _SCRAPES = 10  # of each server and turn
 _OURS = {"background": False, "families": {"deny": ["redis_commands_latencies_usec"]}}  # this peer does not ask for it
 _DEFAULT = {"collect": _OURS}
 _ALWAYS = {"collect": {**_OURS, "detail_interval": "1ms"}}
-_ASKED = {"plain": "identity", "gzip": "gzip"}
 _WAYS = {"default": "details each 60 s", "always": "details in every scrape"}
 
 
@@ -51,10 +50,10 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
         for child in children.values():
             stack.enter_context(child)
             _batch(child, fleet, "identity")
-        costs = {asked: _turns(children, fleet, coding, turns) for asked, coding in _ASKED.items()}
+        costs = {asked: _turns(children, fleet, coding, turns) for asked, coding in exporters.CODINGS.items()}
     rows = [
         Versus(f"{way}_{asked}_ms", f"{words}, {asked}", costs[asked][way], costs[asked]["peer"], 1 / 5)
-        for asked in _ASKED
+        for asked in exporters.CODINGS
         for way, words in _WAYS.items()
     ]
     title = f"{count} servers, {turns} turns of {count * _SCRAPES} scrapes, one at a time"
