@@ -2,7 +2,8 @@
 
 All servers run the whole time; first the exporter watches a tenth of them, then another one all. CPU is that of one
 detail interval, in which every node's details come once, while the pages are asked for as the generated `prometheus.yml` does:
-/metrics/sli each 2 s, /metrics each 15 s, plain. Afterwards the pages are timed, at moments spread over the collection.
+/metrics/sli each 2 s, /metrics each 15 s, plain. Afterwards the pages are timed, at moments spread over the collection, and
+then /-/healthy while /metrics is read without a pause: how long a page keeps all else waiting.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +35,8 @@ INTERVAL = 5.0
 _SLI_EVERY, _ALL_EVERY = 2.0, 15.0
 _MIB = 1024 * 1024
 _GZIP = {"Accept-Encoding": "gzip"}
-SLI, ALL = "/metrics/sli", "/metrics"
+SLI, ALL, HEALTHY = "/metrics/sli", "/metrics", "/-/healthy"
+_PAUSE = 0.002
 
 
 @dataclass(frozen=True)
@@ -75,18 +78,18 @@ def measure(
         directory = Path(folder)
         fleet = [server.instance for server in servers.started(stack, directory, count)]
         console.print(f"{count} servers run", highlight=False)
-        small, _ = _watch(directory, fleet[:few], interval, window, 0)
+        small, *_ = _watch(directory, fleet[:few], interval, window, 0)
         console.print(f"{few} nodes: {100 * small.exporter:.1f} % of a core", highlight=False)
-        large, pages = _watch(directory, fleet, interval, window, reads)
-    figures = _figures(small, large, pages)
+        large, pages, beside = _watch(directory, fleet, interval, window, reads)
+    figures = _figures(small, large, pages, beside)
     console.print(table(f"one exporter, {count} nodes, interval {interval:g} s", figures))
     return {"nodes": count, "seconds": window, "reads": reads, "figures": as_json(figures)}
 
 
 def _watch(
     directory: Path, fleet: list[str], interval: float, window: float, reads: int
-) -> tuple[Load, dict[str, Page]]:
-    """Run an exporter on these nodes: its load over the window, then its pages."""
+) -> tuple[Load, dict[str, Page], list[float]]:
+    """Run an exporter on these nodes: its load over the window, then its pages, then what others wait for beside them."""
     policy = {"collect": {"interval": f"{interval:g}s"}}
     with exporters.ours(directory, fleet, policy, f"exporter-{len(fleet)}") as child:
         exporters.warmed(child, len(fleet))
@@ -96,9 +99,10 @@ def _watch(
         made = exporters.collections(exporters.page(child.url + ALL)) - before
         wanted = {SLI: (SLI, {}), ALL: (ALL, {}), "gzip": (ALL, _GZIP)} if reads else {}
         pages = {name: _read(child, path, headers, reads, interval) for name, (path, headers) in wanted.items()}
+        beside = _beside(child, reads) if reads else []
         memory = [peak_memory(pid) for pid in (child.pid, *children(child.pid))]
         each = 1000 * mine * took / max(made, 1)
-        return Load(len(fleet), mine, prober, each, memory[0], sum(memory[1:])), pages
+        return Load(len(fleet), mine, prober, each, memory[0], sum(memory[1:])), pages, beside
 
 
 def _spent(child: WebChild, window: float) -> tuple[float, float, float]:
@@ -131,7 +135,25 @@ def _read(child: WebChild, path: str, headers: dict[str, str], reads: int, inter
     return Page(tuple(times), size, statistics.median(spent), statistics.median(waits))
 
 
-def _figures(small: Load, large: Load, pages: dict[str, Page]) -> list[Figure]:
+def _beside(child: WebChild, reads: int) -> list[float]:
+    """Milliseconds that /-/healthy took, time after time, while /metrics was read so often as Prometheus reads it."""
+    took: list[float] = []
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: [_packed_page(child) for _ in range(reads)])
+        while not took or not reading.done():
+            began = time.monotonic()
+            web.request("GET", child.url + HEALTHY, timeout=30.0)
+            took.append(1000 * (time.monotonic() - began))
+            time.sleep(_PAUSE)
+        reading.result()
+    return took
+
+
+def _packed_page(child: WebChild) -> bytes:
+    return web.request("GET", child.url + ALL, headers=_GZIP, timeout=30.0)
+
+
+def _figures(small: Load, large: Load, pages: dict[str, Page], beside: list[float]) -> list[Figure]:
     return [
         Figure("exporter_share", "CPU of the exporter", 100 * large.exporter, "% of a core", 25),
         Figure("prober_share", "CPU of the prober", 100 * large.prober, "% of a core"),
@@ -143,6 +165,8 @@ def _figures(small: Load, large: Load, pages: dict[str, Page]) -> list[Figure]:
         *_page_figures("sli", SLI, pages[SLI], 50),
         *_page_figures("metrics", ALL, pages[ALL], 300),
         *_page_figures("metrics_gzip", f"{ALL} with gzip", pages["gzip"], None),
+        Figure("healthy_median", f"{HEALTHY} beside {ALL}, median", statistics.median(beside), "ms"),
+        Figure("healthy_max", "the same, slowest", max(beside), "ms"),
     ]
 
 

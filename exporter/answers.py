@@ -13,7 +13,7 @@ from isal import isal_zlib
 
 from exporter.exposition import CONTENT_TYPE
 
-# Level 1 makes a seventeenth of a page, as zlib's does at five times the CPU; the levels above it make it no smaller.
+# Level 1 makes a seventeenth of a page, as zlib's does at four to five times the CPU; the levels above it make it no smaller.
 _LEVEL = 1
 _GZIP = 16 + isal_zlib.MAX_WBITS
 # Bytes: small enough to stay in the processor's cache from one copy to the next.

@@ -1,7 +1,7 @@
 """Lines of the page as forms: all of them but the numbers, made once for all nodes alike. Pure.
 
 A page has 600 lines a node and changes each interval, but only the numbers do: filling a form is a few calls. What is
-filled is bytes, as it leaves: letters are found in bytes in a third of the time that they are in text.
+filled is bytes, as it leaves: letters are found in bytes in less than half the time that they are in text.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def braces(more: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as they stand on the page: to a microsecond, which takes a third of the time of all that a float holds."""
+    """Seconds as they stand on the page: to a microsecond, which takes half the time of all that a float holds."""
     return f"{seconds:.6f}"
 
 
