@@ -19,6 +19,7 @@ from sandbox.ports import LOOPBACK
 INTERVAL, TIMEOUT = 0.5, 1.0
 """The policy's defaults, in seconds."""
 _PATIENCE = 20.0
+_PACE = {"steady": 2, "pause": 0.5}  # the defaults'
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Probing:
             {"instance": name, "host": LOOPBACK, "port": port, "access": access, "key": ""}
             for name, port in self.targets.items()
         ]
-        return {"interval": self.interval, "timeout": self.timeout, "targets": targets}
+        return {"interval": self.interval, "timeout": self.timeout, **_PACE, "targets": targets}
 
     def _read(self, lines: IO[str]) -> None:
         with lines:

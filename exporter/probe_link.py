@@ -19,13 +19,14 @@ from exporter.names import Names
 from exporter.probe_key import key_for
 from exporter.state import NodeState, State
 from exporter.targets import Target
+from policy.health import Health
 from policy.operations import Probe
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
 _LINE_LIMIT = 4 * 1024 * 1024
 _RESTART_AFTER = 1.0
-# It speaks ten times a second; one that is silent for this long is stuck.
+# It speaks twice a second at least; one that is silent for this long is stuck.
 _SILENCE = 10.0
 # Where our packages are. The prober starts here: a folder called "exporter" in the user's must not be taken for ours.
 _ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +91,7 @@ class ProbeLink:
         self._state, self.keys, self._names, self._ask = state, keys, names, ask
         self._targets: tuple[Target, ...] = ()
         self._order, self._roles_known = b"", 0
-        self._told: tuple[Probe, Keyring, int, list[tuple[Target, str | None]]] | None = None
+        self._told: tuple[Probe, Health, Keyring, int, list[tuple[Target, str | None]]] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
 
@@ -110,15 +111,17 @@ class ProbeLink:
     def retarget(self, targets: Iterable[Target]) -> None:
         """Tell the prober which nodes there are; a name that is being looked up for the first time waits its turn."""
         self._targets, self._roles_known = tuple(targets), self._state.roles_changed
-        names, probe = self._names, self._state.policy.probe
+        names, policy = self._names, self._state.policy
         known = [(one, names.address(one.host)) for one in self._targets if not names.unanswered(one.host)]
         # Asked at each refresh; most of them change nothing, and an order of 500 nodes takes a while to write.
-        if self._told == (told := (probe, self.keys, self._roles_known, known)):
+        if self._told == (told := (policy.probe, policy.health, self.keys, self._roles_known, known)):
             return
         self._told = told
         order = {
-            "interval": float(seconds(probe.interval)),
-            "timeout": float(seconds(probe.timeout)),
+            "interval": float(seconds(policy.probe.interval)),
+            "timeout": float(seconds(policy.probe.timeout)),
+            "steady": policy.health.recoveries,
+            "pause": policy.news_pause(),
             "targets": [self._entry(*one) for one in known],
         }
         line = json.dumps(order, separators=(",", ":")).encode() + b"\n"

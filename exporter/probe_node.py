@@ -63,7 +63,8 @@ class ProbeNode:
     """State of one node. Times are time.perf_counter() seconds; an address whose host is a path is a Unix socket.
 
     `key` is the key that it is asked to take, "" where nothing is written. A PING is a health check; it fails with the
-    SET before it, when that one did.
+    SET before it, when that one did. `awaited` good checks are still news: the first one, and
+    those that make a node up again.
     """
 
     instance: str
@@ -71,6 +72,7 @@ class ProbeNode:
     access: Access = OPEN
     key: str = ""
     due: float = 0.0
+    awaited: int = 1
     halfway: bool = False  # from one PING to the next: a SET is due
     events: list[Event] = field(default_factory=list)
     watched: tuple[int, int] = (0, 0)

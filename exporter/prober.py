@@ -3,10 +3,10 @@
 An event loop that also renders pages measures itself: 0.42 ms where Redis answers in 0.04. Here is one thread, epoll
 and raw sockets. Open loop: probes leave on schedule whatever is outstanding, each timed from its own send.
 
-Standard input takes a line of JSON whenever the targets change; its end ends the process. Standard output gives a line
-of JSON each tenth of a second, `{"lag": seconds, "events": [[instance, result or "", seconds or null, op], ...]}`: an
-event with seconds is a duration to observe; of `op` "ping" one with a result is a health check that ended, of "set" it is
-how the write ended.
+Standard input takes a line of JSON whenever the targets change; its end ends the process. Standard output gives lines of
+JSON, `{"lag": seconds, "events": [[instance, result or "", seconds or null, op], ...]}`: an event with seconds is a
+duration to observe; of `op` "ping" one with a result is a health check that ended, of "set" it is how the write ended.
+What may change a verdict is told within REPORT_EVERY; that all goes on as it did may wait for the order's `pause`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from typing import Any
 from exporter.probe_node import Event, ProbeNode
 
 REPORT_EVERY = 0.1
+# So many events do not wait: writing them would keep the next probes, and the exporter's pages, from being on time.
+_MANY = 200
 # A connection that answered nothing for this many timeouts is dropped: behind a healed partition TCP itself would wait
 # for minutes before it tries again.
 PATIENCE = 3
@@ -38,7 +40,8 @@ class Prober:
     """All nodes, one loop. Times are time.perf_counter() seconds.
 
     `schedule` is a heap of when each node is due; `checks` and `ends` hold when each probe was sent, in order, until it
-    may have timed out and until its connection may have to be given up.
+    may have timed out and until its connection may have to be given up. So many good checks (`steady`) after a bad
+    one are news of a node; those that follow may wait for `pause` seconds.
     """
 
     epoll: select.epoll = field(default_factory=select.epoll)
@@ -50,12 +53,17 @@ class Prober:
     events: list[Event] = field(default_factory=list)
     interval: float = 0.5
     timeout: float = 1.0
+    steady: int = 1
+    pause: float = REPORT_EVERY
     lag: float = 0.0
-    urgent: bool = False  # the exporter should hear of the newest events at once
+    reported: float = 0.0  # when the last report was written
+    news: bool = False  # the exporter should hear of the newest events soon
+    urgent: bool = False  # and now: at once
 
     def retarget(self, order: dict[str, Any], now: float) -> None:
         """Take the nodes that `order` names, spread over one interval; nodes that stay keep connection and schedule."""
         self.interval, self.timeout = order["interval"], order["timeout"]
+        self.steady, self.pause = order["steady"], order["pause"]
         wanted = {target["instance"]: target for target in order["targets"]}
         for instance in [i for i, node in self.nodes.items() if not node.same(wanted.get(i))]:
             self._forget(self.nodes.pop(instance))
@@ -116,7 +124,7 @@ class Prober:
     def _settle(self, node: ProbeNode) -> None:
         """Collect a node's events and watch the socket it has now."""
         if node.events:
-            self.urgent |= any(event.urgent for event in node.events)
+            self._heed(node)
             self.events += node.events
             node.events = []
         fd, mask, number = node.interest()
@@ -131,6 +139,23 @@ class Prober:
                 self.by_fd[fd] = node
                 node.watched_fd = fd
         node.watched = (number, mask)
+
+    def _heed(self, node: ProbeNode) -> None:
+        """Note whether a node's newest events may wait."""
+        for event in node.events:
+            self.urgent |= event.urgent
+            if event.result != "success":
+                self.news, node.awaited = True, self.steady
+            elif event.op == "ping" and node.awaited:
+                self.news, node.awaited = True, node.awaited - 1
+
+    def report_due(self) -> float:
+        """When the exporter is to hear of what happened."""
+        if self.urgent:
+            return -INF
+        return self.reported + (
+            REPORT_EVERY if self.news or len(self.events) >= _MANY else max(self.pause, REPORT_EVERY)
+        )
 
     def _unwatch(self, node: ProbeNode) -> None:
         """The kernel forgets a closed socket itself; its descriptor may be another node's by now."""
@@ -159,13 +184,13 @@ class Orders:
         return json.loads(lines[-1]) if lines else None
 
 
-def report(prober: Prober) -> None:
+def report(prober: Prober, now: float) -> None:
     """Write one line of what happened since the last."""
     events = [[e.instance, e.result, None if e.seconds is None else round(e.seconds, 7), e.op] for e in prober.events]
     line = json.dumps({"lag": round(prober.lag, 6), "events": events}, separators=(",", ":"))
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    prober.events, prober.lag, prober.urgent = [], 0.0, False
+    prober.events, prober.lag, prober.reported, prober.news, prober.urgent = [], 0.0, now, False, False
 
 
 def main() -> None:
@@ -175,17 +200,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; we end when the exporter does
     gc.freeze()
     gc.disable()  # nothing here makes cycles; a collection in mid-probe would be measured as Redis
-    next_report, spoken = time.perf_counter(), True
+    spoken = True
     while not orders.ended:
         order = orders.latest() if spoken else None
         now = time.perf_counter()
         if order is not None:
             prober.retarget(order, now)
         prober.turn(now)
-        if now >= next_report or prober.urgent:
-            report(prober)
-            next_report = now + REPORT_EVERY
-        spoken = prober.wait(min(prober.next_turn(), next_report))
+        if now >= prober.report_due():
+            report(prober, now)
+        spoken = prober.wait(min(prober.next_turn(), prober.report_due()))
 
 
 if __name__ == "__main__":

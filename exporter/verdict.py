@@ -22,7 +22,7 @@ def after(verdict: Verdict, ok: bool, health: Health) -> Verdict:
     good check.
     """
     if verdict.up is ok:
-        return Verdict(ok)
+        return verdict if not verdict.streak else Verdict(ok)
     if verdict.up is None and ok:
         return Verdict(True)
     needed = health.recoveries if ok else health.failures

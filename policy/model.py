@@ -16,10 +16,12 @@ from policy.redis_alerts import RedisAlerts
 from policy.slos import Slo, duplicates
 from policy.stack import Rules, Stack
 from policy.thresholds import Thresholds
-from policy.units import duration_text, parse_duration, seconds
+from policy.units import duration_text, seconds
 
-# Of a verdict, where the policy names none and probes are not slower: a prober that died is running again by then.
-_MAX_AGE = parse_duration("5s")
+# Seconds, of a verdict, where the policy names none and probes are not slower: a prober that died is running again by then.
+_MAX_AGE = 5.0
+# Seconds between two reports of a prober that has no news: a sixth of the time after which it counts as silent.
+_LONGEST_PAUSE = 0.5
 
 
 def _default_slos() -> tuple[Any, ...]:
@@ -103,8 +105,13 @@ class Policy(Model):
 
     def verdict_max_age(self) -> float:
         """Seconds after which a node's verdict is believed no more."""
-        limit = self.health.max_age
-        return float(seconds(max(_MAX_AGE, self.probe.slowest) if limit is None else limit))
+        if self.health.max_age is not None:
+            return float(seconds(self.health.max_age))
+        return max(_MAX_AGE, float(seconds(self.probe.slowest)) + _LONGEST_PAUSE)
+
+    def news_pause(self) -> float:
+        """Seconds that the prober may keep to itself that a node goes on being well: its verdict stays young enough."""
+        return max(0.0, min(_LONGEST_PAUSE, self.verdict_max_age() - float(seconds(self.probe.slowest))))
 
     def page_bound_seconds(self) -> dict[str, float]:
         """Worst time from a fault to the page, `killed` and `hung`, in seconds: the arithmetic, not a measurement.

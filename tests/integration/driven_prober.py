@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from exporter.access import OPEN, Access
 from exporter.prober import Prober
@@ -15,7 +16,12 @@ class Driven:
 
     def __init__(self, interval: float = 0.02, timeout: float = 0.3) -> None:
         self.prober = Prober()
-        self.order = {"interval": interval, "timeout": timeout}
+        self.order = self.paced(interval, timeout)
+
+    @staticmethod
+    def paced(interval: float, timeout: float) -> dict[str, Any]:
+        """What an order says beside its targets; reports wait as they do by the defaults."""
+        return {"interval": interval, "timeout": timeout, "steady": 2, "pause": 0.5}
 
     def watch(self, *peers: tuple[str, int], access: Access = OPEN, host: str | None = LOOPBACK, key: str = "") -> None:
         """Probe these (instance, port) from now on, and write to `key` when there is one."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from exporter.access import Access
+from exporter.access import OPEN, Access
 from exporter.collector import Collector
 from exporter.names import Names
 from exporter.state import State
 from exporter.targets import static_targets
 from policy.model import Policy
+from sandbox.module_child import module_argv, module_env
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode
 from tests.integration.driven_prober import Driven
@@ -76,7 +81,7 @@ def test_a_late_reply_is_one_timed_out_check_and_one_duration_and_no_success(dri
             gate.wait(10)
             connection.sendall(b"+PONG\r\n" * data.count(b"PING"))
 
-    driven.order = {"interval": 10.0, "timeout": 0.3}
+    driven.order = driven.paced(10.0, 0.3)
     with Peer(talk) as peer:
         driven.watch(("a", peer.port))
         driven.run(lambda: driven.count("timeout") == 1)
@@ -149,13 +154,44 @@ def test_after_a_stall_of_this_machine_the_missed_probes_are_not_sent_in_a_burst
     assert driven.count("success") <= 12
 
 
+def _lines_until(child: subprocess.Popen[str], end: float) -> list[dict[str, Any]]:
+    """What the prober says until then, in time.perf_counter() seconds."""
+    said: list[dict[str, Any]] = []
+    assert child.stdout is not None
+    while (left := end - time.perf_counter()) > 0:
+        if select.select([child.stdout], [], [], left)[0]:
+            said.append(json.loads(child.stdout.readline()))
+    return said
+
+
+@pytest.mark.alone
+def test_that_all_is_well_is_said_twice_a_second_and_what_goes_wrong_ten_times(
+    driven: Driven, redis_node: RedisNode
+) -> None:
+    driven.order = driven.paced(0.02, 0.3)
+    target = {"instance": "a", "host": LOOPBACK, "port": redis_node.port, "access": OPEN.order(), "key": ""}
+    argv, pipe = module_argv("exporter.prober"), subprocess.PIPE
+    with subprocess.Popen(argv, env=module_env(), text=True, bufsize=1, stdin=pipe, stdout=pipe) as child:
+        assert child.stdin is not None
+        child.stdin.write(json.dumps({**driven.order, "targets": [target]}) + "\n")
+        while "success" not in str(_lines_until(child, time.perf_counter() + 0.2)):
+            pass
+        well = _lines_until(child, time.perf_counter() + 2.0)
+        redis_node.stop()
+        ill = _lines_until(child, time.perf_counter() + 2.0)
+        child.stdin.close()
+    assert 3 <= len(well) <= 5
+    assert sum(len(line["events"]) for line in well) > 60, "each check is told all the same"
+    assert 14 <= len(ill) <= 21
+
+
 def test_the_password_is_not_in_the_repr_of_a_node(driven: Driven) -> None:
     driven.watch(("a", 1), access=Access(password="right-word"))
     assert "right-word" not in repr(driven.prober)
 
 
 def test_a_thousand_failed_connects_of_the_prober_leave_no_descriptor(driven: Driven) -> None:
-    refused, driven.order = free_port(), {"interval": 0.002, "timeout": 0.3}
+    refused, driven.order = free_port(), driven.paced(0.002, 0.3)
     with Peer(closes_at_once) as closing, Peer(says(b"HTTP/1.1 400 Bad\r\n\r\n")) as garbage:
         before = _descriptors()
         driven.watch(("refused", refused), ("closing", closing.port), ("garbage", garbage.port))

@@ -81,7 +81,7 @@ def _well(bench: Bench, directory: Path) -> None:
 
 @case("timeout", "a server that is stopped")
 def _hangs(bench: Bench, directory: Path) -> None:
-    bench.driven.order = {"interval": 0.05, "timeout": 0.3}
+    bench.driven.order = bench.driven.paced(0.05, 0.3)
     node = bench.server(directory)
     bench.watch(node, KEY)
     bench.well()
@@ -90,7 +90,7 @@ def _hangs(bench: Bench, directory: Path) -> None:
 
 @case("timeout", "writes that wait, as they do while a primary hands over")
 def _pauses_writes(bench: Bench, directory: Path) -> None:
-    bench.driven.order = {"interval": 0.05, "timeout": 0.3}
+    bench.driven.order = bench.driven.paced(0.05, 0.3)
     node = bench.server(directory)
     bench.watch(node, KEY)
     bench.well()
@@ -117,20 +117,20 @@ def _full(bench: Bench, directory: Path) -> None:
 
 @case("reset", "a server that dies with requests unanswered")
 def _resets(bench: Bench, directory: Path) -> None:
-    bench.driven.order = {"interval": 0.02, "timeout": 10.0}
+    bench.driven.order = bench.driven.paced(0.02, 10.0)
     node = bench.server(directory)
     bench.watch(node)
     bench.well()
     node.pause()
     bench.driven.run_for(0.3)
     node.kill()
-    bench.driven.order = {"interval": 100.0, "timeout": 10.0}
+    bench.driven.order = bench.driven.paced(100.0, 10.0)
     bench.watch(node)  # no more after those: they would be refused
 
 
 @case("tls", "a port that does not speak TLS")
 def _no_tls(bench: Bench, directory: Path) -> None:
-    bench.driven.order = {"interval": 0.05, "timeout": 0.3}
+    bench.driven.order = bench.driven.paced(0.05, 0.3)
     authority = Authority(directory)
     bench.watch(bench.server(directory), access=Access(tls=TlsFiles(LOOPBACK, ca=str(authority.cert))))
 

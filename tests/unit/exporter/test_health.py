@@ -109,7 +109,7 @@ def test_a_verdict_older_than_its_limit_is_unknown_whatever_it_was(b: str) -> No
 def test_the_limit_of_age_is_the_policys_and_longer_for_slow_probes() -> None:
     assert watching(health={"max_age": "3s"}).policy.verdict_max_age() == 3.0
     assert watching().policy.verdict_max_age() == 5.0
-    assert watching(probe={"interval": "10s"}).policy.verdict_max_age() == 21.0
+    assert watching(probe={"interval": "10s"}).policy.verdict_max_age() == 21.5
 
 
 def test_a_source_of_nodes_that_never_answered_makes_it_unknown() -> None:

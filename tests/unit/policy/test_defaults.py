@@ -149,3 +149,11 @@ def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
 def test_by_default_a_killed_node_pages_within_six_seconds_and_a_hung_one_within_seven() -> None:
     """Three probes of 500 ms, then scrape 2 s, evaluation 1 s, group_interval 1 s; a hung probe waits its second."""
     assert POLICY.page_bound_seconds() == {"killed": 5.5, "hung": 6.5}
+
+
+def test_good_news_wait_no_longer_than_a_verdict_stays_young() -> None:
+    assert (POLICY.verdict_max_age(), POLICY.news_pause()) == (5.0, 0.5)
+    probe = {"interval": "500ms", "timeout": "1s"}
+    for max_age, pause in (("2s", 0.0), ("2200ms", 0.2), ("10s", 0.5)):
+        tight = Policy.model_validate({"probe": probe, "health": {"max_age": max_age}})
+        assert tight.news_pause() == pytest.approx(pause)
