@@ -49,6 +49,13 @@ class Made(NamedTuple):
     block: Block
 
 
+class Packed(NamedTuple):
+    """Made lines that take less room."""
+
+    of: tuple[Any, ...]
+    lines: bytes
+
+
 @dataclass
 class Kept:
     """What the pages of one node are made with from one to the next: a part that has not changed is not written again.
@@ -61,6 +68,7 @@ class Kept:
     _alone: bool = False
     _rest: Made | None = None
     _detail: Made | None = None
+    _histograms: Packed | None = None
 
     def commands(self, own: Own, extra: Extra, collect: Collect) -> Block:
         """The lines of commandstats."""
@@ -94,18 +102,27 @@ class Kept:
     def detail(self, own: Own, detail: Detail, collect: Collect) -> Block:
         """The lines of the detail tier, made anew when it or the policy changed."""
         of = detail, collect
-        if self._detail is None or any(old is not new for old, new in zip(self._detail.of, of, strict=True)):
+        if self._detail is None or not _same(self._detail.of, of):
             percentiles = latency.lines(detail, partial(self.admission.shows, "commands", collect.limits))
             self._detail = Made(of, block((percentiles, *write.details(detail))))
         return self._detail.block._replace(own=own)
 
     def forget_detail(self) -> None:
         """Let go of lines whose detail is over: old and new ones would be in memory together until the next page."""
-        self._detail = None
+        self._detail = self._histograms = None
 
     def histograms(self, own: Own, detail: Detail, collect: Collect) -> Block:
         """The lines of LATENCY HISTOGRAM."""
-        return histograms.lines(own, detail, partial(self.admission.shows, "commands", collect.limits))
+        of = detail, collect
+        if self._histograms is None or not _same(self._histograms.of, of):
+            shows = partial(self.admission.shows, "commands", collect.limits)
+            self._histograms = Packed(of, histograms.packed(detail, shows))
+        return histograms.lines(own, self._histograms.lines)
+
+
+def _same(of: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Whether they are the very same: to compare all that is in a detail would take as long as to write it."""
+    return all(one is other for one, other in zip(of, others, strict=True))
 
 
 def _read(fields: Mapping[str, str]) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
 """Facts -> lines: units by exponent, limits that hold, and replies that are no replies."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from exporter import info
 from exporter.exposition import render
 from exporter.failures import NodeError
 from exporter.families import asking, commands, fixed, latency, questions, readings, write
+from exporter.families import histograms as histogram_lines
 from exporter.families.asking import Answer
 from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Admission, Kept
@@ -251,8 +253,13 @@ HISTOGRAM = "redis_commands_latencies_usec"
 
 def histograms(collect: Collect, commandstats: str, reply: object) -> Series:
     """The page of a node's details with these commands and this answer to LATENCY HISTOGRAM."""
+    return series(render([Kept().histograms(OWN, detail_of(commandstats, reply), collect)]))
+
+
+def detail_of(commandstats: str, reply: object) -> Detail:
+    """Details with these commands and this answer to LATENCY HISTOGRAM."""
     answers = {"latency_histogram": Answer(readings.latency_histogram(reply), Collection(0.0))}
-    return series(render([Kept().histograms(OWN, asking.detail(answers, commandstats, 0.0), collect)]))
+    return asking.detail(answers, commandstats, 0.0)
 
 
 def said(command: str, calls: int, *buckets: int) -> list[object]:
@@ -279,6 +286,26 @@ def test_a_histogram_has_the_servers_buckets_and_the_time_of_exactly_that_comman
     assert buckets == {"8": 3, "33": 5, "+Inf": 5}
     assert value(found, f"{HISTOGRAM}_sum", cmd="get") == 70
     assert value(found, f"{HISTOGRAM}_count", cmd="get") == 5
+
+
+def test_a_histogram_is_written_once_for_a_detail_and_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Detail] = []
+
+    def packed(detail: Detail, shown: Callable[[str], bool]) -> bytes:
+        made.append(detail)
+        return written(detail, shown)
+
+    written = histogram_lines.packed
+    monkeypatch.setattr(histogram_lines, "packed", packed)
+    first, second = (detail_of(stats("get"), said("get", calls, 8, calls)) for calls in (5, 6))
+    kept, collect = Kept(), Collect()
+    pages = [kept.histograms(OWN, *of) for of in ((first, collect), (first, collect), (second, collect))]
+    assert pages[0] == pages[1] != pages[2]
+    assert made == [first, second]
+    kept.histograms(OWN, second, Collect.model_validate({"limits": {"commands": 1}}))
+    kept.forget_detail()
+    kept.histograms(OWN, second, collect)
+    assert made == [first, second, second, second], "another policy, and a detail that was let go, are written anew"
 
 
 def test_a_command_may_have_any_name_in_its_histogram() -> None:
