@@ -11,6 +11,7 @@ import click
 
 from cli.context import Context, Listen, Refused
 from exporter.app import CannotListen, PolicyRefused, serve_until_stopped
+from policy.loader import Loaded
 from policy.model import Policy
 
 
@@ -19,12 +20,12 @@ from policy.model import Policy
 @click.pass_obj
 def serve(context: Context, listen: tuple[str, int]) -> None:
     """Collect from every node and serve /metrics, /metrics/sli, /scrape, /sd and /health; SIGHUP reads the policy again."""
-    policy = _policy(context)
+    loaded = _loaded(context)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     _collect_less_garbage()
     try:
-        asyncio.run(serve_until_stopped(policy, listen, os.environ, lambda: _again(context)))
+        asyncio.run(serve_until_stopped(loaded.policy, listen, os.environ, lambda: _again(context, loaded)))
     except CannotListen as error:
         raise Refused(str(error)) from error
 
@@ -40,14 +41,18 @@ def _collect_less_garbage() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _policy(context: Context) -> Policy:
+def _loaded(context: Context) -> Loaded:
     loaded = context.loaded()
     context.require_secrets(loaded, "fleet", "health")
-    return loaded.policy
+    return loaded
 
 
-def _again(context: Context) -> Policy:
+def _again(context: Context, first: Loaded) -> Policy:
+    """The policy of now. One that has no key any more is a file that is gone or half written, not a wish for the defaults."""
     try:
-        return _policy(context)
+        loaded = _loaded(context)
     except Refused as refused:
         raise PolicyRefused(refused.message) from refused
+    if first.lines and not loaded.lines:
+        raise PolicyRefused(f"{first.file}: is empty or gone, and was not when the exporter started; write it again")
+    return loaded.policy

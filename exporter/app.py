@@ -68,8 +68,12 @@ class Exporter:
         self._reload: dict[str, Collection] = {}
 
     def discovered(self) -> bool:
-        """Whether all that names nodes was asked, so that what is known is the whole fleet."""
+        """Whether all that names nodes was asked, so that nothing is still to come of its own."""
         return self.sources.heard and bool(self.state.nodes)
+
+    def whole(self) -> bool:
+        """Whether all that names nodes has answered at some time, so that what is known is the whole fleet."""
+        return self.discovered() and not self.sources.unheard
 
     def ready(self) -> bool:
         """Whether all that names nodes and every node was asked once. A node that joins later does not take it back."""
@@ -178,7 +182,7 @@ class Exporter:
         """What stands behind the endpoints."""
         health = Pages(self.judge, self.unready, lambda: self.fallen, self._environ)
         reload = partial(self.reload, load)
-        return Doors(self.state, self.discovered, self.ready, self.own.text, self.scraper.page, reload, health)
+        return Doors(self.state, self.whole, self.ready, self.own.text, self.scraper.page, reload, health)
 
 
 async def serve_until_stopped(

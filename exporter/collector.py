@@ -163,9 +163,8 @@ class Collector:
         instance = node.target.instance
         self._drop(instance)
         async with asyncio.timeout(float(seconds(self.state.policy.timeouts.connection.timeout))):
-            address = await self.names.resolve(node.target.host)
-            access = self.keys.of(node.target) if self.keys else None
-            self.connections[instance] = await Connection.open(address, node.target.port, access)
+            access, target = self.keys.of(node.target) if self.keys else None, node.target
+            self.connections[instance] = await Connection.dial(self.names, target.host, target.port, access)
         return self.connections[instance]
 
     def _drop(self, instance: str) -> None:

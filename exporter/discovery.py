@@ -74,7 +74,7 @@ def _quorum(found: Sequence[Found]) -> dict[str, bool]:
 
 async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | None, names: Names) -> Found:
     host, port = split_address(address, SENTINEL_PORT)
-    connection = await Connection.open(await names.resolve(host), port, keys.sentinel(host) if keys else None)
+    connection = await Connection.dial(names, host, port, keys.sentinel(host) if keys else None)
     try:
         (reply,) = await connection.ask([("SENTINEL", "MASTERS")])
         masters = {entry["name"]: entry for entry in entries(reply)}

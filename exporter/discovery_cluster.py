@@ -42,13 +42,21 @@ class Member:
 
 
 async def discover(
-    cluster: Cluster, known: Mapping[str, Target], keys: Keyring | None, patience: float, names: Names
+    cluster: Cluster,
+    known: Mapping[str, Target],
+    keys: Keyring | None,
+    patience: float,
+    names: Names,
+    *,
+    of_another: bool = False,
 ) -> Found:
     """Ask the nodes of the policy in turn, then some of those `known`, until one answers; `patience` is seconds for each.
 
+    `of_another` says that the known ones may be of another cluster: they keep their labels, and are not asked.
+
     CLUSTER NODES, because every version has it and it alone tells of replicas that failed. Unreachable when none does.
     """
-    learned = itertools.islice((i for i in known if i not in cluster.addresses), _LEARNED)
+    learned = itertools.islice((i for i in known if i not in cluster.addresses), 0 if of_another else _LEARNED)
     said = []
     for address in (*cluster.addresses, *learned):
         try:
@@ -64,7 +72,7 @@ async def discover(
 async def _ask(address: str, keys: Keyring | None, names: Names) -> list[Member]:
     host, port = split_address(address, REDIS_PORT)
     access = keys.of(Target.at(host, port, "")) if keys else None
-    connection = await Connection.open(await names.resolve(host), port, access)
+    connection = await Connection.dial(names, host, port, access)
     try:
         (reply,) = await connection.ask([("CLUSTER", "NODES")])
     finally:

@@ -26,12 +26,12 @@ _REFUSALS = {scrape.BadTarget: 400, scrape.Forbidden: 403, scrape.Busy: 503}
 class Doors:
     """What stands behind the endpoints.
 
-    `discovered` says whether the whole fleet is known, `ready` whether a first round was made; `own` gives the process's own
+    `whole` says whether the whole fleet is known, `ready` whether a first round was made; `own` gives the process's own
     metrics as text, `scrape` the page of a target within so many seconds; `reload` gives the problems of the new policy.
     """
 
     state: State
-    discovered: Callable[[], bool]
+    whole: Callable[[], bool]
     ready: Callable[[], bool]
     own: Callable[[], bytes]
     scrape: Callable[[str, float], Awaitable[bytes]]
@@ -55,8 +55,8 @@ class Doors:
 
     async def sd(self, _: web.Request) -> web.Response:
         """The nodes for Prometheus' http_sd. It keeps the list it has when it is refused; half a list it would believe."""
-        if not self.discovered():
-            return _said(503, "Not everything that names nodes has been asked yet.")
+        if not self.whole():
+            return _said(503, "Not everything that names nodes has answered yet.")
         return web.json_response(service_discovery.groups(self.state, time.monotonic()))
 
     async def healthy(self, _: web.Request) -> web.Response:

@@ -94,6 +94,11 @@ def role(fields: Mapping[str, str]) -> str | None:
     return {"master": "primary", "slave": "replica"}.get(fields.get("role", ""))
 
 
+def mode(fields: Mapping[str, str]) -> str:
+    """`standalone`, `cluster` or `sentinel`, "" where the node says none; Valkey has another name for it from 8 on."""
+    return fields.get("redis_mode") or fields.get("server_mode", "")
+
+
 def keyspaces(fields: Mapping[str, str]) -> list[Keyspace]:
     """The databases that hold keys."""
     return [Keyspace(name, *match.groups("")) for name in named(fields, "db") if (match := _DB.match(fields[name]))]

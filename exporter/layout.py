@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+# What a server writes in place of a number that it cannot tell yet: from such a reply nothing can be learned of the field.
+_NO_NUMBERS = {"nan", "-nan", "inf", "-inf"}
 _WHOLE, _BROKEN, _ANY = r"(-?\d{1,20})", r"(-?\d{1,20}\.\d{1,20})", r"([^\r\n]*)"
 # What a server numbers or names itself, in as many lines as it likes.
 _NAMED = re.compile(r"(db|slave|master)\d+|(errorstat_).+|(module)", re.ASCII)
@@ -99,14 +101,14 @@ class _Draft:
     open: str = ""
 
     def add(self, line: str) -> bool:
-        """Take a line; False when it cannot be told from an earlier one."""
+        """Take a line; False when it cannot be told from an earlier one, or its number is none yet."""
         name, colon, value = line.partition(":")
         if not colon or line.startswith("#"):
             self.parts.append(re.escape(line) + r"\r\n")
             return self._begin(_BEFORE_RUN.get(line, ""))
         if listed := kind(name):
             return listed == self.open or self._begin(listed)
-        if name in self.places:
+        if name in self.places or value in _NO_NUMBERS:
             return False
         self.places[name] = len(self.places) + len(self.runs)
         self.parts.append(f"{re.escape(name)}:{self._value(name, value)}\\r\\n")
@@ -129,7 +131,7 @@ class _Draft:
 
 
 def learn(text: str) -> Layout | None:
-    """The layout of an INFO, None where fields come twice or lines do not end as Redis ends them."""
+    """The layout of an INFO, None where fields come twice, lines do not end as Redis ends them or a number is none yet."""
     draft = _Draft()
     *lines, rest = text.split("\r\n")
     if rest or not all(map(draft.add, lines)):

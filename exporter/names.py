@@ -33,7 +33,9 @@ def look_up(host: str) -> list[str]:
 
 
 class Names:
-    """The newest addresses of each name. Those known stay while the name server is silent, the first while it is among them.
+    """The newest addresses of each name. Those known stay while the name server is silent, one that is used while it is there.
+
+    `turned` counts how often a name was used by another address than before, because that one could not be reached.
 
     Each lookup has a thread that nothing waits for: those of asyncio's pool are few, and the process cannot end before
     they do.
@@ -45,6 +47,7 @@ class Names:
         self._all: dict[str, tuple[str, ...]] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
         self._failures: dict[str, str] = {}
+        self.turned = 0
 
     def address(self, host: str) -> str | None:
         """The address of a host, None where none was found yet."""
@@ -53,6 +56,17 @@ class Names:
     def addresses(self, host: str) -> tuple[str, ...]:
         """Every address of a name as the last answer had them; empty before the first."""
         return self._all.get(host, ())
+
+    def candidates(self, host: str) -> tuple[str, ...]:
+        """The addresses by which a host may be reached, the one that is used first; empty before one was found."""
+        used = self.address(host)
+        return () if used is None else (used, *(other for other in self.addresses(host) if other != used))
+
+    def use(self, host: str, address: str) -> None:
+        """Use an address of a name from now on: another cannot be reached."""
+        if self._known.get(host, address) != address:
+            self._known[host] = address
+            self.turned += 1
 
     def failure(self, host: str) -> str:
         """Why the last lookup of a name found nothing; empty when it did, or none has ended yet."""

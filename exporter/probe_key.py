@@ -20,7 +20,7 @@ def key_for(target: Target, fields: Mapping[str, str], probe: Probe) -> str:
     """
     if not probe.write or info.role(fields) != "primary":
         return ""
-    if fields.get("redis_mode") != "cluster":
+    if info.mode(fields) != "cluster":
         return probe.key
     return "" if target.slot is None else f"{probe.key}:{{{tag_of(target.slot)}}}"
 

@@ -90,8 +90,8 @@ class ProbeLink:
     def __init__(self, state: State, keys: Keyring, names: Names, ask: Callable[[NodeState], object]) -> None:
         self._state, self.keys, self._names, self._ask = state, keys, names, ask
         self._targets: tuple[Target, ...] = ()
-        self._order, self._roles_known = b"", 0
-        self._told: tuple[Probe, Health, Keyring, int, list[tuple[Target, str | None]]] | None = None
+        self._order, self._known = b"", (0, 0)
+        self._told: tuple[Probe, Health, Keyring, tuple[int, int], list[tuple[Target, str | None]]] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.restarts = 0
 
@@ -110,11 +110,11 @@ class ProbeLink:
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Tell the prober which nodes there are; a name that is being looked up for the first time waits its turn."""
-        self._targets, self._roles_known = tuple(targets), self._state.roles_changed
+        self._targets, self._known = tuple(targets), self._changes()
         names, policy = self._names, self._state.policy
         known = [(one, names.address(one.host)) for one in self._targets if not names.unanswered(one.host)]
         # Asked at each refresh; most of them change nothing, and an order of 500 nodes takes a while to write.
-        if self._told == (told := (policy.probe, policy.health, self.keys, self._roles_known, known)):
+        if self._told == (told := (policy.probe, policy.health, self.keys, self._known, known)):
             return
         self._told = told
         order = {
@@ -139,6 +139,10 @@ class ProbeLink:
             "access": self.keys.of(target).order(),
             "key": key_for(target, fields, self._state.policy.probe),
         }
+
+    def _changes(self) -> tuple[int, int]:
+        """What moves when a node is another than the prober was told: its role, or the address that its name is used by."""
+        return self._state.roles_changed, self._names.turned
 
     def _send(self) -> None:
         if self._process is not None and self._process.stdin is not None and self._order:
@@ -168,7 +172,7 @@ class ProbeLink:
                 self._state.checked(instance, result, duration, now)
             else:
                 self._written(instance, result, duration)
-        if self._roles_known != self._state.roles_changed:
+        if self._known != self._changes():
             self.retarget(self._targets)
 
     def _written(self, instance: str, result: str, duration: float | None) -> None:

@@ -225,9 +225,11 @@ class ProbeNode:
             self._log_in()
             return
         # The descriptor stays the same, and with it what epoll watches.
-        self._socket = context.wrap_socket(
-            self._socket, server_hostname=self.access.tls.server_name, do_handshake_on_connect=False
-        )
+        name = self.access.tls.server_name
+        try:
+            self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
+        except ValueError as error:  # the host is one that no certificate can be for
+            raise NodeError("tls", str(error)) from error
         self._state = "handshake"
         self._shake_hands()
 

@@ -70,6 +70,8 @@ class Scraper:
         until = time.monotonic() + seconds
         node = self._state.nodes.get(text) or self._of_fleet(*parse(text))
         if node is not None:
+            if not self._state.policy.collect.background:  # nobody else would see that it answers again
+                node.breaker.retry_now(time.monotonic())
             return self._rendered(await _live(self._collector, node, until))
         return await self._visit(self._allowed(text), until)
 

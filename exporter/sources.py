@@ -45,10 +45,12 @@ class Sources:
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
         self.unheard = set(self._finders)
+        self._moved = False
         if before is not None:
             self.unheard -= set(before._finders) - before.unheard
             self._files = before._files
             self._found.update((part, known) for part, known in before._found.items() if part in self._finders)
+            self._moved = policy.fleet.cluster != before._policy.fleet.cluster
             self.parts.update((part, told) for part, told in before.parts.items() if part in self._finders)
 
     def _configured(self) -> dict[str, Callable[[Known], Awaitable[Found]]]:
@@ -121,7 +123,12 @@ class Sources:
         cluster = self._policy.fleet.cluster
         if cluster is None:
             return Found({})
-        return await discovery_cluster.discover(cluster, known, self._keys, self._patience, self._names)
+        # What another policy's cluster had stays on show until this one answers.
+        asked = discovery_cluster.discover(
+            cluster, known, self._keys, self._patience, self._names, of_another=self._moved
+        )
+        found, self._moved = await asked, False
+        return found
 
     async def _ask_dns(self, _: Known) -> Found:
         return await discovery_dns.discover(self._policy.fleet.dns, self._names, NAME_PATIENCE)

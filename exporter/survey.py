@@ -74,7 +74,7 @@ async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> 
     learned, connection = _Learned(target), None
     try:
         async with asyncio.timeout(patience):
-            connection = await Connection.open(await names.resolve(target.host), target.port, access)
+            connection = await Connection.dial(names, target.host, target.port, access)
             learned.tls = connection.tls or "no"
             await _interview(connection, policy, learned)
     except (OSError, NodeError) as error:

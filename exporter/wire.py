@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import hiredis
 
 from exporter.access import MUTE, NOT_PINNED, OPEN, REFUSED_LATER, Access
 from exporter.failures import NodeError, from_reply
 from exporter.inbox import Inbox
+from exporter.names import Names
 
 # Seconds for a handshake of TLS, below the default 5 s of a connection: what hangs there is told from what hangs later.
 _HANDSHAKE_PATIENCE = 3.0
@@ -42,6 +44,28 @@ class Connection:
             connection.close()
             raise
         return connection
+
+    @classmethod
+    async def dial(cls, names: Names, host: str, port: int, access: Access | None = None) -> Connection:
+        """Connect to a host by its name: by the address used last, then by its others, as clients do.
+
+        Raises what the first one ended in. An address that hangs until the caller loses patience is not the first one
+        the next time.
+        """
+        first = await names.resolve(host)
+        failed: OSError | None = None
+        for address, after in pairwise((*names.candidates(host), first)):
+            try:
+                connection = await cls.open(address, port, access)
+            except asyncio.CancelledError:
+                names.use(host, after)
+                raise
+            except OSError as error:
+                failed = failed or error
+            else:
+                names.use(host, address)
+                return connection
+        raise failed or ConnectionRefusedError
 
     @property
     def tls(self) -> str:
@@ -113,3 +137,7 @@ async def _dialled(address: str, port: int, access: Access) -> tuple[asyncio.Tra
         )
     except ConnectionAbortedError as error:  # asyncio's word for its own patience
         raise NodeError("tls", MUTE) from error
+    except ValueError as error:  # the host is one that no certificate can be for
+        if isinstance(error, OSError):  # a certificate that is not trusted is both
+            raise
+        raise NodeError("tls", str(error)) from error

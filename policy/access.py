@@ -77,6 +77,14 @@ def _fingerprints(value: Any) -> Any:
     return found
 
 
+def _is_host_name(name: str) -> bool:
+    """Whether a handshake can ask for that name."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 class Tls(_Switched):
     """TLS to a node. Without `ca_file` the machine's authorities count; a fingerprint without one is trusted by itself."""
 
@@ -90,6 +98,8 @@ class Tls(_Switched):
     _resolve = field_validator("ca_file", "cert_file", "key_file")(_resolve)
 
     def _faults(self) -> Iterator[Fault]:
+        if self.server_name is not None and not _is_host_name(self.server_name):
+            yield "server_name", "is no host name; write the one of the certificate, as redis.example.com"
         if not self.enabled:
             yield from self._off_faults()
         elif self.key_file is not None and self.cert_file is None:

@@ -30,6 +30,10 @@ def token(health: Health, environ: Mapping[str, str]) -> str:
 def _from(environ: Mapping[str, str], name: str) -> str:
     if not environ.get(name):
         raise SecretError(f"environment variable {name} is not set")
+    try:
+        environ[name].encode()
+    except UnicodeEncodeError:  # what is no text stands in os.environ as lone surrogates
+        raise SecretError(f"environment variable {name} is not UTF-8 text") from None
     return environ[name]
 
 

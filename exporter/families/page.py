@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from exporter import info
 from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
@@ -153,5 +154,5 @@ def _rest(
     yield from write.replication(fields)
     yield from write.cluster(extra)
     yield from write.unmapped(extra)
-    if fields.get("redis_mode") == "sentinel":
+    if info.mode(fields) == "sentinel":
         yield from write.sentinel(fields)

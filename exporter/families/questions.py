@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from exporter import info
 from exporter.families.readings import master_names
 from policy.operations import Families
 
@@ -50,7 +51,7 @@ class Question:
 
 def cheap(fields: Mapping[str, str] | None, families: Families) -> tuple[Question, ...]:
     """What is asked each interval. `fields` are those of the last INFO, None where there was none yet."""
-    mode = "" if fields is None else fields.get("redis_mode", "")
+    mode = "" if fields is None else info.mode(fields)
     return _cheap(mode, mode != "sentinel" and _wanted("commands", families.allow, families.deny))
 
 
@@ -67,12 +68,12 @@ def _cheap(mode: str, commands: bool) -> tuple[Question, ...]:
 def learned(fields: Mapping[str, str]) -> tuple[Question, ...]:
     """What else is cheap, known only once the first INFO of a node was read."""
     cluster = Question("cluster_info", (("CLUSTER", "INFO"),))
-    return (cluster,) if fields.get("redis_mode") == "cluster" else ()
+    return (cluster,) if info.mode(fields) == "cluster" else ()
 
 
 def detail(fields: Mapping[str, str], families: Families) -> tuple[Question, ...]:
     """What costs the node more, asked each detail interval."""
-    parts = _of_sentinel(fields) if fields.get("redis_mode") == "sentinel" else _of_server(fields)
+    parts = _of_sentinel(fields) if info.mode(fields) == "sentinel" else _of_server(fields)
     return tuple(question for question in parts if _wanted(question.part, families.allow, families.deny))
 
 

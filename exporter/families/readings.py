@@ -139,8 +139,10 @@ def slowlog(length: object, newest: object) -> Slowlog:
 
 def latency_latest(reply: object) -> tuple[tuple[str, str, str], ...]:
     """Event, Unix time and milliseconds of its latest spike."""
-    rows = ([text(item) for item in _list(row)] for row in _list(reply))
-    return tuple((row[0], row[1], row[2]) for row in rows if len(row) > 2)
+    rows = [row for row in map(_list, _list(reply)) if len(row) > 2]
+    if not all(isinstance(number, int) for row in rows for number in row[1:3]):
+        raise NodeError("protocol", "LATENCY LATEST was not answered with numbers")
+    return tuple((text(row[0]), str(row[1]), str(row[2])) for row in rows)
 
 
 def latency_histogram(reply: object) -> LatencyHistograms:

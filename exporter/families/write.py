@@ -43,7 +43,7 @@ def line(name: str, value: object, **labels: str) -> tuple[str, str]:
 # The fields, beside those that hold words, of which the lines of this module are made.
 READ = (
     *m.INSTANCE_INFO.labels,
-    *("latest_fork_usec", "role", "cluster_enabled", "redis_mode"),
+    *("latest_fork_usec", "role", "cluster_enabled", "server_mode"),
     *("master_host", "master_port", "master_link_status", "master_last_io_seconds_ago", "master_sync_in_progress"),
     *("slave_read_only", "slave_repl_offset"),
 )
@@ -57,7 +57,8 @@ def started(fields: Mapping[str, str], wall: float | None) -> int | None:
 
 def server(fields: Mapping[str, str], started_at: int | None) -> Lines:
     """What a server says of itself, and what follows from it."""
-    yield _instance(tuple([fields.get(name, "") for name in m.INSTANCE_INFO.labels]))
+    said = {**{name: fields.get(name, "") for name in m.INSTANCE_INFO.labels}, "redis_mode": info.mode(fields)}
+    yield _instance(tuple(said.values()))
     if (fork := info.integer(fields, "latest_fork_usec")) is not None:
         yield line("redis_latest_fork_seconds", f"{fork}e-6")
     if started_at is not None:
@@ -87,8 +88,13 @@ def databases(fields: Mapping[str, str], configured: str | None, shown: Callable
     if rest:
         keys, expires = sum(int(space.keys) for space in rest), sum(int(space.expires) for space in rest)
         yield from _database(info.Keyspace(OTHER, str(keys), str(expires), ""))
-    count = 1 if fields.get("cluster_enabled") == "1" else int(configured or DEFAULT_DATABASES)
+    count = 1 if fields.get("cluster_enabled") == "1" else _whole(configured, DEFAULT_DATABASES)
     yield from _empty(tuple([db for db in _names(count) if db not in found and shown(db)]))
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    """What a server answered where it should have said a number; another word for it must not cost everybody the page."""
+    return int(text) if text is not None and info.is_whole(text) else otherwise
 
 
 @lru_cache(maxsize=8)
@@ -121,13 +127,7 @@ def errors(rows: Iterable[tuple[str, str]], shown: Callable[[str], bool]) -> Lin
 
 def replication(fields: Mapping[str, str]) -> Lines:
     """What a primary says of its replicas, and a replica of its primary."""
-    for name in info.named(fields, "slave"):
-        row = pairs(fields[name])
-        who = {f"slave_{key}": row.get(key, "") for key in ("ip", "port", "state")}
-        if info.is_number(row.get("offset", "")):
-            yield line("redis_connected_slave_offset_bytes", row["offset"], **who)
-        if info.is_number(row.get("lag", "")):
-            yield line("redis_connected_slave_lag_seconds", row["lag"], **who)
+    yield from _replicas([pairs(fields[name]) for name in info.named(fields, "slave")])
     if fields.get("role") != "slave":
         return
     to = {key: fields.get(key, "") for key in ("master_host", "master_port")}
@@ -136,6 +136,19 @@ def replication(fields: Mapping[str, str]) -> Lines:
     for field in ("master_last_io_seconds_ago", "master_sync_in_progress", "slave_repl_offset"):
         if (value := number(fields.get(field))) is not None:
             yield line(f"redis_{field}", value, **to)
+
+
+def _replicas(rows: Iterable[Mapping[str, str]]) -> Lines:
+    """Of replicas that have one address, as behind a NAT, the worst: a series that stood there twice would be lost."""
+    offsets, lags = dict[tuple[str, ...], str](), dict[tuple[str, ...], str]()
+    for row in rows:
+        who = tuple(row.get(key, "") for key in ("ip", "port", "state"))
+        for key, found, worst in (("offset", offsets, min), ("lag", lags, max)):
+            if info.is_number(row.get(key, "")):
+                found[who] = worst(found.get(who, row[key]), row[key], key=float)
+    for name, found in (("offset_bytes", offsets), ("lag_seconds", lags)):
+        for (ip, port, state), value in found.items():
+            yield line(f"redis_connected_slave_{name}", value, slave_ip=ip, slave_port=port, slave_state=state)
 
 
 def cluster(extra: Extra) -> Lines:

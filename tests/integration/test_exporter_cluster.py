@@ -8,9 +8,13 @@ import pytest
 
 from exporter.discovery import Unreachable
 from exporter.discovery_cluster import discover
+from exporter.keyring import Keyring
 from exporter.names import Names
+from exporter.sources import Sources
 from policy.fleet import Cluster
+from policy.model import Policy
 from sandbox.cluster import RedisCluster
+from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Peer, half_an_answer, says, shown, watching
@@ -70,6 +74,28 @@ async def test_a_cluster_is_followed_through_all_that_happens_to_it(cluster: Red
         cluster.remove(newcomer)
         await until(lambda: newcomer.instance not in str(shown(exporter)), PATIENCE)
         assert _shards(shown(exporter)) == before
+
+
+def _sources(names: Names, address: str, before: Sources | None = None) -> Sources:
+    policy = Policy.model_validate(_fleet(address))
+    return Sources(policy, Keyring(policy.fleet, {}), names, before)
+
+
+async def test_the_nodes_of_a_cluster_that_the_policy_names_no_more_are_not_asked_who_they_are(
+    cluster: RedisCluster,
+) -> None:
+    """The new one does not answer: that is to be told, and not hidden behind the old one's answer."""
+    names = Names()
+    sources = _sources(names, cluster.nodes[0].instance)
+    await sources.refresh()
+    before = await sources.targets()
+    moved = _sources(names, f"{LOOPBACK}:{free_port()}", sources)
+    await moved.refresh()
+    assert "no node of the cluster answers" in moved.problems
+    assert await moved.targets() == before, "what is known stays on show meanwhile"
+    back = _sources(names, cluster.nodes[0].instance, moved)
+    await back.refresh()
+    assert (back.problems, await back.targets()) == ("", before)
 
 
 async def test_a_cluster_that_nobody_tells_of_takes_no_node_off_the_pages(redis_node: RedisNode) -> None:

@@ -99,6 +99,23 @@ def test_a_bad_policy_is_refused_with_all_its_problems_and_the_old_one_goes_on(
     assert value(exporter.page("/metrics/sli"), "cache_collect_success", part="policy") == 1
 
 
+@pytest.mark.parametrize("rest", ["", "# fleet:\n", None], ids=["empty", "comments", "gone"])
+def test_a_policy_that_was_cut_to_nothing_is_no_wish_for_the_defaults(
+    exporter: Serving, nodes: list[RedisNode], rest: str | None
+) -> None:
+    before = watched(exporter)
+    file = exporter.directory / "cachewatch.yaml"
+    if rest is None:
+        file.unlink()
+    else:
+        file.write_text(rest)
+    status, text = reload(exporter)
+    assert (status, "cachewatch.yaml" in text) == (400, True)
+    assert watched(exporter) == before
+    write(exporter, yaml.safe_dump(policy(nodes[0])))
+    assert reload(exporter)[0] == 200
+
+
 def test_another_login_is_used_at_once_by_collection_and_health_checks(tmp_path: Path) -> None:
     with RedisNode(free_port(), tmp_path, password="right") as node:
         secrets = {"OLD": "wrong", "NEW": "right"}

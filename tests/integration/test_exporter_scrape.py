@@ -94,6 +94,20 @@ def test_a_hung_and_a_killed_node_are_down_within_the_scrape_timeout(exporter: S
     wait_until(lambda: value(scraped(exporter, target), "redis_up") == 1, PATIENCE, "it to come back", every=1.0)
 
 
+def test_a_node_that_answers_again_is_up_at_the_next_scrape(tmp_path: Path) -> None:
+    """Without a prober nobody else could tell the breaker that it does."""
+    with RedisNode(free_port(), tmp_path) as node:
+        policy = {"fleet": {"nodes": [f"redis://{node.instance}"]}, "timeouts": {"connection": {"backoff": "100ms"}}}
+        with Serving(tmp_path, {**policy, **ON_DEMAND}) as serving:
+            assert value(scraped(serving, node.instance), "redis_up") == 1
+            node.stop()
+            assert value(scraped(serving, node.instance), "redis_up") == 0
+            assert value(scraped(serving, node.instance), "redis_up") == 0
+            assert value(serving.page("/metrics/sli"), "cache_breaker_state", state="open") == 1
+            node.start()
+            assert value(scraped(serving, node.instance), "redis_up") == 1
+
+
 def test_strangers_are_403_and_wrong_requests_say_what_is_wrong(exporter: Serving, nodes: list[RedisNode]) -> None:
     stranger = nodes[1].instance
     wrong = {
@@ -156,6 +170,14 @@ def test_sd_is_refused_while_a_sentinel_has_not_been_heard(tmp_path: Path, nodes
             Child.start(serving)  # as it starts, not when it is ready
             wait_until(lambda: web.answers(f"{serving.url}/-/healthy"), PATIENCE, "the page")
             assert asked(serving, "/sd")[0] == 503
+
+
+def test_sd_is_refused_after_a_restart_while_the_sentinels_are_gone(tmp_path: Path, nodes: list[RedisNode]) -> None:
+    """Prometheus would take the listed nodes for all of them, and watch no other any more."""
+    sentinel = {"addresses": [f"{LOOPBACK}:{free_port()}"], "masters": ["shard-a"]}
+    with Serving(tmp_path, {"fleet": {"nodes": [f"redis://{nodes[0].instance}"], "sentinel": sentinel}}) as serving:
+        wait_until(lambda: "no Sentinel answers" in serving.log.read_text(), PATIENCE, "the Sentinels to be asked")
+        assert asked(serving, "/sd") == (503, "Not everything that names nodes has answered yet.\n")
 
 
 def example(heading: str, hosts: dict[str, str]) -> dict[str, Any]:

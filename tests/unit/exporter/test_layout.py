@@ -83,6 +83,18 @@ def test_a_value_that_changes_its_kind_is_read_all_the_same() -> None:
     assert (after["up"], info.number(after, "up"), info.number(known, "up")) == ("unknown", None, "5")
 
 
+@pytest.mark.parametrize("none", ["-nan", "nan", "inf", "-inf"])
+def test_from_a_number_that_a_server_cannot_tell_yet_nothing_is_learned(none: str) -> None:
+    """A field that was learned as text would never be shown as a number again."""
+    early = SMALL.replace("up:5", f"up:{none}")
+    assert learn(early) is None
+    layouts = Layouts()
+    assert layouts.read(early, None) is None
+    later = layouts.read(SMALL, None)
+    assert later is not None
+    assert "up" in later.layout.numbers
+
+
 def test_no_more_layouts_are_learned_than_a_fleet_can_have() -> None:
     layouts = Layouts(most=2)
     read = [layouts.read(SMALL + f"field{number}:1\r\n", None) for number in range(4)]

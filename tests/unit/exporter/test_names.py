@@ -121,3 +121,17 @@ def test_a_loop_that_ends_does_not_wait_for_a_hanging_name_server(server: Server
     server.answering.set()
     lookup.join(10)
     assert not lookup.is_alive()
+
+
+async def test_a_name_is_used_by_the_address_that_can_be_reached_for_as_long_as_it_has_it(server: Server) -> None:
+    server.says["cache"] = ["::1", "10.0.0.1", "10.0.0.2"]
+    names = Names(server)
+    assert await names.resolve("cache") == "::1"
+    names.use("cache", "10.0.0.1")
+    names.use("cache", "10.0.0.1")
+    assert (names.candidates("cache"), names.turned) == (("10.0.0.1", "::1", "10.0.0.2"), 1)
+    await names.refresh(["cache"], 5.0)
+    assert names.address("cache") == "10.0.0.1"
+    server.says["cache"] = ["::1"]
+    await names.refresh(["cache"], 5.0)
+    assert (names.candidates("cache"), names.candidates("other")) == (("::1",), ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.probe_key import key_for, slot_of, tag_of
@@ -11,6 +13,10 @@ from policy.operations import Probe
 ON = Probe(write=True)
 HERE, THERE = Target.at("10.0.0.1", 6379, ""), Target.at("10.0.0.1", 6379, "", 9189)
 CLUSTER = {"role": "master", "redis_mode": "cluster"}
+
+
+def test_a_cluster_of_valkey_is_one() -> None:
+    assert key_for(replace(HERE, slot=5), {"role": "master", "server_mode": "cluster"}, ON).startswith(f"{ON.key}:{{")
 
 
 def test_slots_are_those_of_the_cluster_specification() -> None:

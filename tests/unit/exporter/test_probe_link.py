@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from exporter import probe_link
-from exporter.probe_link import _heard
+from exporter.keyring import Keyring
+from exporter.names import Names
+from exporter.probe_link import ProbeLink, _heard
+from tests.unit.exporter.helpers import watching
 
 
 async def _said(*pieces: bytes) -> list[Any]:
@@ -58,3 +62,16 @@ async def test_silence_is_told_although_the_pipe_is_open(monkeypatch: pytest.Mon
     async with _heard(lambda *_: None) as (voice, _):
         with pytest.raises(TimeoutError):
             await voice.until_it_ends()
+
+
+async def test_the_prober_is_told_when_a_name_is_used_by_another_address() -> None:
+    state, names = watching(fleet={"nodes": ["redis://cache:6379"]}), Names(lambda _: ["::1", "10.0.0.1"])
+    link = ProbeLink(state, Keyring(state.policy.fleet, {}), names, lambda _: None)
+    await names.resolve("cache")
+    link.retarget([node.target for node in state.nodes.values()])
+    hosts = []
+    for address in ("::1", "10.0.0.1"):
+        names.use("cache", address)
+        link._take({"lag": 0.0, "events": []}, 0.0)
+        hosts.append(json.loads(link._order)["targets"][0]["host"])
+    assert hosts == ["::1", "10.0.0.1"]

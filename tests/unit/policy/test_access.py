@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from policy.access import Auth, Override, Tls
 from policy.fleet import Fleet
@@ -79,3 +80,10 @@ def test_several_fingerprints_may_be_pinned_while_a_certificate_is_changed() -> 
 def test_tls_is_1_3_unless_1_2_is_asked_for_with_or_without_quotes() -> None:
     assert Tls().min_version == "1.3"
     assert [Tls.model_validate({"min_version": v}).min_version for v in (1.2, "1.2", 1.3)] == ["1.2", "1.2", "1.3"]
+
+
+@pytest.mark.parametrize("name", [".redis.internal", "redis..internal", "x" * 64])
+def test_a_server_name_that_no_handshake_can_ask_for_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no host name"):
+        Tls(server_name=name)
+    assert Tls(server_name="redis.internal").files("10.0.0.1").server_name == "redis.internal"

@@ -90,3 +90,8 @@ def test_a_command_asks_only_for_the_secrets_it_uses(tmp_path: Path) -> None:
 
 def test_without_authentication_there_is_nothing_to_read() -> None:
     assert list(problems(parse("", "p.yaml", Path("/")), {}, ("fleet", "slack", "alertmanager"))) == []
+
+
+def test_a_variable_that_is_no_text_is_named_before_anybody_sends_it() -> None:
+    with pytest.raises(SecretError, match="PW is not UTF-8 text"):
+        password(Auth(username="u", password_env="PW"), {"PW": b"p\xe4ss".decode("utf-8", "surrogateescape")})
