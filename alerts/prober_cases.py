@@ -123,11 +123,11 @@ def _loops(loop: Loop) -> Iterator[Case]:
     count = 3 * window + 4
     # Prometheus 3 leaves out the first end of a window.
     fires, last = (first + hold) * step, (first + window - 1) * step
-    up, more = gauge(1, count), prober_down.MOST_RESTARTS + Decimal("0.01")
+    up, more = gauge(1, count), prober_down.LIMIT + Decimal("0.01")
     fired = (*_WATCH.first(fires, step, alert), _WATCH.firing(last - step, alert), _WATCH.firing(last + step))
     speaks = gauge(0, count)
     yield loop.case("fires at one restart too many, once it has lasted", up, speaks, _jump(first, more), *fired)
-    fewer, silent_ = prober_down.MOST_RESTARTS * Decimal("0.93"), _WATCH.silent_until((count - 1) * step)
+    fewer, silent_ = prober_down.LIMIT * Decimal("0.93"), _WATCH.silent_until((count - 1) * step)
     yield loop.case("silent at as many restarts as may be", up, speaks, _jump(first, fewer), silent_)
 
 

@@ -9,6 +9,7 @@ speaks would be silent, and starts that are over would be forgotten: of either t
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from alerts import links, targets
 from alerts.model import Alert
@@ -22,6 +23,8 @@ from policy.model import Policy
 SILENT, LOOPING = "silent", "looping"
 RESTARTS = "cachewatch_prober_restarts_total"
 MOST_RESTARTS = 2
+# Half a restart more: increase() makes up to 2.1 of two, where scrapes and evaluations are not aligned.
+LIMIT = MOST_RESTARTS + Decimal("0.5")
 
 
 def silent(policy: Policy) -> tuple[Alert, ...]:
@@ -71,7 +74,7 @@ def looping(policy: Policy) -> tuple[Alert, ...]:
     restarts = selector(RESTARTS, **targets.of_exporter(policy))
     many, lately = (f"sum(increase({restarts}[{duration(time)}]))" for time in (window(policy), recent(policy)))
     speaks = f"present_over_time({prober_speaks(policy)}[{duration(policy.rules.exporter_grace)}])"
-    expr = f"{many} > {MOST_RESTARTS} and on () {lately} > 0 and on () {speaks} and on () ({exporter_up(policy)} == 1)"
+    expr = f"{many} > {LIMIT} and on () {lately} > 0 and on () {speaks} and on () ({exporter_up(policy)} == 1)"
     return (_alert(policy, LOOPING, expr, text, hold),)
 
 

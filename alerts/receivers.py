@@ -16,6 +16,7 @@ PAGE, TICKET, HEARTBEAT, NOBODY = "page", "ticket", "heartbeat", "nobody"
 # What a notification says of a group: its first firing alert, else its first. "Common" values are empty where two
 # alerts of the group differ.
 _ALERT = "(index (or .Alerts.Firing .Alerts) 0)"
+_TITLES = ("Annotations.summary", "Annotations.message", "Labels.alertname")
 _DETAILS = ("fleet", "shard", "instance", "part", "slo", "cause", "action")
 
 
@@ -67,7 +68,8 @@ def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
         "group": _label("fleet"),
         "client": "Cachewatch",
         "client_url": _annotation("dashboard_url"),
-        "description": _annotation("summary"),
+        # PagerDuty refuses an event without one, and other people's alerts come this way too.
+        "description": f'{{{{ or {" ".join(f"{_ALERT}.{name}" for name in _TITLES)} "alert" }}}}',
         "details": {
             **{name: _label(name) for name in _DETAILS},
             "description": _annotation("description"),

@@ -13,7 +13,7 @@ from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
-from alerts.stack import UNDELIVERED
+from alerts.stack import MOST_FAILED, UNDELIVERED
 from alerts.stack_times import notified, patience, recent, resent, sent
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -27,6 +27,8 @@ from policy.alerts import (
 from policy.model import Policy
 
 _BIT = 2**-10  # of a failure: sums of it are exact in floats
+_LIMIT = float(MOST_FAILED)
+_OVER, _UNDER = 1.01 * _LIMIT, 0.93 * _LIMIT  # increase() makes a little more of a jump than it is
 _WELL = 3  # samples at the start in which all is well
 _GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
 
@@ -200,7 +202,7 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
     if notify.pagerduty is not None:
         scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="pagerduty")
         failed = _failed(policy, "pagerduty")
-        yield from _twice(scene, {failed: (1.01, 0.93)}, milliseconds(notified(policy)))
+        yield from _twice(scene, {failed: (_OVER, _UNDER)}, milliseconds(notified(policy)))
         webhooks = {_failed(policy, "webhook"): counter(1, 20)}
         if notify.slack is None and not notify.webhooks and notify.heartbeat is None:
             yield scene.case("silent about webhooks that are not ours", webhooks, scene.silent(20))
@@ -228,7 +230,7 @@ def _slack(policy: Policy, step: int) -> Iterator[Case]:
     failed, refused = _failed(policy, "webhook"), {what: _refused(policy, what) for what in UNDELIVERED}
     count = scene.samples(window)
     often, once = {refused["failed"]: counter(1, 4 * count)}, {failed: counter(2, 4 * count)}
-    yield from _twice(scene, {failed: (1.01, 0.93)}, window, often, " of Alertmanager's")
+    yield from _twice(scene, {failed: (_OVER, _UNDER)}, window, often, " of Alertmanager's")
     yield from _twice(replace(scene, alone=True), {refused["failed"]: (1, 0)}, window, once, " of the notifier's")
     for what, series in refused.items():
         both = {failed: counter(2, _WELL + 2), series: f"{gauge(0, _WELL)} {gauge(1, 2)}"}
@@ -246,7 +248,7 @@ def _webhooks(policy: Policy, step: int) -> Iterator[Case]:
     failing = {failed: f"{gauge(0, _WELL)} {counter(2, count, 2)}"}
     fires = (*scene.fires(_WELL, window), scene.watch.firing((count - 1) * step, scene.alert))
     yield scene.case("fires when it goes on for its window", failing, *fires)
-    burst = {failed: f"{gauge(0, _WELL)} 1.01+0x1 {gauge(9, count)}"}
+    burst = {failed: f"{gauge(0, _WELL)} {_OVER:g}+0x1 {gauge(9, count)}"}
     yield scene.case("silent after a burst that is over within the window", burst, scene.silent(long + _WELL))
     yield from _seldom(scene, failed, long)
     if policy.notify.slack is not None:
@@ -254,11 +256,11 @@ def _webhooks(policy: Policy, step: int) -> Iterator[Case]:
 
 
 def _seldom(scene: Scene, failed: str, long: int) -> Iterator[Case]:
-    """So seldom that one window holds just more than one failure, and just less."""
+    """So seldom that one window holds just more failures than may be, and just less."""
     last = 3 * long
-    more, less = ({failed: f"0+{share / long!r}x{last}"} for share in (1.01, 0.99))
-    yield scene.case("fires at more than one in each window", more, scene.watch.firing(last * scene.step, scene.alert))
-    yield scene.case("silent at less than one in each window", less, scene.silent(last))
+    more, less = ({failed: f"0+{share / long!r}x{last}"} for share in (_OVER, 0.99 * _LIMIT))
+    yield scene.case("fires at too many in each window", more, scene.watch.firing(last * scene.step, scene.alert))
+    yield scene.case("silent at hardly fewer in each window", less, scene.silent(last))
 
 
 def _elsewhere(policy: Policy, together: Scene, failing: Mapping[str, str], long: int) -> Iterator[Case]:

@@ -38,6 +38,14 @@ def read_file(path: Path) -> str:
     return text
 
 
+def read_token(path: Path) -> str:
+    """A secret that stands in an HTTP header; SecretError also when it is more than one word."""
+    text = read_file(path).strip()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise SecretError(f"{path} is no token: it must hold one word of ASCII and nothing else")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """The TLS of one connection. Files are paths, "" where there is none; `fingerprints` are SHA-256 in hexadecimal."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from policy.access import Auth, Tls
 from policy.health import Health
-from policy.key_files import SecretError, read_file
+from policy.key_files import SecretError, read_file, read_token
 from policy.loader import Loaded, Problem
 
-__all__ = ["SecretError", "password", "problems", "read_file", "token"]
+__all__ = ["SecretError", "password", "problems", "read_file", "read_token", "token"]
 
 
 def password(auth: Auth, environ: Mapping[str, str]) -> str:
@@ -48,7 +48,8 @@ def problems(loaded: Loaded, environ: Mapping[str, str], parts: tuple[str, ...])
         key = "token_file" if policy.health.token_file is not None else "token_env"
         yield from _told(loaded, f"health.{key}", lambda: token(policy.health, environ))
     if "slack" in parts and policy.notify.slack is not None:
-        yield from _file_problems(loaded, "notify.slack.token_file", policy.notify.slack.token_file)
+        file = policy.notify.slack.token_file
+        yield from _told(loaded, "notify.slack.token_file", lambda: read_token(file))
     if "alertmanager" in parts:
         for place, file in _alertmanagers_files(loaded):
             yield from _file_problems(loaded, place, file)

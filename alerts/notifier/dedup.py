@@ -34,28 +34,31 @@ def lifetime(notify: Notify) -> float:
 
 
 class Seen:
-    """The news of the last `lifetime` seconds; at most `capacity`, the oldest forgotten first."""
+    """The last news of each group, for `lifetime` seconds; of at most `capacity` groups, the oldest forgotten first.
+
+    The last one only: an alert that fires, ends and fires again with the start that it had is news each time.
+    """
 
     def __init__(self, lifetime: float, capacity: int = _CAPACITY) -> None:
         self._lifetime = lifetime
         self._capacity = capacity
-        self._until: OrderedDict[str, float] = OrderedDict()
+        self._last: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._until)
+        return len(self._last)
 
-    def add(self, news: str, now: float) -> None:
-        """Remember that this was told at `now` (seconds of any clock that only goes forward)."""
-        self._until.pop(news, None)
-        self._until[news] = now + self._lifetime
+    def add(self, group: str, news: str, now: float) -> None:
+        """Remember that this was told of a group at `now` (seconds of any clock that only goes forward)."""
+        self._last.pop(group, None)
+        self._last[group] = news, now + self._lifetime
         self._forget(now)
 
-    def has(self, news: str, now: float) -> bool:
-        """Whether it was told within the lifetime before `now`."""
+    def has(self, group: str, news: str, now: float) -> bool:
+        """Whether it is what was told last of the group, within the lifetime before `now`."""
         self._forget(now)
-        return news in self._until
+        return self._last.get(group, ("", now))[0] == news
 
     def _forget(self, now: float) -> None:
         """Entries stand in the order of their expiry."""
-        while self._until and (len(self._until) > self._capacity or next(iter(self._until.values())) <= now):
-            self._until.popitem(last=False)
+        while self._last and (len(self._last) > self._capacity or next(iter(self._last.values()))[1] <= now):
+            self._last.popitem(last=False)

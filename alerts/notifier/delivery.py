@@ -13,6 +13,7 @@ from alerts.notifier.counters import Counters, Result
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.message import Message, render
 from alerts.notifier.model import Notification
+from alerts.notifier.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,17 @@ class Pace:
 
     `patience`: until a webhook request is answered; Alertmanager gives up a notification after
     max(group_interval, 10 s), so the answer must come before. `lifetime`: until a message that could not be sent is
-    given up, its wait in the queue included. `spacing`: between two posts (Slack: about one a second and channel).
+    given up, its wait in the queue included. `spacing`: between two posts (Slack: about one a second and channel, and
+    short bursts), once `burst` of them have gone out at once: a rack that dies is not told for half a minute.
+    `interest`: until a page that nobody asks for any more is not sent. Alertmanager asks until it ends, and of what it
+    never saw sent it never tells the end.
     """
 
     patience: float = 8.0
     lifetime: float = 120.0
     spacing: float = 1.0
+    burst: int = 20
+    interest: float = 15.0
     most: int = 500
 
 
@@ -45,6 +51,27 @@ class Answer:
         return self.result in ("sent", "duplicate")
 
 
+@dataclass(slots=True)
+class _Sending:
+    """A message on its way, how many requests wait for it, and when the last one came."""
+
+    news: str
+    notification: Notification
+    message: Message
+    task: asyncio.Task[SlackFailure | None] | None = None
+    waiting: int = 0
+    asked: float = 0.0
+
+    @property
+    def group(self) -> str:
+        """The group that it tells of."""
+        return self.notification.group_key
+
+    def wanted(self, interest: float) -> bool:
+        """Whether a page is still to be told; tickets are asked for too seldom to tell."""
+        return self.waiting > 0 or not self.notification.urgent or time.monotonic() - self.asked <= interest
+
+
 class Deliveries:
     """Messages on their way to one channel. A delivery goes on when the request that began it is answered or gone."""
 
@@ -59,10 +86,10 @@ class Deliveries:
         self._seen = seen
         self._counters = counters
         self._pace = pace
-        self._tasks: dict[str, asyncio.Task[SlackFailure | None]] = {}
-        # asyncio's lock serves in the order of asking: that keeps firing before resolved.
-        self._turn = asyncio.Lock()
-        self._not_before = 0.0
+        self._tasks: set[asyncio.Task[SlackFailure | None]] = set()
+        # Of each group the newest: an alert that fires again is not told by a message that stands before its end.
+        self._latest: dict[str, _Sending] = {}
+        self._turns = Turns(pace.spacing, pace.burst)
         self._refusing = False
         self._over = asyncio.Event()
 
@@ -78,41 +105,51 @@ class Deliveries:
 
     async def deliver(self, notification: Notification) -> Answer:
         """Bring a notification to Slack, or say why it is not there yet."""
-        news = dedup.key(notification)
+        news, group = dedup.key(notification), notification.group_key
         if self._refusing:
             return Answer("refused", "shutting down")
-        if self._seen.has(news, time.monotonic()):
+        sending = self._latest.get(group)
+        if sending is None and self._seen.has(group, news, time.monotonic()):
             return Answer("duplicate", "Slack has this already")
-        task, joined = self._tasks.get(news), True
-        if task is None:
+        joined = sending is not None and sending.news == news
+        if sending is None or not joined:
             if len(self._tasks) >= self._pace.most:
                 return Answer("refused", f"{len(self._tasks)} messages are waiting for Slack already")
-            task, joined = self._begin(news, render(notification)), False
-        return await self._outcome(task, joined)
+            sending = self._begin(_Sending(news, notification, render(notification)))
+        return await self._outcome(sending, joined)
 
     async def close(self, grace: float) -> None:
         """Take nothing new, give what is on its way `grace` seconds, then end it; its requests are refused."""
         self._refusing = True
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=grace)
+            await asyncio.wait(self._tasks, timeout=grace)
         self._over.set()
-        left = tuple(self._tasks.values())
+        left = tuple(self._tasks)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _begin(self, news: str, message: Message) -> asyncio.Task[SlackFailure | None]:
-        task = asyncio.create_task(self._send(news, message), name=f"slack {news[:8]}")
-        self._tasks[news] = task
-        task.add_done_callback(lambda _: self._tasks.pop(news))
-        return task
+    def _begin(self, sending: _Sending) -> _Sending:
+        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news[:8]}")
+        self._tasks.add(sending.task)
+        self._latest[sending.group] = sending
+        sending.task.add_done_callback(lambda task: self._ended(sending, task))
+        return sending
 
-    async def _outcome(self, task: asyncio.Task[SlackFailure | None], joined: bool) -> Answer:
+    def _ended(self, sending: _Sending, task: asyncio.Task[SlackFailure | None]) -> None:
+        self._tasks.discard(task)
+        if self._latest.get(sending.group) is sending:
+            del self._latest[sending.group]
+
+    async def _outcome(self, sending: _Sending, joined: bool) -> Answer:
         """Wait for a delivery, but no longer than our caller does; the delivery itself is left alone."""
-        over = asyncio.create_task(self._over.wait())
+        task, over = sending.task, asyncio.create_task(self._over.wait())
+        assert task is not None  # noqa: S101  # it has begun
+        sending.waiting, sending.asked = sending.waiting + 1, time.monotonic()
         try:
             await asyncio.wait({task, over}, timeout=self._pace.patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            sending.waiting -= 1
             over.cancel()
         if self._over.is_set() and (not task.done() or task.cancelled()):
             return Answer("refused", "shutting down before Slack took it")
@@ -122,24 +159,33 @@ class Deliveries:
             return Answer("failed", str(failure))
         return Answer("duplicate", "Slack has this already") if joined else Answer("sent", "Slack has it")
 
-    async def _send(self, news: str, message: Message) -> SlackFailure | None:
+    async def _send(self, sending: _Sending) -> SlackFailure | None:
         """Send when it is this message's turn. A failure is told, not remembered: the next request tries again."""
+        message = sending.message
         try:
-            async with asyncio.timeout(self._pace.lifetime), self._turn:
-                await asyncio.sleep(self._not_before - time.monotonic())
-                try:
-                    await self._post(message)
-                finally:
-                    self._not_before = time.monotonic() + self._pace.spacing
+            async with asyncio.timeout(self._pace.lifetime), self._turns.take(0 if sending.notification.urgent else 1):
+                if not sending.wanted(self._pace.interest):
+                    return self._dropped(message)
+                await self._post(message)
         except SlackFailure as failure:
+            if failure.wait:
+                self._turns.hold(failure.wait)
             return self._failed(failure, message)
         except TimeoutError:
             late = SlackFailure("timeout", f"not sent within {self._pace.lifetime:g} s, the wait in the queue included")
             return self._failed(late, message)
-        self._seen.add(news, time.monotonic())
+        except Exception as error:  # whatever it is, it is a page that is not there: counted, and told
+            log.exception("not sent: %s", message.text)
+            return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
+        self._seen.add(sending.group, sending.news, time.monotonic())
         self._counters.told()
         log.info("sent: %s", message.text)
         return None
+
+    def _dropped(self, message: Message) -> SlackFailure:
+        """Nobody failed: Alertmanager has lost interest, because the alert has ended."""
+        log.info("not sent, nobody asks for it any more: %s", message.text)
+        return SlackFailure("timeout", f"nobody asked for it for {self._pace.interest:g} s")
 
     def _failed(self, failure: SlackFailure, message: Message) -> SlackFailure:
         self._counters.failed(failure.reason)

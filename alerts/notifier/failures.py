@@ -34,16 +34,22 @@ _CURES: dict[Reason, str] = {
     "message": "the notifier made a message that Slack does not take; report it with this line",
     "other": "look the error up in Slack's reference of chat.postMessage",
 }
+LONGEST_SILENCE = 30
+"""Seconds that Slack is left alone when it asks for as long or longer: a page must not wait for minutes on its word."""
 _PASSING: frozenset[Reason] = frozenset({"rate_limited", "server_error", "unreachable", "timeout"})
 
 
 class SlackFailure(Exception):
-    """Slack did not take a message. `reason` is of the closed set, `detail` what Slack or the network said."""
+    """Slack did not take a message. `reason` is of the closed set, `detail` what Slack or the network said.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    `wait` is for how many seconds Slack wants to hear nothing at all.
+    """
+
+    def __init__(self, reason: Reason, detail: str, wait: float = 0.0) -> None:
         super().__init__(f"{detail} ({reason}): {_CURES[reason]}")
         self.reason = reason
         self.detail = detail
+        self.wait = wait
 
     @property
     def passing(self) -> bool:
@@ -54,9 +60,15 @@ class SlackFailure(Exception):
 def from_answer(status: int, code: str, retry_after: str = "") -> SlackFailure:
     """The failure that an answer of Slack means: its HTTP status and its error code, empty when it had none."""
     if status == 429:
-        return SlackFailure("rate_limited", f"Slack asks to wait {retry_after or 'some'} s")
+        return SlackFailure("rate_limited", f"Slack asks to wait {retry_after or 'some'} s", _seconds(retry_after))
     if status >= 500:
         return SlackFailure("server_error", f"Slack answered HTTP {status}")
     if code:
         return SlackFailure(_REASON_OF.get(code, "other"), f"Slack refused: {code}")
     return SlackFailure("unreachable", f"HTTP {status} without a Slack answer: something else answers there")
+
+
+def _seconds(retry_after: str) -> float:
+    """Retry-After as seconds that are waited, LONGEST_SILENCE at most."""
+    known = retry_after.isascii() and retry_after.isdigit()
+    return float(min(int(retry_after[:9]), LONGEST_SILENCE)) if known else 0.0

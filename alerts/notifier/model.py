@@ -53,6 +53,13 @@ class Notification(_Incoming):
         """The alerts that ended."""
         return tuple(alert for alert in self.alerts if alert.status == "resolved")
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody is paged."""
+        return any(
+            alert.labels.get("severity") == "critical" or alert.labels.get("action") == "page" for alert in self.alerts
+        )
+
     def values(self, label: str) -> tuple[str, ...]:
         """The distinct values of a label over all alerts, in their order; alerts without it count for nothing."""
         return tuple(dict.fromkeys(alert.labels[label] for alert in self.alerts if alert.labels.get(label)))

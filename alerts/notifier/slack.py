@@ -25,7 +25,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from alerts.notifier.failures import SlackFailure, from_answer
 from alerts.notifier.message import Message
 from policy.notify import Slack
-from policy.secret_files import SecretError, read_file
+from policy.secret_files import SecretError, read_token
 
 # One request: Slack answers within a second; past ten it will not.
 _REQUEST = aiohttp.ClientTimeout(total=10, sock_connect=3)
@@ -48,7 +48,7 @@ class _RateLimit(AsyncRateLimitErrorRetryHandler):
         if response is None or response.status_code != 429:
             return False
         told = {name.lower(): value for name, value in response.headers.items()}.get("retry-after", ["1"])[0]
-        return told.isdigit() and int(told) <= LONGEST_WAIT
+        return told.isascii() and told.isdigit() and int(told[:9]) <= LONGEST_WAIT
 
 
 class SlackChannel:
@@ -112,12 +112,17 @@ class SlackChannel:
             raise SlackFailure("unreachable", f"{self._settings.url}: {type(error).__name__}: {error}") from error
         except AttributeError as error:
             # What slack-sdk 3.47 raises when something that is not Slack answers 200 with text: a proxy's login page.
-            raise SlackFailure("unreachable", f"{self._settings.url} answers, but not as Slack does") from error
+            raise self._no_slack() from error
+        except (ValueError, RecursionError) as error:  # a body that is no text, or no JSON that anybody means
+            raise self._no_slack() from error
+
+    def _no_slack(self) -> SlackFailure:
+        return SlackFailure("unreachable", f"{self._settings.url} answers, but not as Slack does")
 
     async def _client(self) -> AsyncWebClient:
         """A client with the token of this moment: who rotates it need not restart us."""
         try:
-            token = await asyncio.to_thread(read_file, self._settings.token_file)
+            token = await asyncio.to_thread(read_token, self._settings.token_file)
         except SecretError as error:
             raise SlackFailure("token", str(error)) from error
         client = AsyncWebClient(

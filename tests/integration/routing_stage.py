@@ -59,12 +59,15 @@ class Stage:
     policy: Policy
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def tell(self, *alerts: dict[str, str], over: bool = False) -> None:
-        """Send alerts, given by their labels, as Prometheus does; `over` ends them."""
+    def tell(self, *alerts: dict[str, str], over: bool = False, notes: dict[str, str] | None = None) -> None:
+        """Send alerts, given by their labels, as Prometheus does; `over` ends them; `notes` in place of our annotations."""
         now = datetime.now(UTC)
         times = {"startsAt": self.started, "endsAt": now if over else now + timedelta(minutes=5)}
         stamps = {name: time.isoformat() for name, time in times.items()}
-        body = [{"labels": labels, "annotations": annotations(labels), **stamps} for labels in alerts]
+        body = [
+            {"labels": labels, "annotations": annotations(labels) if notes is None else notes, **stamps}
+            for labels in alerts
+        ]
         sent = json.dumps(body).encode()
         web.request("POST", f"{self.alertmanager.url}/api/v2/alerts", sent, {"Content-Type": "application/json"})
 

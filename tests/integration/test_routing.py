@@ -50,6 +50,20 @@ def test_a_page_names_the_node_and_links_to_runbook_and_dashboard(stage: Stage) 
     assert (body["client"], body["client_url"]) == ("Cachewatch", told["dashboard_url"])
 
 
+@pytest.mark.parametrize(
+    ("notes", "title"), [({"message": "sda1 is full"}, "sda1 is full"), ({}, "DiskFull"), ({"summary": ""}, "DiskFull")]
+)
+def test_a_critical_alert_of_others_pages_although_it_has_no_summary(
+    stage: Stage, notes: dict[str, str], title: str
+) -> None:
+    """PagerDuty refuses an event without one, and Alertmanager gives a refused event up."""
+    fleet = f"others-{len(notes)}-{title}-{'summary' in notes}"
+    stage.tell({"alertname": "DiskFull", "severity": "critical", "fleet": fleet}, notes=notes)
+    wait_until(lambda: bool(stage.pages(fleet)), 60, "the page")
+    (body,) = (e["body"] for e in stage.sink.received("pagerduty") if e["body"]["payload"]["group"] == fleet)
+    assert body["payload"]["summary"] == title
+
+
 def test_each_node_has_a_page_of_its_own(stage: Stage) -> None:
     stage.tell(alert("CacheNodeDown", "two", NODE), alert("CacheNodeDown", "two", OTHER))
     wait_until(lambda: len(stage.pages("two")) == 2, 60, "two pages")

@@ -34,27 +34,37 @@ def test_another_state_another_start_another_alert_or_another_group_is_news(othe
 
 def test_what_was_told_is_remembered_for_its_lifetime_and_not_longer() -> None:
     seen = Seen(lifetime=10)
-    seen.add("a", now=100)
-    assert seen.has("a", now=109.9)
-    assert not seen.has("a", now=110)
-    assert not seen.has("b", now=100)
+    seen.add("a", "news", now=100)
+    assert seen.has("a", "news", now=109.9)
+    assert not seen.has("a", "news", now=110)
+    assert not seen.has("b", "news", now=100)
 
 
 def test_told_again_lives_again() -> None:
     seen = Seen(lifetime=10)
-    seen.add("a", now=100)
-    seen.add("b", now=105)
-    seen.add("a", now=109)
-    assert not seen.has("b", now=116)
-    assert seen.has("a", now=118)
+    seen.add("a", "news", now=100)
+    seen.add("b", "news", now=105)
+    seen.add("a", "news", now=109)
+    assert not seen.has("b", "news", now=116)
+    assert seen.has("a", "news", now=118)
 
 
 def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     seen = Seen(lifetime=10, capacity=3)
     for number in range(100):
-        seen.add(str(number), now=100)
+        seen.add(str(number), "news", now=100)
     assert len(seen) == 3
-    assert [seen.has(str(number), now=100) for number in (96, 97, 98, 99)] == [False, True, True, True]
+    assert [seen.has(str(number), "news", now=100) for number in (96, 97, 98, 99)] == [False, True, True, True]
+
+
+def test_only_the_last_news_of_a_group_is_old_news() -> None:
+    """Fires, ends and fires again with the start that it had: somebody who read RESOLVED must be told."""
+    seen = Seen(lifetime=10)
+    told = []
+    for news in ("fires", "fires", "ended", "fires"):
+        told.append(not seen.has("group", news, now=100))
+        seen.add("group", news, now=100)
+    assert told == [True, False, True, True]
 
 
 @pytest.mark.parametrize(("page", "ticket", "expected"), [("4h", "12h", 300), ("1m", "12h", 20), ("4h", "30s", 10)])

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 from alerts.notifier.counters import Counters
 from alerts.notifier.dedup import Seen
@@ -121,10 +122,92 @@ async def test_resolved_never_overtakes_firing() -> None:
 
 async def test_posts_keep_slacks_distance() -> None:
     channel = Channel()
-    deliveries = _deliveries(channel, Pace(spacing=0.2))
+    deliveries = _deliveries(channel, Pace(spacing=0.2, burst=1))
     await asyncio.gather(*(deliveries.deliver(_node(f"n{number}:1")) for number in range(3)))
     gaps = [later - earlier for earlier, later in zip(channel.at, channel.at[1:], strict=False)]
     assert all(gap >= 0.19 for gap in gaps)
+
+
+async def test_a_rack_that_dies_is_told_at_once_and_what_comes_then_keeps_the_distance() -> None:
+    channel = Channel()
+    deliveries = _deliveries(channel, Pace(spacing=0.3, burst=10))
+    await asyncio.gather(*(deliveries.deliver(_node(f"n{number}:1")) for number in range(12)))
+    gaps = [later - earlier for earlier, later in pairwise(channel.at)]
+    assert channel.at[9] - channel.at[0] < 0.3
+    assert all(gap >= 0.29 for gap in gaps[9:])
+
+
+async def test_an_alert_that_fires_again_with_its_old_start_is_told_again() -> None:
+    channel = Channel()
+    deliveries = _deliveries(channel)
+    fires, ended = notification(), notification(alert(ended=ENDED))
+    answers = [(await deliveries.deliver(news)).result for news in (fires, ended, fires, fires)]
+    assert answers == ["sent", "sent", "sent", "duplicate"]
+    assert [text.split()[0] for text in channel.texts] == ["FIRING", "RESOLVED", "FIRING"]
+
+
+async def test_an_alert_that_fires_again_is_not_told_by_the_message_before_its_end() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    waiting = []
+    for news in (notification(), notification(alert(ended=ENDED)), notification()):
+        waiting.append(asyncio.create_task(deliveries.deliver(news)))
+        await _until(lambda: deliveries.in_flight == len(waiting))
+    channel.gate.set()
+    assert [answer.result for answer in await asyncio.gather(*waiting)] == ["sent"] * 3
+    assert [text.split()[0] for text in channel.texts] == ["FIRING", "RESOLVED", "FIRING"]
+
+
+async def test_a_page_goes_before_all_tickets_that_wait() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    tickets = [notification(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(5)]
+    waiting = [asyncio.create_task(deliveries.deliver(news)) for news in tickets]
+    await _until(lambda: deliveries.in_flight == 5)
+    waiting.append(asyncio.create_task(deliveries.deliver(_node("page:1"))))
+    await _until(lambda: deliveries.in_flight == 6)
+    channel.gate.set()
+    await asyncio.gather(*waiting)
+    assert [text.split()[4] for text in channel.texts] == ["n0:1", "page:1", "n1:1", "n2:1", "n3:1", "n4:1"]
+
+
+async def test_while_slack_asks_to_wait_nothing_is_sent() -> None:
+    channel = Channel(SlackFailure("rate_limited", "wait", wait=0.4))
+    deliveries = _deliveries(channel, Pace(spacing=0))
+    began = time.monotonic()
+    answers = await asyncio.gather(*(deliveries.deliver(_node(f"n{number}:1")) for number in range(3)))
+    assert [answer.result for answer in answers] == ["failed", "sent", "sent"]
+    assert channel.at[0] - began >= 0.4
+
+
+async def test_a_page_that_alertmanager_asks_for_no_more_is_not_told() -> None:
+    """Its alert has ended, and of what was never told the end is never told either."""
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0, interest=0.1))
+    first = asyncio.create_task(deliveries.deliver(_node("a:1")))
+    await _until(lambda: deliveries.in_flight == 1)
+    assert (await deliveries.deliver(_node("b:1"))).result == "late"
+    assert (await first).result == "late"
+    await asyncio.sleep(0.2)
+    assert (await deliveries.deliver(_node("c:1"))).result == "late"
+    channel.gate.set()
+    await _until(lambda: deliveries.in_flight == 0)
+    assert [text.split()[4] for text in channel.texts] == ["a:1", "c:1"]
+    assert (await deliveries.deliver(_node("b:1"))).result == "sent", "asked for again it is told"
+
+
+async def test_what_nobody_thought_of_is_a_failure_that_is_counted() -> None:
+    async def post(_: Message) -> None:
+        raise RuntimeError("who would have thought")
+
+    counters = Counters()
+    answer = await Deliveries(post, Seen(60), counters, _FAST).deliver(notification())
+    assert answer.result == "failed"
+    assert 'slack_failures_total{reason="other"} 1' in counters.exposition(0)
+    assert "who would have thought" in answer.text
 
 
 async def test_a_slow_slack_gets_a_late_answer_and_the_message_still_arrives_once() -> None:

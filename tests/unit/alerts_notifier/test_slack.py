@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from alerts.notifier.failures import Reason, SlackFailure
+from alerts.notifier.failures import LONGEST_SILENCE, Reason, SlackFailure
 from alerts.notifier.message import Message, render
 from alerts.notifier.slack import LONGEST_WAIT, SlackChannel
 from policy.notify import Slack
@@ -93,6 +93,19 @@ async def test_a_token_file_that_is_gone_is_told_by_name_and_asks_slack_nothing(
     assert scripted.asked == []
 
 
+@pytest.mark.parametrize("text", ["xoxb-2\nxoxb-1\n", "xoxb 2", "xoxb-\x07", "xoxb-ä"])
+async def test_a_token_file_that_holds_no_token_is_told_by_name_and_asks_slack_nothing(
+    token: Path, message: Message, text: str
+) -> None:
+    scripted = Scripted(_OK)
+    async with _channel(scripted, token) as channel:
+        await asyncio.to_thread(token.write_text, text, encoding="utf-8")
+        with pytest.raises(SlackFailure, match="token is no token") as failed:
+            await channel.post(message)
+    assert failed.value.reason == "token"
+    assert scripted.asked == []
+
+
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long"])
 async def test_a_page_whose_blocks_slack_refuses_goes_out_as_plain_text(
     token: Path, message: Message, code: str
@@ -127,7 +140,7 @@ async def test_a_rate_limit_is_waited_out_as_told(token: Path, message: Message,
     assert len(scripted.asked) == 2
 
 
-@pytest.mark.parametrize("told", [str(LONGEST_WAIT + 1), "Sun, 22 Nov 2026 03:04:05 GMT", "soon"])
+@pytest.mark.parametrize("told", [str(LONGEST_WAIT + 1), "²", "Sun, 22 Nov 2026 03:04:05 GMT", "soon"])
 async def test_a_rate_limit_too_long_to_wait_for_is_left_to_alertmanager(
     token: Path, message: Message, told: str
 ) -> None:
@@ -136,6 +149,7 @@ async def test_a_rate_limit_too_long_to_wait_for_is_left_to_alertmanager(
         with pytest.raises(SlackFailure, match="Slack asks to wait") as failed:
             await channel.post(message)
     assert failed.value.reason == "rate_limited"
+    assert failed.value.wait == (LONGEST_SILENCE if told.isdecimal() else 0)
     assert len(scripted.asked) == 1
 
 
@@ -147,6 +161,8 @@ async def test_a_rate_limit_too_long_to_wait_for_is_left_to_alertmanager(
         (lambda: web.Response(text="[]", content_type="application/json"), "unreachable"),
         (lambda: web.Response(text='{"ok": tr', content_type="application/json"), "unreachable"),
         (lambda: web.json_response(["ok"]), "unreachable"),
+        (lambda: web.Response(body=b'{"ok": "\xff"}', content_type="application/json"), "unreachable"),
+        (lambda: web.Response(text="[" * 100_000, content_type="application/json"), "unreachable"),
         (lambda: web.Response(status=404, text="not here"), "unreachable"),
         (lambda: web.Response(status=502, text="bad gateway", content_type="text/html"), "server_error"),
     ],
