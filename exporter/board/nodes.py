@@ -116,11 +116,12 @@ def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardst
     instance, speaks = node.target.instance, state.prober_speaks(now)
     facts, up = state.fresh_facts(node, now), node.verdict.up if speaks else None
     role = node.facts.vitals.role if node.facts else None
-    used, limit = None, None
+    used, limit, evicts = None, None, None
     if facts is not None:
         used, limit = facts.vitals.used_memory, facts.vitals.memory_limit(state.limit_of(instance))
+        evicts = facts.vitals.evicts
     latencies = yardstick.latencies(measure.latencies, instance) if speaks and _judged(state, node, now) else {}
-    memory = yardstick.memory(used, limit[0] if limit else None, instance)
+    memory = yardstick.memory(used, limit[0] if limit else None, instance, evicts)
     reason, error = _failure(node, facts, up)
     promised = [row.state for row in (*latencies.values(), memory) if row.value is not None]
     own = CRITICAL if up is False else UNKNOWN if up is None else WARNING if reason else OK

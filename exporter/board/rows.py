@@ -138,13 +138,13 @@ class Yardstick:
         bad, worse = good < row.warning.below * checks, good < row.critical.below * checks
         return Row(_state(bad, worse), good / checks, good >= row.target * checks)
 
-    def memory(self, used: int | None, limit: int | None, instance: str) -> Row:
-        """The share of its limit that a node uses."""
+    def memory(self, used: int | None, limit: int | None, instance: str, evicts: bool | None = False) -> Row:
+        """The share of its limit that a node uses. One that `evicts` any key when it is full warns at most, as its alerts do."""
         row = self.thresholds.memory
         if used is None or not limit:
             return Row(why="the node does not tell")
         bad, worse = used > row.warning.above * limit, used > row.critical.above * limit
-        return Row(_state(bad, worse), used / limit, used <= row.target * limit, instance)
+        return Row(_state(bad, worse and not evicts), used / limit, used <= row.target * limit, instance)
 
     def json(self) -> dict[str, Any]:
         """Target, warning and critical of each row, and on which side it breaks."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from exporter.board import rows
 from exporter.board.nodes import NodeView, ShardView
 from exporter.board.rows import CRITICAL, OK, UNKNOWN, WARNING, Row
 from exporter.state import State
-from policy.alerts import ALERTS
+from policy.alerts import ALERTS, BY_NAME
 from policy.thresholds import Thresholds
 from policy.units import latency_text, percent_text
 
@@ -65,6 +66,35 @@ def problems(sight: Sight) -> list[Problem]:
         return [*blind, *_sources(sight.state)]
     found = [*_shards(sight), *_promises(sight), *_links(sight), *_unknown(sight), *_sources(sight.state)]
     return sorted(found, key=lambda p: (-rows.RANK[p.state], -p.weight))
+
+
+def with_alerts(
+    found: Sequence[Problem], alerts: Iterable[Mapping[str, Any]], error: str, wall: float
+) -> list[Problem]:
+    """What is wrong, and what Alertmanager tells beside it: never "all is well" while somebody is paged.
+
+    `alerts` are those of heard.alerts, `error` why they are old, `wall` what makes Unix seconds of monotonic ones.
+    """
+    known = {problem.alert for problem in found}
+    told = [_alerted(alert, wall) for alert in alerts if alert["status"] == "active" and alert["name"] not in known]
+    if error:
+        told.append(Problem(WARNING, f"Alertmanager does not answer, so that nobody would be paged: {error}", weight=4))
+    return sorted([*found, *told], key=lambda p: (-rows.RANK[p.state], -p.weight))
+
+
+def _alerted(alert: Mapping[str, Any], wall: float) -> Problem:
+    state = CRITICAL if alert["severity"] == "critical" else WARNING
+    since, name = alert["since_unix_seconds"] - wall, alert["name"]
+    return Problem(
+        state,
+        alert["summary"] or name,
+        f"{name} fires.",
+        since,
+        alert["shard"] or None,
+        alert["instance"] or None,
+        name if name in BY_NAME else None,
+        weight=8,
+    )
 
 
 def headline(sight: Sight, found: Sequence[Problem]) -> Problem:
@@ -184,19 +214,18 @@ def _alert(name: str, state: str) -> str | None:
 
 def _links(sight: Sight) -> Iterator[Problem]:
     """Nodes that answer and are not whole."""
-    for reason, text in (
-        ("link_down", "lost the link to their primary and serve old data"),
-        ("no_facts", "answer PING but not INFO"),
+    for reason, alert, text in (
+        ("link_down", "CacheReplicaLinkDown", "lost the link to their primary and serve old data"),
+        ("no_facts", "CacheCollectionFailing", "answer PING but not INFO"),
     ):
         ill = [node for node in sight.nodes if node.up and node.reason == reason]
         if len(ill) == 1:
             single = {"link_down": "has lost the link to its primary and serves old data"}.get(reason)
             said = single or f"answers PING but not INFO ({ill[0].error})"
-            yield Problem(
-                WARNING, f"Node {ill[0].instance} {said}", shard=ill[0].shard, instance=ill[0].instance, weight=5
-            )
+            node, words = ill[0], f"Node {ill[0].instance} {said}"
+            yield Problem(WARNING, words, shard=node.shard, instance=node.instance, alert=alert, weight=5)
         elif ill:
-            yield Problem(WARNING, f"{len(ill)} nodes {text}: {_few([n.instance for n in ill])}", weight=5)
+            yield Problem(WARNING, f"{len(ill)} nodes {text}: {_few([n.instance for n in ill])}", alert=alert, weight=5)
 
 
 def _unknown(sight: Sight) -> Iterator[Problem]:

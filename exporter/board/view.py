@@ -57,7 +57,8 @@ def fleet_rows(shards: Sequence[ShardView], yardstick: Yardstick) -> dict[str, R
 def fleet(view: View, shards: list[dict[str, Any]]) -> dict[str, Any]:
     """The document around the shards' own. A time is Unix seconds or null; a value that nobody knows is null."""
     sight, policy = view.sight, view.sight.state.policy
-    found = verdict.problems(sight)
+    heard = view.answers.alerts
+    found = verdict.with_alerts(verdict.problems(sight), view.answers.active, heard.error if heard else "", view.wall)
     everyone = list(sight.nodes)
     return {
         "fleet": policy.fleet.name,
