@@ -71,11 +71,16 @@ def _entry(policy: Policy, group: Mapping[str, Any], rule: Mapping[str, Any]) ->
         rule.get("keep_firing_for", ""),
         group["name"],
         group["interval"],
-        told(policy, labels.get("severity", "")),
+        told(policy, labels.get("severity", ""), labels.get("action", "")),
     )
 
 
-def told(policy: Policy, severity: str) -> tuple[str, ...]:
-    """Who hears of an alert of that severity: PagerDuty of critical ones, Slack of all, as far as the policy has them."""
-    pages = ("PagerDuty",) if severity == "critical" and policy.notify.pagerduty is not None else ()
-    return (*pages, *(("Slack",) if policy.notify.slack is not None else ()))
+def told(policy: Policy, severity: str, action: str) -> tuple[str, ...]:
+    """Who hears of such an alert, as alertmanager.config routes it: each way once, other webhooks by their address."""
+    notify = policy.notify
+    if severity == "none":
+        return ("heartbeat",) if notify.heartbeat is not None else ()
+    pages = severity == "critical" or action == "page"
+    others = (webhook.url for webhook in notify.webhooks if webhook.takes("pages" if pages else "tickets"))
+    phone = ("PagerDuty",) if pages and notify.pagerduty is not None else ()
+    return (*phone, *(("Slack",) if notify.slack is not None else ()), *others)

@@ -16,6 +16,7 @@ from alerts.backtest.history import Window
 from alerts.backtest.incidents import Incident
 from alerts.backtest.run import Outcome
 from alerts.backtest.times import shown
+from cli.console import output
 from policy.units import duration_text
 
 POLICIES = ("current", "candidate")
@@ -41,7 +42,7 @@ def data(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> dic
 
 def show(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> None:
     """The tables, on standard output."""
-    console = Console()
+    console = output()
     console.print(_alerts(outcome, window))
     for name, told in zip(POLICIES, outcome.told, strict=False):
         pages = compare.per_week(len(told.pages), window.end - window.start)

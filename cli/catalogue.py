@@ -32,9 +32,10 @@ def catalogue(context: Context, as_json: bool) -> None:
 
 
 def _show(found: tuple[Entry, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from cli.console import output
 
     table = Table(show_lines=True)
     for title, ratio in (
@@ -56,4 +57,4 @@ def _show(found: tuple[Entry, ...]) -> None:
         who = Text(", ".join(entry.told)) if entry.told else Text("nobody", "red")
         hold = entry.hold + (f", stays {entry.keep}" if entry.keep else "")
         table.add_row(name, severity, Text(entry.action), Text(entry.expr), Text(hold), who)
-    Console().print(table)
+    output().print(table)

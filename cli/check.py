@@ -8,10 +8,10 @@ import os
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import output
 from cli.context import Context
 from exporter.survey import Answer, survey
 from policy.loader import Loaded
@@ -51,7 +51,7 @@ def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     if trouble:
         click.secho(trouble, fg="red")
     if answers:
-        Console().print(_table(answers))
+        output().print(_table(answers))
 
 
 def _table(answers: list[Answer]) -> Table:

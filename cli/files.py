@@ -128,6 +128,8 @@ def _stage(path: Path, text: str) -> Path:
     _make_folder(path.parent)
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, "is a folder, and a file must stand there", str(path))
+    if path.exists() and not path.is_file():  # the rename would take away /dev/null
+        raise OSError(errno.EINVAL, "is a device or a pipe, and a file must stand there", str(path))
     new = path.with_name(f".{path.name}.cachewatch-new")  # no suffix that Prometheus or Grafana would load
     new.unlink(missing_ok=True)  # of a build that was killed
     try:

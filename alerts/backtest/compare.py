@@ -32,8 +32,9 @@ class Firing:
 
     @property
     def critical(self) -> bool:
-        """Whether it pages."""
-        return dict(self.labels).get("severity") == CRITICAL
+        """Whether it pages: by its severity, or because it asks for a page, as the alerts on the stack do."""
+        labels = dict(self.labels)
+        return labels.get("severity") == CRITICAL or labels.get("action") == "page"
 
     def data(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -5,6 +5,7 @@ import pytest
 from alerts.catalogue import entries, told
 from alerts.rules import groups
 from policy.alerts import ALERTS
+from policy.model import Policy
 from tests.unit.alerts.policies import DATA, policy
 
 
@@ -22,10 +23,17 @@ def test_every_alert_stands_in_it_with_all_its_rules(name: str) -> None:
     }
 
 
-def test_who_is_told_follows_from_the_severity_and_the_policy() -> None:
-    assert told(policy("static"), "critical") == ("PagerDuty", "Slack")
-    assert told(policy("static"), "warning") == ("Slack",)
-    assert told(policy("sentinel"), "warning") == ()
+def test_who_is_told_follows_from_the_route_and_the_policy() -> None:
+    static = policy("static")
+    assert told(static, "critical", "") == ("PagerDuty", "Slack")
+    assert told(static, "warning", "") == ("Slack",)
+    assert told(static, "warning", "page") == ("PagerDuty", "Slack"), "the stack's own"
+    assert told(policy("sentinel"), "warning", "") == ()
+    hooks = [{"url": f"http://{kind}.example/", "told": kind} for kind in ("all", "pages", "tickets")]
+    others = Policy.model_validate({"notify": {"webhooks": hooks, "heartbeat": {"url": "http://beat.example/"}}})
+    assert told(others, "critical", "") == ("http://all.example/", "http://pages.example/")
+    assert told(others, "warning", "") == ("http://all.example/", "http://tickets.example/")
+    assert (told(others, "none", ""), told(static, "none", "")) == (("heartbeat",), ())
 
 
 def test_an_entry_says_when_it_fires_and_how_often_that_is_looked_at() -> None:

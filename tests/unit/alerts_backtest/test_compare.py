@@ -21,9 +21,11 @@ def told(*firings: Firing) -> Told:
     return Told(RULES, firings)
 
 
-def test_pages_are_the_critical_ones_and_a_week_has_seven_days() -> None:
-    found = summary(told(firing("CacheNodeDown", 0, 2000), firing("CacheMemoryHigh", 0, 5000, "warning")), 86400_000)
-    assert (found["pages"], found["pages_per_week"]) == (1, 7.0)
+def test_pages_are_what_is_told_by_every_way_and_a_week_has_seven_days() -> None:
+    ticket = firing("CacheMemoryHigh", 0, 5000, "warning")
+    of_stack = firing("CacheNotifierDown", 0, 1000, "warning", action="page")
+    found = summary(told(firing("CacheNodeDown", 0, 2000), ticket, of_stack), 86400_000)
+    assert (found["pages"], found["pages_per_week"]) == (2, 14.0)
     assert found["alerts"]["CacheMemoryHigh"]["seconds"] == 5.0
     assert found["alerts"]["CacheNodeDown"]["firings"][0]["to"] == "1970-01-01T00:00:02Z"
     assert per_week(3, 7 * 86400_000) == 3

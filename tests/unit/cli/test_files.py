@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import files
-from cli.files import LOCK, MANIFEST, CannotWrite, create, write_tree
+from cli.files import LOCK, MANIFEST, CannotWrite, create, replace, write_tree
 from tests.unit.cli.command import tree
 
 OLD = {"alerts": {"prometheus.yml": "old\n", "rules/a.yml": "old\n", "rules/b.yml": "old\n"}}
@@ -39,6 +39,15 @@ def test_a_file_can_move_from_one_part_to_another(tmp_path: Path) -> None:
     write_tree(tmp_path, OLD)
     write_tree(tmp_path, {"alerts": {}, "dashboards": OLD["alerts"]})
     assert names(tmp_path) == set(OLD["alerts"])
+
+
+def test_a_pipe_or_a_device_is_left_alone(tmp_path: Path) -> None:
+    """A picture to /dev/null, as root, would leave a file there."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotWrite, match="is a device or a pipe"):
+        replace(tmp_path / "pipe", "<svg/>")
+    assert (tmp_path / "pipe").is_fifo()
+    assert names(tmp_path) <= {"pipe"}
 
 
 @pytest.mark.parametrize("blocked", ["prometheus.yml", "rules/a.yml", "rules/c.yml"])
