@@ -79,9 +79,9 @@ def backtest(
     window = _window(start, end)
     known = _incidents(incidents)
     outcome = _run(url or current.stack.prometheus, [current, *([candidate] if candidate else [])], window)
-    _show(outcome, window, known, as_json)  # first: a picture that cannot be written must not cost the whole run
     if picture is not None:
         _draw(picture, outcome, window, known)
+    _show(outcome, window, known, as_json)
 
 
 def _window(start: str, end: str) -> Window:
