@@ -75,8 +75,10 @@ def with_alerts(
 
     `alerts` are those of heard.alerts, `error` why they are old, `wall` what makes Unix seconds of monotonic ones.
     """
-    known = {problem.alert for problem in found}
-    told = [_alerted(alert, wall) for alert in alerts if alert["status"] == "active" and alert["name"] not in known]
+    # By its state as well: the fleet's availability warns at most, and the page about one node's is worse.
+    known = {(problem.alert, problem.state) for problem in found}
+    every = ((alert["name"], _alerted(alert, wall)) for alert in alerts if alert["status"] == "active")
+    told = [problem for name, problem in every if (name, problem.state) not in known]
     if error:
         told.append(Problem(WARNING, f"Alertmanager does not answer, so that nobody would be paged: {error}", weight=4))
     return sorted([*found, *told], key=lambda p: (-rows.RANK[p.state], -p.weight))

@@ -9,8 +9,9 @@ import pytest
 from exporter.board.heard import Heard
 from exporter.board.rows import CRITICAL, OK, WARNING, Yardstick
 from exporter.board.view import Answers
+from exporter.families.facts import Collection
 from exporter.state import State
-from tests.unit.exporter.helpers import info_of
+from tests.unit.exporter.helpers import check, info_of
 from tests.unit.exporter.test_board_verdict import WALL, at, document, down, fleet
 
 
@@ -47,9 +48,23 @@ def test_what_the_board_says_itself_is_not_said_twice() -> None:
     assert told == ["CacheEvictions in words"]
 
 
+def test_a_page_about_the_availability_of_one_node_is_worse_than_what_the_board_says_of_the_fleets() -> None:
+    state = fleet("a")
+    for _ in range(5):
+        check(state, at(1), ["timeout"], 100.0)
+        check(state, at(1), ["success"] * 2, 100.0)
+    assert verdict(state)["state"] == WARNING
+    found = verdict(state, fires("CacheVeryLowAvailability"))
+    assert (found["state"], found["text"]) == (CRITICAL, "CacheVeryLowAvailability in words")
+
+
 def test_an_alert_of_others_has_no_runbook_of_ours_and_its_name_where_it_has_no_words() -> None:
-    found = verdict(fleet("a"), fires("DiskFull", summary=""))
+    state = fleet("a")
+    found = verdict(state, fires("DiskFull", summary=""))
     assert (found["text"], found["runbook_url"]) == ("DiskFull", None)
+    state.parts = {"policy": Collection(0.0, "line 1: no")}
+    found = verdict(state, fires("DiskFull", "warning"))
+    assert found["text"] == "DiskFull in words", "beside another problem that has no alert"
 
 
 def test_an_alertmanager_that_does_not_answer_is_no_all_clear() -> None:
