@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from isal import isal_zlib
-
 # In a form: where the node's own labels come, before others or alone and with their braces, where a number, and where a
 # family ends. No label can hold any of them (exposition.escaped); to look for one letter is quicker than for several.
 OWN, ALONE, NUMBER, END = "\x01", "\x03", "\x02", "\x00"
-_LEVEL = 1
 _OWN, _ALONE, _END = OWN.encode(), ALONE.encode(), END.encode()
 
 
@@ -40,22 +37,6 @@ class Block(NamedTuple):
     families: tuple[str, ...]
     texts: Sequence[bytes]
     own: Own | None = None
-
-
-class Packed(NamedTuple):
-    """Lines of one node that are kept from one page to the next: an eighth of their size or less, labels yet to come."""
-
-    families: tuple[str, ...]
-    data: bytes
-
-    @classmethod
-    def of(cls, made: Block) -> Packed:
-        """Of lines as `block` gives them."""
-        return cls(made.families, isal_zlib.compress(_END.join(made.texts), _LEVEL))
-
-    def block(self, own: Own) -> Block:
-        """The lines as a page has them."""
-        return Block(self.families, isal_zlib.decompress(self.data).split(_END) if self.families else (), own)
 
 
 class Form(NamedTuple):

@@ -9,8 +9,6 @@ from itertools import chain, islice
 from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
-from exporter.families.facts import Detail
-from exporter.families.page import LARGE, Writer
 from exporter.forms import Block, Form, Own, duration, slot
 from exporter.state import Collection, Facts, NodeState, State
 from policy import metrics as m
@@ -18,7 +16,7 @@ from policy.operations import Families
 
 Labelled = tuple[Own, NodeState]
 """A node beside the labels that its series get."""
-# Nodes whose large families are in memory at a time.
+# Nodes whose histograms are in memory at a time.
 _AT_ONCE = 16
 _SCRAPE = "redis_exporter_scrape_duration_seconds"
 _ASKED = Form.of(
@@ -106,7 +104,7 @@ def of_node(state: State, node: NodeState, now: float) -> Iterator[Block]:
 def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
     """The node facts of all, in parts, so that a page of many nodes need not be in memory at once.
 
-    They share no family, but for the last ones, of a few nodes each: large families are the most of a page.
+    They share no family, but for the last ones, which are of one and the same: histograms are the most of a page.
     """
     return _sections(state, _watched(state), now)
 
@@ -116,10 +114,9 @@ def _sections(state: State, nodes: Sequence[Labelled], now: float) -> Iterator[I
     yield _asked(state, nodes, now)
     for section in (_numbers, _commands, _rest, _details):
         yield shown(section(state, nodes, now), families)
-    for lines in LARGE:
-        blocks = _large(lines, state, nodes, now)
-        while some := list(islice(blocks, _AT_ONCE)):
-            yield shown(iter(some), families)
+    histograms = _histograms(state, nodes, now)
+    while some := list(islice(histograms, _AT_ONCE)):
+        yield shown(iter(some), families)
 
 
 def _fresh(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[tuple[NodeState, Own, Facts]]:
@@ -143,18 +140,15 @@ def _rest(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block
 
 
 def _details(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    return (node.kept.detail(own, detail) for node, own, detail in _detailed(state, nodes, now))
-
-
-def _large(lines: Writer, state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    collect = state.policy.collect
-    return (node.kept.large(lines, own, detail, collect) for node, own, detail in _detailed(state, nodes, now))
-
-
-def _detailed(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[tuple[NodeState, Own, Detail]]:
     for node, own, _ in _fresh(state, nodes, now):
         if (detail := state.fresh_detail(node, now)) is not None:
-            yield node, own, detail
+            yield node.kept.detail(own, detail, state.policy.collect)
+
+
+def _histograms(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    for node, own, _ in _fresh(state, nodes, now):
+        if (detail := state.fresh_detail(node, now)) is not None and detail.histograms:
+            yield node.kept.histograms(own, detail, state.policy.collect)
 
 
 def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:

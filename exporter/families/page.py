@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from exporter import info
 from exporter.families import commands, fixed, histograms, latency, readings, write
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
-from exporter.forms import Block, Own, Packed, block
+from exporter.forms import Block, Own, block
 from exporter.layout import Fields, Layout
 from policy.operations import Collect, Limits
 
@@ -50,19 +50,11 @@ class Made(NamedTuple):
     block: Block
 
 
-Writer = Callable[[Detail, Callable[[str], bool]], tuple[str, str]]
-"""Gives a family and its lines, of the commands that are shown."""
-
-
-class Large(NamedTuple):
-    """The same of a large family, packed: as they are, their lines would be most of what the exporter has in memory."""
+class Packed(NamedTuple):
+    """Made lines that take less room."""
 
     of: tuple[Any, ...]
-    packed: Packed
-
-
-LARGE = (latency.lines, histograms.lines)
-"""What writes the large families of the detail tier."""
+    lines: bytes
 
 
 @dataclass
@@ -77,7 +69,7 @@ class Kept:
     _alone: bool = False
     _rest: Made | None = None
     _detail: Made | None = None
-    _large: dict[Writer, Large] = field(default_factory=dict)
+    _histograms: Packed | None = None
 
     def commands(self, own: Own, extra: Extra, collect: Collect) -> Block:
         """The lines of commandstats."""
@@ -108,24 +100,25 @@ class Kept:
             self._rest = Made(of, block(lines))
         return self._rest.block._replace(own=own)
 
-    def detail(self, own: Own, detail: Detail) -> Block:
-        """The lines of the detail tier but its large families, made anew when it changed."""
-        if self._detail is None or not _same(self._detail.of, (detail,)):
-            self._detail = Made((detail,), block(write.details(detail)))
+    def detail(self, own: Own, detail: Detail, collect: Collect) -> Block:
+        """The lines of the detail tier, made anew when it or the policy changed."""
+        of = detail, collect
+        if self._detail is None or not _same(self._detail.of, of):
+            percentiles = latency.lines(detail, partial(self.admission.shows, "commands", collect.limits))
+            self._detail = Made(of, block((percentiles, *write.details(detail))))
         return self._detail.block._replace(own=own)
-
-    def large(self, lines: Writer, own: Own, detail: Detail, collect: Collect) -> Block:
-        """A family of LARGE, made anew when its detail or the policy changed."""
-        of, known = (detail, collect), self._large.get(lines)
-        if known is None or not _same(known.of, of):
-            shows = partial(self.admission.shows, "commands", collect.limits)
-            known = self._large[lines] = Large(of, Packed.of(block([lines(detail, shows)])))
-        return known.packed.block(own)
 
     def forget_detail(self) -> None:
         """Let go of lines whose detail is over: old and new ones would be in memory together until the next page."""
-        self._detail = None
-        self._large.clear()
+        self._detail = self._histograms = None
+
+    def histograms(self, own: Own, detail: Detail, collect: Collect) -> Block:
+        """The lines of LATENCY HISTOGRAM."""
+        of = detail, collect
+        if self._histograms is None or not _same(self._histograms.of, of):
+            shows = partial(self.admission.shows, "commands", collect.limits)
+            self._histograms = Packed(of, histograms.packed(detail, shows))
+        return histograms.lines(own, self._histograms.lines)
 
 
 def _same(of: tuple[Any, ...], others: tuple[Any, ...]) -> bool:

@@ -76,7 +76,7 @@ def test_a_server_that_tells_of_countless_databases_is_not_believed() -> None:
 def test_percentiles_become_a_summary_with_the_calls_and_time_of_the_same_moment() -> None:
     raw = captured("redis-7.2.6", "primary.info_all")
     detail = Detail(0.0, latencystats=readings.latencystats(raw), commandstats=readings.commandstats(raw))
-    found = series(render([Kept().large(latency.lines, OWN, detail, Collect())]))
+    found = series(render([Kept().detail(OWN, detail, Collect())]))
     (get,) = (row for row in readings.command_rows(detail.commandstats) if row[0] == "get")
     percents, rows = readings.latency_rows(detail.latencystats)
     assert percents == ("50", "99", "99.9")
@@ -134,11 +134,11 @@ def test_a_number_that_no_server_counts_is_left_out_and_costs_nobody_the_page() 
 
 
 def test_lines_of_details_are_made_anew_only_when_they_change() -> None:
-    kept, detail = Kept(), Detail(0.0, config={"maxclients": "5"})
-    first = kept.detail(OWN, detail)
-    assert kept.detail(OWN, detail).texts is first.texts
-    assert render([kept.detail(Own.of('instance="b:2"'), detail)]).endswith(b'{instance="b:2"} 5\n')
-    assert kept.detail(OWN, Detail(1.0, config={"maxclients": "6"})).texts != first.texts
+    kept, detail, collect = Kept(), Detail(0.0, config={"maxclients": "5"}), Collect()
+    first = kept.detail(OWN, detail, collect)
+    assert kept.detail(OWN, detail, collect).texts is first.texts
+    assert render([kept.detail(Own.of('instance="b:2"'), detail, collect)]).endswith(b'{instance="b:2"} 5\n')
+    assert kept.detail(OWN, Detail(1.0, config={"maxclients": "6"}), collect).texts != first.texts
 
 
 def turns() -> list[str]:

@@ -21,7 +21,7 @@ HISTOGRAM = "redis_commands_latencies_usec"
 
 def histograms(collect: Collect, commandstats: str, reply: object) -> Series:
     """The page of a node's details with these commands and this answer to LATENCY HISTOGRAM."""
-    return series(render([Kept().large(histogram_lines.lines, OWN, detail_of(commandstats, reply), collect)]))
+    return series(render([Kept().histograms(OWN, detail_of(commandstats, reply), collect)]))
 
 
 def detail_of(commandstats: str, reply: object) -> Detail:
@@ -56,22 +56,24 @@ def test_a_histogram_has_the_servers_buckets_and_the_time_of_exactly_that_comman
     assert value(found, f"{HISTOGRAM}_count", cmd="get") == 5
 
 
-def test_a_histogram_is_written_once_for_a_detail_and_a_policy() -> None:
+def test_a_histogram_is_written_once_for_a_detail_and_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Detail] = []
 
-    def lines(detail: Detail, shown: Callable[[str], bool]) -> tuple[str, str]:
+    def packed(detail: Detail, shown: Callable[[str], bool]) -> bytes:
         made.append(detail)
-        return histogram_lines.lines(detail, shown)
+        return written(detail, shown)
 
+    written = histogram_lines.packed
+    monkeypatch.setattr(histogram_lines, "packed", packed)
     first, second = (detail_of(stats("get"), said("get", calls, 8, calls)) for calls in (5, 6))
     kept, collect = Kept(), Collect()
-    pages = [kept.large(lines, OWN, *of) for of in ((first, collect), (first, collect), (second, collect))]
+    pages = [kept.histograms(OWN, *of) for of in ((first, collect), (first, collect), (second, collect))]
     assert pages[0] == pages[1] != pages[2]
     assert made == [first, second]
     other = Collect.model_validate({"limits": {"commands": 1}})
-    kept.large(lines, OWN, second, other)
+    kept.histograms(OWN, second, other)
     kept.forget_detail()
-    kept.large(lines, OWN, second, other)
+    kept.histograms(OWN, second, other)
     assert made == [first, second, second, second], "another policy, and a detail that was let go, are written anew"
 
 
