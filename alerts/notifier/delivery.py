@@ -26,15 +26,15 @@ class Pace:
     max(group_interval, 10 s), so the answer must come before. `lifetime`: until a message that could not be sent is
     given up, its wait in the queue included. `spacing`: between two posts (Slack: about one a second and channel, and
     short bursts), once `burst` of them have gone out at once: a rack that dies is not told for half a minute.
-    `interest`: until a page that nobody asks for any more is not sent. Alertmanager asks until it ends, and of what it
-    never saw sent it never tells the end.
+    `interest`: until a page that no request waits for any more is not sent. Alertmanager asks until the alert ends, a
+    second or two after each answer, and of what it never saw sent it never tells the end.
     """
 
     patience: float = 8.0
     lifetime: float = 120.0
     spacing: float = 1.0
     burst: int = 20
-    interest: float = 15.0
+    interest: float = 4.0
     most: int = 500
 
 
@@ -53,14 +53,14 @@ class Answer:
 
 @dataclass(slots=True)
 class _Sending:
-    """A message on its way, how many requests wait for it, and when the last one came."""
+    """A message on its way, how many requests wait for it, and since when none does."""
 
     news: str
     notification: Notification
     message: Message
     task: asyncio.Task[SlackFailure | None] | None = None
     waiting: int = 0
-    asked: float = 0.0
+    left: float = 0.0
 
     @property
     def group(self) -> str:
@@ -69,7 +69,7 @@ class _Sending:
 
     def wanted(self, interest: float) -> bool:
         """Whether a page is still to be told; tickets are asked for too seldom to tell."""
-        return self.waiting > 0 or not self.notification.urgent or time.monotonic() - self.asked <= interest
+        return self.waiting > 0 or not self.notification.urgent or time.monotonic() - self.left <= interest
 
 
 class Deliveries:
@@ -145,11 +145,11 @@ class Deliveries:
         """Wait for a delivery, but no longer than our caller does; the delivery itself is left alone."""
         task, over = sending.task, asyncio.create_task(self._over.wait())
         assert task is not None  # noqa: S101  # it has begun
-        sending.waiting, sending.asked = sending.waiting + 1, time.monotonic()
+        sending.waiting += 1
         try:
             await asyncio.wait({task, over}, timeout=self._pace.patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.waiting -= 1
+            sending.waiting, sending.left = sending.waiting - 1, time.monotonic()
             over.cancel()
         if self._over.is_set() and (not task.done() or task.cancelled()):
             return Answer("refused", "shutting down before Slack took it")
@@ -185,7 +185,7 @@ class Deliveries:
     def _dropped(self, message: Message) -> SlackFailure:
         """Nobody failed: Alertmanager has lost interest, because the alert has ended."""
         log.info("not sent, nobody asks for it any more: %s", message.text)
-        return SlackFailure("timeout", f"nobody asked for it for {self._pace.interest:g} s")
+        return SlackFailure("timeout", f"nobody has asked for it for {self._pace.interest:g} s")
 
     def _failed(self, failure: SlackFailure, message: Message) -> SlackFailure:
         self._counters.failed(failure.reason)

@@ -69,7 +69,11 @@ class Notifier:
             self._counters.answered("invalid")
             log.error("no notification from %s: %s", request.remote, error)
             return web.Response(status=400, text=f"{error}\n")
-        answer = await self._deliveries.deliver(notification)
+        try:
+            answer = await self._deliveries.deliver(notification)
+        except asyncio.CancelledError:  # Alertmanager did not wait for the answer
+            self._counters.answered("late")
+            raise
         self._counters.answered(answer.result)
         return web.Response(status=_status(answer), text=f"{answer.text}\n")
 
@@ -144,7 +148,8 @@ async def serving(policy: Policy, slack: Slack, listen: tuple[str, int]) -> Asyn
     async with SlackChannel(slack) as channel:
         deliveries = Deliveries(channel.post, dedup.Seen(dedup.lifetime(policy.notify)), counters)
         application = Notifier(policy, deliveries, counters).application()
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE)
+        # A request whose client has gone must not count as one that waits: its alert may have ended.
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE, handler_cancellation=True)
         await runner.setup()
         introduction = asyncio.create_task(_introduce(channel), name="introduction")
         try:

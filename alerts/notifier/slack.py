@@ -30,8 +30,11 @@ from policy.secret_files import SecretError, read_token
 # One request: Slack answers within a second; past ten it will not.
 _REQUEST = aiohttp.ClientTimeout(total=10, sock_connect=3)
 _RETRIES = 3
-LONGEST_WAIT = 30
-"""Seconds of Retry-After that are waited out here; told to wait longer we give up, and Alertmanager comes back."""
+LONGEST_WAIT = 3
+"""Seconds of Retry-After that are waited out here; told to wait longer we give up, and Alertmanager comes back.
+
+Not for long: meanwhile the alert may end, and nobody looks whether the message is still wanted.
+"""
 
 
 class _RateLimit(AsyncRateLimitErrorRetryHandler):

@@ -180,6 +180,19 @@ def test_a_refusal_that_lasts_is_told_to_alertmanager_and_the_next_attempt_count
     assert _counted(notifier, 'cachewatch_notifier_slack_failures_total{reason="rate_limited"}') == 1
 
 
+def test_a_page_whose_client_has_gone_is_not_told_when_its_turn_comes(notifier: WebChild, sink: Sink) -> None:
+    """Alertmanager has given it up, because the alert ended: of what it never saw sent it never tells the end."""
+    sink.fail("slack", 429, times=1, retry_after=12)
+    assert _tell(notifier, body()) == 503
+    sent, kind = json.dumps(body()).encode(), {"Content-Type": "application/json"}
+    with pytest.raises(web.WebError, match="does not answer"):
+        web.request("POST", f"{notifier.url}/alertmanager", sent, kind, timeout=2.0)
+    wait_until(lambda: _counted(notifier, "cachewatch_notifier_in_flight") == 0, 60, "its turn")
+    assert _messages(sink) == []
+    assert _counted(notifier, 'cachewatch_notifier_notifications_total{result="late"}') == 1
+    assert _tell(notifier, body()) == 200, "asked for again it is told"
+
+
 def test_the_same_notification_at_the_same_time_and_again_later_is_one_message(notifier: WebChild, sink: Sink) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: _tell(notifier, body()), range(4))) == {200}
