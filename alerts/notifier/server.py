@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import html
 import logging
 import os
 import signal
@@ -14,7 +13,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from alerts import runbooks
-from alerts.notifier import dedup
+from alerts.notifier import dedup, runbook_pages
 from alerts.notifier.counters import Counters
 from alerts.notifier.delivery import Answer, Deliveries
 from alerts.notifier.failures import SlackFailure
@@ -79,17 +78,21 @@ class Notifier:
 
     async def runbook_list(self, _request: web.Request) -> web.Response:
         """The runbooks, as links."""
-        items = "".join(f'<li><a href="/runbooks/{name}">{name}</a></li>' for name in map(html.escape, BY_NAME))
-        page = f'<!doctype html><html lang="en"><title>Runbooks</title><h1>Runbooks</h1><ul>{items}</ul></html>'
-        return web.Response(text=page, content_type="text/html")
+        return web.Response(text=runbook_pages.index(self._policy), content_type="text/html")
 
     async def runbook(self, request: web.Request) -> web.Response:
-        """One runbook. As plain text, which every browser shows; text/markdown some of them only download."""
-        name = request.match_info["name"].removesuffix(".md")
+        """One runbook: as a page where a browser asks, else, and under its name with `.md`, as the Markdown that it is.
+
+        That goes as plain text, which every browser shows; text/markdown some of them only download.
+        """
+        asked = request.match_info["name"]
+        name = asked.removesuffix(".md")
         if name not in BY_NAME:
             known = "\n".join(f"/runbooks/{known}" for known in BY_NAME)
             return web.Response(status=404, text=f"no such runbook; there are:\n{known}\n")
-        return web.Response(text=runbooks.page(self._policy, name), content_type="text/plain")
+        if name == asked and "text/html" in request.headers.get("Accept", "").lower():
+            return _varied(runbook_pages.runbook(self._policy, name), "text/html")
+        return _varied(runbooks.page(self._policy, name), "text/plain")
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """What the notifier counts about itself."""
@@ -104,6 +107,11 @@ class Notifier:
         """Notifications are taken. Says nothing of Slack: a Slack that is down must not get the notifier restarted."""
         ready = self._deliveries.open
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "shutting down\n")
+
+
+def _varied(text: str, kind: str) -> web.Response:
+    """One address, two forms: what keeps answers must keep them apart."""
+    return web.Response(text=text, content_type=kind, headers={"Vary": "Accept"})
 
 
 def _status(answer: Answer) -> int:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
@@ -240,12 +240,34 @@ def test_what_is_no_notification_is_refused_with_what_is_wrong_and_logged(
     assert re.search(f"no notification from 127.0.0.1: .*({told})", quiet.log_tail(50))
 
 
+# What Chromium sends when somebody opens a link.
+_BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+
+
+def _runbook(quiet: WebChild, path: str, headers: dict[str, str]) -> tuple[str, str]:
+    """The type of what is answered, and its text."""
+    with urlopen(Request(f"{quiet.url}/runbooks/{path}", headers=headers)) as page:  # noqa: S310  # our own address
+        assert page.headers["Vary"] == "Accept"
+        return page.headers["Content-Type"], page.read().decode()
+
+
 @pytest.mark.parametrize("name", BY_NAME)
-def test_every_alert_has_a_runbook_that_a_browser_shows(quiet: WebChild, name: str) -> None:
+def test_every_alert_has_a_runbook_that_a_browser_shows_as_a_page(quiet: WebChild, name: str) -> None:
     assert f'<a href="/runbooks/{name}">' in web.request("GET", f"{quiet.url}/runbooks").decode()
-    with urlopen(f"{quiet.url}/runbooks/{name}") as page:  # noqa: S310  # our own address
-        assert page.headers["Content-Type"] == "text/plain; charset=utf-8"
-        assert name in page.read().decode()
+    kind, text = _runbook(quiet, name, _BROWSER)
+    assert kind == "text/html; charset=utf-8"
+    assert f"<h1>{name}</h1>" in text
+    assert "<pre><code" in text
+    assert "\n## " not in text
+
+
+@pytest.mark.parametrize(("path", "headers"), [("CacheNodeDown", {}), ("CacheNodeDown.md", _BROWSER)])
+def test_a_runbook_is_markdown_for_curl_and_under_its_name_as_a_file(
+    quiet: WebChild, path: str, headers: dict[str, str]
+) -> None:
+    kind, text = _runbook(quiet, path, headers)
+    assert kind == "text/plain; charset=utf-8"
+    assert text.startswith("# CacheNodeDown\n")
 
 
 def test_an_unknown_runbook_names_the_known_ones(quiet: WebChild) -> None:

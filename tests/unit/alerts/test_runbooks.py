@@ -3,6 +3,7 @@
 import pytest
 
 from alerts import runbooks
+from alerts.notifier import runbook_pages
 from policy.alerts import ALERTS
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, policy
@@ -84,3 +85,18 @@ def test_a_page_says_who_else_was_told() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(KeyError):
         runbooks.page(Policy(), "../policy")
+
+
+def test_as_a_page_names_that_read_like_html_are_text() -> None:
+    odd = Policy.model_validate({"fleet": {"name": "<b>&a"}})
+    for page in (runbook_pages.runbook(odd, "CacheNodeDown"), runbook_pages.index(odd)):
+        assert "&lt;b&gt;&amp;a" in page
+        assert "<b>" not in page
+
+
+def test_as_a_page_a_runbook_has_its_tables_commands_and_the_way_to_the_others() -> None:
+    page = runbook_pages.runbook(Policy(), "CacheNodeDown")
+    assert page.count('<div class="wide"><table>') == 2
+    assert "redis-cli -h HOST -p PORT PING" in page
+    assert '<a href="/runbooks">' in page
+    assert 'name="viewport"' in page
