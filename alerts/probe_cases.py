@@ -13,7 +13,8 @@ from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Watch, counter, edge, gauge, up_to
 from policy import metrics
 from policy.alerts import ALERTS, AlertSpec, Severity
-from policy.metrics import latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import le
 from policy.model import Policy
 from policy.units import seconds
 

@@ -9,7 +9,8 @@ from alerts import recording
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Edge, Expect, edge
 from policy import metrics
-from policy.metrics import latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import le
 from policy.model import Policy
 from policy.units import seconds
 

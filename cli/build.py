@@ -82,13 +82,13 @@ def _unrouted(policy: Policy) -> Iterator[str]:
     notify = policy.notify
     pages, tells = notify.page_channels, notify.tells_tickets
     if not pages and not tells:
-        yield "notify.pagerduty is not set: no alert reaches anybody"
+        yield "notify names nobody (pagerduty, slack, webhooks): no alert reaches anybody"
     elif notify.pagerduty is None and pages == ("slack",):
         yield "notify.pagerduty is not set: only Slack hears of a critical alert"
     elif not pages:
-        yield "notify.pagerduty is not set: no critical alert reaches anybody"
+        yield "notify names nobody who takes pages: no critical alert reaches anybody"
     if pages and not tells:
-        yield "notify.slack is not set: no alert of severity warning reaches anybody"
+        yield "notify names nobody who takes tickets (slack, a webhook): no alert of severity warning reaches anybody"
     if pages and notify.heartbeat is None:
         yield "notify.heartbeat is not set: nobody learns that Prometheus or Alertmanager is gone"
     if notify.slack is None and policy.stack.runbooks is None:

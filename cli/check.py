@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.console import output
 from cli.context import Context
 from exporter.survey import Answer, survey
-from policy.loader import Loaded
+from policy.loader import DEFAULTS, Loaded
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml check --connect")
@@ -24,6 +24,10 @@ from policy.loader import Loaded
 def check(context: Context, connect: bool, as_json: bool) -> None:
     """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
     loaded = context.loaded()
+    if loaded.empty and loaded.file != DEFAULTS:
+        click.secho(
+            f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
+        )
     context.require_secrets(loaded, "fleet", "health", "slack", "alertmanager")
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:

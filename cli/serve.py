@@ -53,6 +53,6 @@ def _again(context: Context, first: Loaded) -> Policy:
         loaded = _loaded(context)
     except Refused as refused:
         raise PolicyRefused(refused.message) from refused
-    if first.lines and not loaded.lines:
+    if loaded.empty and not first.empty:
         raise PolicyRefused(f"{first.file}: is empty or gone, and was not when the exporter started; write it again")
     return loaded.policy

@@ -16,7 +16,8 @@ from exporter.info import Vitals
 from exporter.reads import Reads
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
-from policy.metrics import HEALTH_RESULTS, latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import HEALTH_RESULTS, le
 from policy.model import Policy
 from policy.units import seconds
 

@@ -53,6 +53,11 @@ class Loaded:
     file: str
     lines: Mapping[Place, int] = field(default_factory=dict)
 
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing: a file without keys, or none at all."""
+        return not any(self.lines)
+
     def problem(self, path: str, message: str) -> Problem:
         """A problem found after loading, placed on the line of its key."""
         return Problem(self.file, _line_of(self.lines, messages.split(path)), path, message)

@@ -36,6 +36,8 @@ _WORDS = {
 def explain(detail: ErrorDetails) -> Iterator[tuple[Place, str]]:
     """The places and messages of one error: one, or several where a check over several keys found several faults."""
     place: Place = detail["loc"]
+    if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+        return  # pydantic counts the sound entries; each of the others has an error of its own
     if detail["type"] == "policy":
         for at, message in detail["ctx"]["faults"]:
             yield (*place, *split(at)), message

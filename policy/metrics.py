@@ -5,14 +5,14 @@ Emitter, rules and panels read names from here; the exporter refuses to emit wha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal, cast
 
 from policy.metrics_redis import LABELLED_ROWS, OPEN_PREFIXES, REDIS_ROWS, unit_of
-from policy.model import Policy
-from policy.units import parse_duration, seconds
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
 NODE_LABELS = ("fleet", "shard", "instance")
@@ -154,15 +154,14 @@ def declared(name: str) -> Metric | None:
     return None
 
 
-# Around the thresholds: from what a local PING takes to where any client has given up.
-_AROUND = "50us 100us 200us 500us 1ms 2ms 5ms 10ms 20ms 50ms 100ms 200ms 500ms 1s 2s 5s 10s".split()
+NODE_FAMILIES = tuple(name for name in CATALOGUE if name.startswith("redis_"))
 
 
-def latency_bounds(policy: Policy) -> tuple[Decimal, ...]:
-    """Upper bounds in seconds of the probe's histogram, ascending: every latency that the policy judges, and enough around."""
-    thresholds = (bound for row in policy.thresholds.latency_rows().values() for bound in row.bounds)
-    objectives = (slo.within for slo in policy.slos if slo.within is not None)
-    return tuple(sorted({seconds(d) for d in (*thresholds, *objectives, *map(parse_duration, _AROUND))}))
+def families_like(pattern: str) -> bool:
+    """Whether a name or pattern (`*`, `?`, `[...]`) can mean any family of a node's facts."""
+    plain = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+    open_to_it = (p for p in OPEN_PREFIXES if plain.startswith(p) or (plain != pattern and p.startswith(plain)))
+    return any(open_to_it) or any(fnmatchcase(name, pattern) for name in NODE_FAMILIES)
 
 
 def le(bound: Decimal) -> str:

@@ -21,10 +21,10 @@ def _network(text: str) -> str:
     try:
         return str(_parsed(text))
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a network: {error}; write it as in 10.0.0.0/8 or fd00::/8") from None
+        raise ValueError(f"{error}; write it as in 10.0.0.0/8 or fd00::/8") from None
 
 
-Networks = Annotated[tuple[str, ...], AfterValidator(lambda texts: tuple(map(_network, texts)))]
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 
 
 def within(address: Address, networks: Iterable[str]) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from policy.base import Fault, Model, merge
+from policy.metrics import NODE_FAMILIES, families_like
 from policy.networks import Address, Networks, within
 from policy.units import Duration, Ratio, duration_text, parse_duration, parse_ratio
 
@@ -25,11 +27,23 @@ class Limits(Model):
     databases: int = Field(default=64, ge=1, le=10_000, strict=True)
 
 
+def _family(text: str) -> str:
+    """A name or pattern that some family can have: of a misspelt one nobody would learn."""
+    if families_like(text):
+        return text
+    near = difflib.get_close_matches(text, NODE_FAMILIES, n=1)
+    cure = f"did you mean {near[0]}?" if near else "write names as on /metrics, or a pattern, as in redis_sentinel_*"
+    raise ValueError(f"{text!r} is no redis_* family that is shown; {cure}")
+
+
+Family = Annotated[str, AfterValidator(_family)]
+
+
 class Families(Model):
     """Which `redis_*` families are shown: names or patterns (`redis_sentinel_*`); a denied one never is."""
 
-    allow: tuple[str, ...] = ("*",)
-    deny: tuple[str, ...] = ()
+    allow: tuple[Family, ...] = ("*",)
+    deny: tuple[Family, ...] = ()
 
     @property
     def all(self) -> bool:

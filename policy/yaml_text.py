@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from policy import yaml_cures
+
 Place = tuple[str | int, ...]
 MOST_VALUES = 200_000
 
@@ -47,7 +49,7 @@ def read(text: str) -> Document:
         walk = _Walk()
         data = None if root is None else walk.value(root, ())
     except yaml.MarkedYAMLError as error:
-        raise NotYaml(error.problem_mark.line + 1 if error.problem_mark else 0, _reason(error)) from error
+        raise NotYaml(*yaml_cures.told(_complaint(error))) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise NotYaml(line, f"is not YAML: the character U+{int(error.character):04X} is not allowed") from error
@@ -56,10 +58,9 @@ def read(text: str) -> Document:
     return Document(data, walk.lines, tuple(walk.repeated))
 
 
-def _reason(error: yaml.MarkedYAMLError) -> str:
-    if error.context == "expected a single document in the stream":
-        return "begins a second document here (---); only one is read, keep one"
-    return f"is not YAML: {error.problem or error.context}"
+def _complaint(error: yaml.MarkedYAMLError) -> yaml_cures.Complaint:
+    began, met = (mark.line + 1 if mark else 0 for mark in (error.context_mark, error.problem_mark))
+    return yaml_cures.Complaint(error.context or "", began, error.problem or "", met)
 
 
 class _Walk:

@@ -13,8 +13,9 @@ from alerts.slo.scope import Scope
 from alerts.slo.story import Story
 from policy import metrics as m
 from policy.alerts import AlertSpec
+from policy.buckets import latency_bounds
 from policy.examples import pair
-from policy.metrics import latency_bounds, le
+from policy.metrics import le
 from policy.units import seconds
 
 # What the counters stand at when they are seen first; none of it counts.

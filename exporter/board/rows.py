@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from policy.metrics import latency_bounds
+from policy.buckets import latency_bounds
 from policy.model import Policy
 from policy.thresholds import Thresholds
 from policy.units import plain, seconds

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy.metrics import latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import le
 from policy.model import Policy
 from sandbox.binaries import find
 

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from alerts.build import files
-from policy.metrics import latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import le
 from policy.model import Policy
 from sandbox.ports import free_port
 from sandbox.process import wait_until

@@ -16,6 +16,7 @@ import yaml
 
 from alerts.build import files
 from policy import metrics as m
+from policy.buckets import latency_bounds
 from policy.loader import load
 from policy.metrics import le
 from sandbox.fleet import SentinelFleet
@@ -90,7 +91,7 @@ def page(seconds: float) -> str:
     for index, instance in enumerate(SHARDS):
         text += "".join(sample(name, instance, values[index]) for name, values in GAUGES.items())
         text += "".join(sample(name, instance, values[index] * seconds) for name, values in COUNTERS.items())
-        for bound in (*map(le, m.latency_bounds(POLICY)), "+Inf"):
+        for bound in (*map(le, latency_bounds(POLICY)), "+Inf"):
             share = 0.0 if float(bound) < 0.0003 else 0.9 if float(bound) < 0.0015 else 1.0
             text += sample(
                 f'cache_probe_duration_seconds_bucket|op="ping",le="{bound}"', instance, 20 * share * seconds

@@ -83,18 +83,22 @@ def test_an_alert_that_would_reach_nobody_is_warned_of(tmp_path: Path) -> None:
     beat = "warning: notify.heartbeat is not set: nobody learns that Prometheus or Alertmanager is gone\n"
     whole = f"{pages}, {tells}, heartbeat: {{url: 'http://h.example.com/x'}}"
     hook = f"webhooks: [{{url: 'http://w.example.com/'}}], heartbeat: {{url: 'http://h.example.com/'}}, {tells}"
-    for notify in ("", pages, tells, f"{pages}, {tells}", whole, hook):
+    tickets = "webhooks: [{url: 'http://w.example.com/', told: tickets}]"
+    for notify in ("", pages, tells, f"{pages}, {tells}", whole, hook, tickets):
         write(tmp_path, f"notify: {{{notify}}}\n")
         ended = cachewatch(tmp_path, "build", "-o", "out")
         assert ended.status == 0
         told[notify] = ended.err
     assert list(told.values()) == [
-        "warning: notify.pagerduty is not set: no alert reaches anybody\n" + dead,
-        "warning: notify.slack is not set: no alert of severity warning reaches anybody\n" + beat + dead,
+        "warning: notify names nobody (pagerduty, slack, webhooks): no alert reaches anybody\n" + dead,
+        "warning: notify names nobody who takes tickets (slack, a webhook): no alert of severity warning reaches anybody\n"
+        + beat
+        + dead,
         "warning: notify.pagerduty is not set: only Slack hears of a critical alert\n" + beat,
         beat,
         "",
         "",
+        "warning: notify names nobody who takes pages: no critical alert reaches anybody\n" + dead,
     ]
 
 

@@ -32,6 +32,14 @@ def test_without_a_file_the_defaults_are_checked(tmp_path: Path) -> None:
     assert ended.out.startswith("built-in defaults: fine.")
 
 
+@pytest.mark.parametrize("text", ["", "# fleet: {name: prod}\n", "{}\n"])
+def test_a_file_without_a_key_is_warned_of(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    ended = cachewatch(tmp_path, "check")
+    assert ended.status == 0
+    assert ended.err == "warning: cachewatch.yaml has no key: the built-in defaults watch 127.0.0.1:6379\n"
+
+
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     ended = cachewatch(tmp_path, "-c", "prod.yaml", "check")
     assert (ended.status, ended.out) == (2, "")

@@ -6,7 +6,7 @@ from itertools import accumulate
 import pytest
 
 from exporter.board.rows import CRITICAL, OK, UNKNOWN, WARNING, Row, Yardstick, worst_row
-from policy.metrics import latency_bounds
+from policy.buckets import latency_bounds
 from policy.units import seconds
 from tests.unit.exporter.helpers import policy
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from exporter.histogram import Histogram
-from policy.metrics import latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import le
 from tests.unit.exporter.helpers import policy
 
 BOUNDS = (Decimal("0.001"), Decimal("0.002"), Decimal("0.005"))

@@ -10,7 +10,8 @@ from exporter.families import readings
 from exporter.families.facts import Detail, Extra
 from exporter.state import Collection, State
 from exporter.targets import Target
-from policy.metrics import CATALOGUE, HEALTH_RESULTS, NODE_LABELS, latency_bounds, le
+from policy.buckets import latency_bounds
+from policy.metrics import CATALOGUE, HEALTH_RESULTS, NODE_LABELS, le
 from policy.operations import Collect, Families
 from tests.unit.exporter.helpers import (
     VERSIONS,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from policy import metrics
+from policy.buckets import latency_bounds
 from policy.loader import parse
-from policy.metrics import CATALOGUE, SLI, latency_bounds, le
+from policy.metrics import CATALOGUE, SLI, le
 from policy.model import Policy
 
 ALL = list(CATALOGUE.values())
