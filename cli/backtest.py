@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import Context, Refused
+from cli.files import CannotWrite, replace, require_place
 
 if TYPE_CHECKING:
     from alerts.backtest.history import Window
@@ -78,10 +79,12 @@ def backtest(
     candidate = context.loaded(changed).policy if changed else None
     window = _window(start, end)
     known = _incidents(incidents)
+    if picture is not None:
+        _require_place(picture)
     outcome = _run(url or current.stack.prometheus, [current, *([candidate] if candidate else [])], window)
+    _show(outcome, window, known, as_json)
     if picture is not None:
         _draw(picture, outcome, window, known)
-    _show(outcome, window, known, as_json)
 
 
 def _window(start: str, end: str) -> Window:
@@ -152,13 +155,21 @@ async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
             return await run(server, planned, window, scrape, tell)
 
 
+def _require_place(file: Path) -> None:
+    """A run takes minutes: what could not be written after it is refused before."""
+    try:
+        require_place(file)
+    except CannotWrite as error:
+        raise Refused(str(error)) from error
+
+
 def _draw(file: Path, outcome: Outcome, window: Window, known: tuple[Incident, ...]) -> None:
     from alerts.backtest.picture import svg
-    from cli.files import CannotWrite, replace
 
     candidate = outcome.told[1] if len(outcome.told) > 1 else None
+    text = svg(outcome.told[0], candidate, window, known, outcome.blind)
     try:
-        replace(file, svg(outcome.told[0], candidate, window, known, outcome.blind))
+        replace(file, text)
     except CannotWrite as error:
         raise Refused(str(error)) from error
 

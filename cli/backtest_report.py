@@ -12,8 +12,8 @@ from rich.text import Text
 
 from alerts.backtest import compare
 from alerts.backtest.compare import Firing, Told
-from alerts.backtest.history import Window
-from alerts.backtest.incidents import Incident
+from alerts.backtest.history import Window, watched
+from alerts.backtest.incidents import Incident, judged
 from alerts.backtest.run import Outcome
 from alerts.backtest.times import shown
 from cli.console import output
@@ -25,7 +25,8 @@ _MOST_LISTED = 20
 
 def data(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> dict[str, Any]:
     """The whole result for programs."""
-    length = window.end - window.start
+    length = watched(window, outcome.blind)
+    incidents, aside = judged(incidents, window, outcome.blind)
     policies = {}
     for name, told in zip(POLICIES, outcome.told, strict=False):
         quality = {"quality": compare.quality(told, incidents).data()} if incidents else {}
@@ -34,18 +35,20 @@ def data(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> dic
         "from": shown(window.start),
         "to": shown(window.end),
         "weeks": window.weeks,
+        "weeks_watched": length / compare.WEEK_MS,
         "blind": [{"from": shown(a), "to": shown(b)} for a, b in outcome.blind],
-        "notes": list(outcome.notes),
+        "notes": [*outcome.notes, *aside],
         "policies": policies,
     }
 
 
 def show(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> None:
     """The tables, on standard output."""
-    console = output()
-    console.print(_alerts(outcome, window))
+    console, length = output(), watched(window, outcome.blind)
+    incidents, aside = judged(incidents, window, outcome.blind)
+    console.print(_alerts(outcome, window, length))
     for name, told in zip(POLICIES, outcome.told, strict=False):
-        pages = compare.per_week(len(told.pages), window.end - window.start)
+        pages = compare.per_week(len(told.pages), length)
         console.print(f"{name}: {len(told.pages)} pages, {pages:.2f} per week", highlight=False)
     if incidents:
         console.print(_quality(outcome, incidents))
@@ -54,11 +57,11 @@ def show(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> Non
             _list(console, f"{what} with the candidate", firings)
     else:
         _list(console, "what fired", outcome.told[0].firings)
-    for line in _remarks(outcome):
+    for line in (*_remarks(outcome), *aside):
         console.print(Text(line, "yellow"))
 
 
-def _alerts(outcome: Outcome, window: Window) -> Table:
+def _alerts(outcome: Outcome, window: Window, length: int) -> Table:
     table = Table(title=f"{shown(window.start)} to {shown(window.end)}", title_justify="left")
     table.add_column("alert", overflow="fold")
     table.add_column("severity")
@@ -68,19 +71,19 @@ def _alerts(outcome: Outcome, window: Window) -> Table:
         table.add_column("in all", justify="right")
     for name in compare.names(*outcome.told):
         rule = next(rule for told in outcome.told for rule in told.rules if rule.name == name)
-        cells = (cell for told in outcome.told for cell in _cells(told, name, window))
+        cells = (cell for told in outcome.told for cell in _cells(told, name, length))
         table.add_row(Text(name), Text(rule.severity, "red" if rule.severity == compare.CRITICAL else "yellow"), *cells)
     return table
 
 
-def _cells(told: Told, name: str, window: Window) -> Iterator[Text]:
+def _cells(told: Told, name: str, length: int) -> Iterator[Text]:
     firings = told.of(name)
     rules = [rule for rule in told.rules if rule.name == name]
     if not rules or (any(rule.problem for rule in rules) and not firings):
         yield from (Text("not evaluated" if rules else "no such rule", "red"), Text(""), Text(""))
         return
     yield Text(str(len(firings)), "bold" if firings else "dim")
-    yield Text(f"{compare.per_week(len(firings), window.end - window.start):.2f}", "" if firings else "dim")
+    yield Text(f"{compare.per_week(len(firings), length):.2f}", "" if firings else "dim")
     yield Text(_lasting(compare.total_seconds(firings)) if firings else "")
 
 

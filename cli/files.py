@@ -47,6 +47,14 @@ def replace(path: Path, text: str) -> None:
         raise CannotWrite(f"cannot write {path}: {reason(error)}; nothing was changed") from error
 
 
+def require_place(path: Path) -> None:
+    """See that a file can be written there, before the work that fills it. CannotWrite when it cannot; nothing is left."""
+    try:
+        _stage(path, "").unlink()
+    except OSError as error:
+        raise CannotWrite(f"cannot write {path}: {reason(error)}; nothing was changed") from error
+
+
 def write_tree(root: Path, parts: Parts) -> None:
     """Write the files of all parts below `root`, and take away what an earlier build of these parts wrote beyond them.
 

@@ -90,8 +90,8 @@ def names(*told: Told) -> tuple[str, ...]:
 
 
 def per_week(count: int, length: int) -> float:
-    """A count over a length in milliseconds, as a weekly rate."""
-    return count * WEEK_MS / length
+    """A count over a length in milliseconds, as a weekly rate; 0 over none."""
+    return count * WEEK_MS / length if length else 0.0
 
 
 def total_seconds(firings: Iterable[Firing]) -> float:
@@ -128,7 +128,7 @@ def _detected(firings: Iterable[Firing], incident: Incident) -> float | None:
 
 
 def summary(told: Told, length: int) -> dict[str, Any]:
-    """A policy's part of the JSON; `length` is that of the history in milliseconds."""
+    """A policy's part of the JSON; `length` is how much of the history was watched, in milliseconds."""
     alerts = {}
     for name in names(told):
         firings = told.of(name)

@@ -30,11 +30,17 @@ class Window:
         return (self.end - self.start) / (7 * 86400_000)
 
 
+def watched(window: Window, holes: Iterable[Run]) -> int:
+    """Milliseconds of the window that lie in no hole."""
+    return window.end - window.start - sum(end - start for start, end in holes)
+
+
 async def blind(server: Prometheus, window: Window, scrape: int) -> tuple[Run, ...] | None:
     """Spans in which Prometheus did not scrape; None where the history has no `up` that could tell.
 
     Any target's `up` counts, for it is written whether the target answers or not. `scrape` is the longest time between
-    two scrapes that is usual: a hole is longer than four of them, and than a minute.
+    two scrapes that is usual: a hole is longer than four of them, and than a minute. What is before the very first sample
+    is one however short it is: alerts on what is missing would fire before anybody watched.
     """
     hole = max(60_000, 4 * scrape)
     step = min(
@@ -49,6 +55,9 @@ async def blind(server: Prometheus, window: Window, scrape: int) -> tuple[Run, .
 
 def _holes(seen: list[int], window: Window, hole: int) -> Iterator[Run]:
     edges = [window.start, *(at for at in seen if window.start < at < window.end), window.end]
+    if seen[0] > window.start:
+        yield window.start - 1, edges[1]  # the window's first evaluation is in it as well
+        edges = edges[1:]
     for before, after in pairwise(edges):
         if after - before > hole + hole // 2:
             yield before, after

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alerts.backtest.history import Window
+from alerts.backtest.simulate import Run
 from alerts.backtest.times import NotATime, parse
 from policy import yaml_text
+from policy.alerts import BY_NAME
 from policy.loader import Problem
 
 _TEXTS = ("name", "alert", "instance")
@@ -33,6 +37,21 @@ class Incident:
     end: int
     alert: str = ""
     instance: str = ""
+
+
+def judged(
+    incidents: Iterable[Incident], window: Window, holes: Sequence[Run]
+) -> tuple[tuple[Incident, ...], tuple[str, ...]]:
+    """Those that could have been noticed, and what is said of each other one: to call it missed would be wrong."""
+    found, said = [], []
+    for incident in incidents:
+        if incident.end <= window.start or incident.start >= window.end:
+            said.append(f"{incident.name} lies outside of the time that was asked for: not counted")
+        elif any(start <= incident.start and incident.end <= end for start, end in holes):
+            said.append(f"{incident.name} lies where the history has no data: not counted")
+        else:
+            found.append(incident)
+    return tuple(found), tuple(said)
 
 
 def load(path: Path, now: int) -> tuple[Incident, ...]:
@@ -78,7 +97,17 @@ def _problems(entry: Any, now: int) -> Iterator[str]:
         yield f"unknown key {key}; known here: {', '.join(_KEYS)}"
     yield from (f"{key} is missing" for key in _NEEDED if key not in entry)
     yield from (f"{key} must be text" for key in _TEXTS if not isinstance(entry.get(key, ""), str))
+    yield from _alert_problems(entry.get("alert"))
     yield from _time_problems(entry, now)
+
+
+def _alert_problems(name: object) -> Iterator[str]:
+    """A misspelt one would never fire, and its incident read as missed."""
+    if name and isinstance(name, str) and name not in BY_NAME:
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        yield f"alert: there is no {name}; " + (
+            f"did you mean {near[0]}?" if near else "see `cachewatch alerts catalogue`"
+        )
 
 
 def _time_problems(entry: Mapping[str, Any], now: int) -> Iterator[str]:

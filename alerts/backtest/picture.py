@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from alerts.backtest.compare import CRITICAL, Firing, Told, names, per_week
-from alerts.backtest.history import Window
+from alerts.backtest.history import Window, watched
 from alerts.backtest.incidents import Incident
 from alerts.backtest.simulate import Run
 from alerts.backtest.times import shown
@@ -49,7 +49,7 @@ def svg(
     bottom = _TOP + max(1, len(loud)) * _ROW
     height = bottom + 24 + 16 * len(quiet)
     parts = [
-        *_head(lanes, window, height),
+        *_head(lanes, window, blind, height),
         *_bands(window, incidents, blind, bottom),
         *_axis(window, bottom),
         *(part for index, name in enumerate(loud) for part in _row(name, lanes, window, _TOP + index * _ROW)),
@@ -60,8 +60,8 @@ def svg(
     return "\n".join(parts)
 
 
-def _head(lanes: list[tuple[str, Told]], window: Window, height: int) -> Iterator[str]:
-    length = window.end - window.start
+def _head(lanes: list[tuple[str, Told]], window: Window, blind: Sequence[Run], height: int) -> Iterator[str]:
+    length = watched(window, blind)
     pages = "; ".join(f"{name} {per_week(len(told.pages), length):.1f}" for name, told in lanes)
     title = f"What the alerts would have said, {shown(window.start)} to {shown(window.end)}"
     yield (

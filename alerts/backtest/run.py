@@ -48,7 +48,7 @@ async def run(
     """Evaluate the rules of all policies. Unusable when the history does not allow it."""
     every = [rule for rules in policies for rule in rules]
     await history.require_bounds(server, every, window)
-    holes = await history.blind(server, window, scrape)
+    holes = await history.blind(server, Window(min(_early(rule, window) for rule in every), window.end), scrape)
     present = await history.presence(server, every, window)
     notes = list(history.missing(present))
     if holes is None:
@@ -61,7 +61,11 @@ async def run(
     }
     held, problems = await _evaluate(server, sorted(set(jobs.values()), key=_order), window.end, progress)
     told = tuple(_told(rules, jobs, held, problems, window, holes or ()) for rules in policies)
-    return Outcome(told, holes or (), tuple(notes))
+    return Outcome(told, tuple(_within(holes or (), window)), tuple(notes))
+
+
+def _within(holes: Iterable[Run], window: Window) -> Iterator[Run]:
+    return ((max(start, window.start), end) for start, end in holes if end > window.start)
 
 
 def _judged(rule: Rule, present: Mapping[str, float]) -> Rule:
@@ -84,9 +88,12 @@ async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> 
 
 
 def _job(rule: Rule, window: Window, phase: int) -> _Job:
-    """From so early on that an alert that fires at the window's beginning has been seen to wait."""
-    early = window.start - rule.timing.hold - rule.timing.keep
-    return _Job(rule.query, rule.step, -(-(early - phase) // rule.step) * rule.step + phase)
+    return _Job(rule.query, rule.step, -(-(_early(rule, window) - phase) // rule.step) * rule.step + phase)
+
+
+def _early(rule: Rule, window: Window) -> int:
+    """So early that an alert that fires at the window's beginning has been seen to wait."""
+    return window.start - rule.timing.hold - rule.timing.keep
 
 
 def _order(job: _Job) -> tuple[int, int, str]:

@@ -158,6 +158,18 @@ def test_a_part_of_the_history_gives_the_same_as_the_whole(stage: Stage) -> None
         assert firings(stage.told(start=start, end=end)) == expected
 
 
+@pytest.mark.parametrize("before", [20, 85, 3000])
+def test_before_the_history_begins_nothing_fires_and_a_week_is_counted_by_what_was_watched(
+    stage: Stage, before: int
+) -> None:
+    whole, early = stage.told(), stage.told(start=-before)
+    assert firings(early) == firings(whole)
+    ((begins, ends),) = [(parse(hole["from"], 0), parse(hole["to"], 0)) for hole in early["blind"]]
+    assert (begins, ends) == ((stage.start - before) * 1000, stage.start * 1000)
+    assert (whole["blind"], early["weeks_watched"]) == ([], whole["weeks"])
+    assert early["policies"]["current"]["pages_per_week"] == whole["policies"]["current"]["pages_per_week"]
+
+
 def test_a_server_that_bears_only_small_queries_is_asked_in_parts(stage: Stage, tmp_path: Path) -> None:
     """`--query.max-samples` so small that the whole hour cannot be had at once, and not much of it."""
     data = tmp_path / "prometheus-data"
@@ -196,9 +208,12 @@ def test_known_incidents_give_precision_recall_and_the_time_to_detection(stage: 
         {"name": "first died", "from": stage.start + 290, "to": stage.start + 360, "alert": "CacheNodeDown"},
         {"name": "deploy", "from": stage.start + 590, "to": stage.start + 900},
         {"name": "nobody saw", "from": stage.start + 3500, "to": stage.start + 3590},
+        {"name": "last week", "from": stage.start - 7 * 86400, "to": stage.start - 7 * 86000},
     ]
     (tmp_path / "known.json").write_text(json.dumps(known))
-    quality = stage.told("--incidents", tmp_path / "known.json")["policies"]["current"]["quality"]
+    told = stage.told("--incidents", tmp_path / "known.json")
+    quality = told["policies"]["current"]["quality"]
+    assert "last week lies outside of the time that was asked for: not counted" in told["notes"]
     assert (quality["precision"], round(quality["recall"], 3)) == (0.4, 0.667)
     assert [one["seconds"] for one in quality["detection_seconds"]] == [10.0, 85.0, None]
     assert len(quality["false_alarms"]) == 3
@@ -232,6 +247,7 @@ def test_the_tables_and_the_picture_show_both_policies(stage: Stage, tmp_path: P
         (("--to", "2999-01-01T00:00:00Z"), "is in the future"),
         (("--set", "rules.interval"), "--set: rules.interval is not KEY=VALUE"),
         (("--set", "thresholds.memory.warning.above=99"), "--set: thresholds.memory.warning.above: 99 is not a share"),
+        (("--prometheus", "http://127.0.0.1:1", "--picture", "/dev/null"), "is a device or a pipe"),
         (("--incidents", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         (("--prometheus", "http://127.0.0.1:1"), "http://127.0.0.1:1 cannot be asked: Connection refused; is"),
         (("--prometheus", "prometheus:9090"), "is not the URL of a Prometheus"),

@@ -2,12 +2,14 @@
 
 import pytest
 
+from alerts import catalogue
 from alerts.backtest.compare import Firing, Told, changes, per_week, quality, summary
 from alerts.backtest.incidents import Incident
 from alerts.backtest.plan import rules
 from alerts.backtest.simulate import Span
 from alerts.rules import groups
 from policy.model import Policy
+from tests.unit.alerts.policies import policy
 
 RULES = rules(groups(Policy()))
 
@@ -29,6 +31,17 @@ def test_pages_are_what_is_told_by_every_way_and_a_week_has_seven_days() -> None
     assert found["alerts"]["CacheMemoryHigh"]["seconds"] == 5.0
     assert found["alerts"]["CacheNodeDown"]["firings"][0]["to"] == "1970-01-01T00:00:02Z"
     assert per_week(3, 7 * 86400_000) == 3
+
+
+@pytest.mark.parametrize("severity", ["critical", "warning", "info"])
+@pytest.mark.parametrize("action", ["page", "investigate", ""])
+def test_a_page_is_what_the_routes_send_to_pagerduty(severity: str, action: str) -> None:
+    pages = "PagerDuty" in catalogue.told(policy("static"), severity, action)
+    assert firing("A", 0, 1, severity, action=action).critical == pages
+
+
+def test_over_no_time_there_is_no_rate() -> None:
+    assert per_week(0, 0) == 0.0
 
 
 def test_precision_counts_pages_and_recall_counts_incidents() -> None:
