@@ -60,6 +60,7 @@ class Board:
     async def _made(self, now: float) -> dict[str, Any]:
         self._look(now)
         self.outside.refresh(now)
+        await self.outside.settle(now)
         shards, promises = await self._judged(now)
         since = {name: at for name, (_, at) in self._row_states.items()}
         sight, wall = Sight(self._state, shards, promises, since, now), self._wall_offset(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,11 +21,13 @@ from policy.objectives import budget_left, named
 ALERTS_EVERY = 5.0
 BUDGETS_EVERY = 60.0
 PATIENCE = 3.0
+# Who looks first after a pause waits so long for Alertmanager's word: without it the board knows of no alert, or of old ones.
+FIRST_LOOK = 1.0
 MOST_BYTES = 4 * 1024 * 1024
 
 
 class Outside:
-    """The newest answers. Only what the policy itself names is asked; an answer that does not come costs nobody a wait."""
+    """The newest answers. Only what the policy itself names is asked; an answer that does not come costs nobody a long wait."""
 
     def __init__(self, policy: Policy) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -35,6 +38,8 @@ class Outside:
         """Ask by another policy from now on; what others answered is forgotten."""
         self._policy = policy
         self._due = {"alerts": 0.0, "budgets": 0.0}
+        self._alerts_asked: asyncio.Task[None] | None = None
+        self._alerts_told = -math.inf
         self.alerts_heard = self.budgets_heard = Heard()
         self.alerts: list[dict[str, Any]] = []
         self.budgets: Mapping[int, float | None] = {}
@@ -53,10 +58,15 @@ class Outside:
         """Begin to ask what is due; the answers come on their own time."""
         if self.asks_alerts and now >= self._due["alerts"]:
             self._due["alerts"] = now + ALERTS_EVERY
-            self._begin(self._ask_alerts(self._policy))
+            self._alerts_asked = self._begin(self._ask_alerts(self._policy))
         if self.asks_budgets and now >= self._due["budgets"]:
             self._due["budgets"] = now + BUDGETS_EVERY
             self._begin(self._ask_budgets(self._policy))
+
+    async def settle(self, now: float) -> None:
+        """After a pause, in which nobody was asked, wait a moment for what Alertmanager says now, or that it says nothing."""
+        if self._alerts_asked is not None and now - self._alerts_told > 2 * ALERTS_EVERY:
+            await asyncio.wait({self._alerts_asked}, timeout=FIRST_LOOK)
 
     async def close(self) -> None:
         """Ask nothing any more."""
@@ -66,10 +76,11 @@ class Outside:
         if self._session is not None:
             await self._session.close()
 
-    def _begin(self, asking: Any) -> None:
+    def _begin(self, asking: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(asking)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
     async def _ask_alerts(self, policy: Policy) -> None:
         query = urlencode({"filter": f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"})
@@ -82,6 +93,7 @@ class Outside:
             failure = ""
         if policy is self._policy:
             self.alerts, self.alerts_heard = found, _after(self.alerts_heard, failure)
+            self._alerts_told = time.monotonic()
 
     async def _ask_budgets(self, policy: Policy) -> None:
         fleet = f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"

@@ -141,6 +141,34 @@ async def test_one_that_hangs_costs_nobody_a_wait(monkeypatch: pytest.MonkeyPatc
             assert own.alerts_heard.error == own.budgets_heard.error == "no answer within 0.5 s"
 
 
+async def test_the_first_look_after_a_pause_has_alertmanagers_word_and_the_next_ones_wait_for_nobody(
+    alertmanager: Alertmanager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "FIRST_LOOK", 30.0)
+    web_post(alertmanager, [alert("CacheNodeDown")])
+    async with asking({"alertmanager": f"{LOOPBACK}:{alertmanager.port}"}) as own:
+        own.refresh(time.monotonic())
+        await own.settle(time.monotonic())
+        assert [entry["name"] for entry in own.alerts] == ["CacheNodeDown"]
+        own._due["alerts"] = 0.0
+        own.refresh(time.monotonic())
+        await own.settle(time.monotonic())
+        assert own._running, "a second look took what was known"
+        own._alerts_told -= 3600
+        await own.settle(time.monotonic())
+        assert not own._running, "after a pause it is an old word, and the first look waits again"
+
+
+async def test_the_first_look_waits_for_one_that_hangs_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "FIRST_LOOK", 0.2)
+    with Peer(silent) as peer:
+        async with asking({"alertmanager": f"{LOOPBACK}:{peer.port}"}) as own:
+            own.refresh(time.monotonic())
+            await own.settle(time.monotonic())
+            assert own._running
+            assert not own.alerts_heard.asked
+
+
 async def test_a_prometheus_without_data_says_nothing(tmp_path: Path) -> None:
     config = tmp_path / "prometheus.yml"
     config.write_text("global: {scrape_interval: 1s}\n")
