@@ -105,10 +105,23 @@ def headline(sight: Sight, found: Sequence[Problem]) -> Problem:
         return found[0]
     count, shards = sum(1 for _ in sight.nodes), sum(1 for shard in sight.shards if shard.name)
     where = f" of {_many(shards, 'shard')}" if shards else ""
-    missed = [_TITLES[name] for name, row in sight.rows.items() if row.on_target is False]
     text = "the node answers" if count == 1 else f"all {count} nodes{where} answer"
-    kept = f"{' and '.join(missed)} off target, no limit is broken" if missed else "every promise is kept"
-    return Problem(OK, f"All is well: {text}, {kept}.")
+    return Problem(OK, f"All is well: {text}, {_kept(sight.rows)}.")
+
+
+def _kept(rows: Mapping[str, Row]) -> str:
+    """How the promises are kept: which are not quite, and which nobody can judge, as without reads there is no hit rate."""
+    missed = [_in_text(name) for name, row in rows.items() if row.on_target is False]
+    unknown = [_in_text(name) for name, row in rows.items() if row.state == UNKNOWN]
+    unsure = f" ({', '.join(unknown)} unknown)" if unknown else ""
+    if missed:
+        return f"{' and '.join(missed)} {'is' if len(missed) == 1 else 'are'} off target, no limit is broken{unsure}"
+    return f"every {'other ' if unknown else ''}promise is kept{unsure}"
+
+
+def _in_text(name: str) -> str:
+    """A row's title within a sentence."""
+    return _TITLES[name][0].lower() + _TITLES[name][1:]
 
 
 def _blind(sight: Sight) -> Iterator[Problem]:
@@ -197,7 +210,11 @@ def _broken(thresholds: Thresholds, name: str, row: Row) -> str:
     level = getattr(getattr(thresholds, name), row.state)
     side = "above" if hasattr(level, "above") else "below"
     limit = getattr(level, side)
-    bound = latency_text(limit).replace("ms", " ms") if rows.unit(name) == "seconds" else percent_text(limit)
+    bound = (
+        latency_text(limit).replace("ms", " ms")
+        if rows.unit(name) == "seconds"
+        else percent_text(limit).replace("%", " %")
+    )
     who = f" of {row.instance}" if row.instance else ""
     return f"{_TITLES[name]}{who} is {side} {bound}, its {row.state} limit"
 
@@ -205,7 +222,7 @@ def _broken(thresholds: Thresholds, name: str, row: Row) -> str:
 def _value(name: str, row: Row) -> str:
     value = row.value or 0.0
     if rows.unit(name) == "ratio":
-        return f"{value * 100:.4g}%" if value > 0.99 else f"{value * 100:.3g}%"
+        return f"{value * 100:.4g} %" if value > 0.99 else f"{value * 100:.3g} %"
     return f"more than {value:g} s" if row.at_least else f"≈ {value * 1000:.3g} ms"
 
 

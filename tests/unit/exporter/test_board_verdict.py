@@ -12,8 +12,8 @@ from exporter.board import view
 from exporter.board.heard import Heard
 from exporter.board.meters import Meters
 from exporter.board.nodes import node_view, shard_view
-from exporter.board.rows import Yardstick
-from exporter.board.verdict import Sight
+from exporter.board.rows import Row, Yardstick
+from exporter.board.verdict import Sight, _kept
 from exporter.board.view import Answers, View
 from exporter.families.facts import Collection
 from exporter.state import State
@@ -74,11 +74,20 @@ def down(state: State, *numbers: int, result: str = "refused", now: float = 100.
 
 def test_all_well_says_how_many_answer() -> None:
     state = fleet("a", "b")
-    text = "All is well: all 4 nodes of 2 shards answer, p50 latency off target, no limit is broken."
+    all_well = "All is well: all 4 nodes of 2 shards answer, "
+    text = f"{all_well}p50 latency is off target, no limit is broken (hit rate unknown)."
     assert said(state) == ("ok", text), "a probe of 1 ms"
     for number in (1, 2, 3, 4):
         slow(state, number, 0.0001)
-    assert said(state) == ("ok", "All is well: all 4 nodes of 2 shards answer, every promise is kept.")
+    assert said(state) == ("ok", f"{all_well}every other promise is kept (hit rate unknown).")
+
+
+def test_how_the_promises_are_kept_is_said_in_a_sentence() -> None:
+    good, missed, unknown = Row("ok", on_target=True), Row("ok", on_target=False), Row()
+    assert _kept({"hit_rate": good, "memory": good}) == "every promise is kept"
+    rows = {"hit_rate": missed, "latency_p95": missed, "memory": good}
+    assert _kept(rows) == "hit rate and p95 latency are off target, no limit is broken"
+    assert _kept({**rows, "memory": unknown}).endswith("no limit is broken (memory unknown)")
 
 
 def test_a_shard_without_a_primary_is_named_with_the_node_and_what_it_does() -> None:
@@ -234,8 +243,8 @@ def test_each_percentile_decides_as_its_alert_does() -> None:
 def test_memory_and_hit_rate_are_held_against_the_policy() -> None:
     state = fleet("a", "b")
     state.collected(at(3), info_of(0, 0, role="master", used_memory="95", maxmemory="100"), 0.001, 100.0)
-    assert said(state) == ("critical", "Memory of 10.0.0.3:6379 is above 90%, its critical limit")
-    assert document(state)["verdict"]["detail"] == "95%"
+    assert said(state) == ("critical", "Memory of 10.0.0.3:6379 is above 90 %, its critical limit")
+    assert document(state)["verdict"]["detail"] == "95 %"
 
 
 def test_a_replica_that_lost_its_primary_warns() -> None:
