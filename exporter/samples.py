@@ -1,8 +1,9 @@
-"""State -> blocks of lines, built fresh for every page. Pure."""
+"""State -> blocks of lines, built fresh for every page. Pure, but that it logs what cannot be written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 
@@ -14,6 +15,7 @@ from exporter.state import Collection, Facts, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
+log = logging.getLogger(__name__)
 Labelled = tuple[Own, NodeState]
 """A node beside the labels that its series get."""
 # Nodes whose histograms are in memory at a time.
@@ -82,6 +84,8 @@ def _parts(state: State, node: NodeState, last: Collection, now: float) -> dict[
         found.update(node.facts.extra.parts)
     if (detail := state.fresh_detail(node, now)) is not None:
         found.update(detail.parts)
+    if node.unwritten:
+        found["page"] = Collection(0.0, "cannot be written")
     return found
 
 
@@ -112,9 +116,9 @@ def sections(state: State, now: float) -> Iterator[Iterator[Block]]:
 def _sections(state: State, nodes: Sequence[Labelled], now: float) -> Iterator[Iterator[Block]]:
     families = state.policy.collect.families
     yield _asked(state, nodes, now)
-    for section in (_numbers, _commands, _rest, _details):
-        yield shown(section(state, nodes, now), families)
-    histograms = _histograms(state, nodes, now)
+    for part, write in _SECTIONS.items():
+        yield shown(_written(part, write, state, nodes, now), families)
+    histograms = _written("histograms", _histograms, state, nodes, now)
     while some := list(islice(histograms, _AT_ONCE)):
         yield shown(iter(some), families)
 
@@ -125,30 +129,48 @@ def _fresh(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[tupl
             yield node, own, facts
 
 
-def _numbers(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    return (fixed.numbers(own, known.fields) for _, own, known in _fresh(state, nodes, now))
+Writer = Callable[[State, NodeState, Own, Facts, float], Block | None]
+"""One part of a node's page, None where there is nothing of it."""
 
 
-def _commands(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+def _written(part: str, write: Writer, state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
+    """That part of every node. An answer that nobody foresaw costs its own node the part, not the page of all."""
     for node, own, known in _fresh(state, nodes, now):
-        yield node.kept.commands(own, known.extra, state.policy.collect)
+        try:
+            block = write(state, node, own, known, now)
+        except Exception:
+            if part not in node.unwritten:
+                log.exception("%s: %s cannot be written on the page", node.target.instance, part)
+            node.unwritten.add(part)
+            continue
+        node.unwritten.discard(part)
+        if block is not None:
+            yield block
 
 
-def _rest(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    for node, own, known in _fresh(state, nodes, now):
-        yield node.kept.rest(own, known.fields, known.extra, state.fresh_detail(node, now), state.policy.collect)
+def _numbers(state: State, node: NodeState, own: Own, known: Facts, now: float) -> Block:
+    return fixed.numbers(own, known.fields)
 
 
-def _details(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    for node, own, _ in _fresh(state, nodes, now):
-        if (detail := state.fresh_detail(node, now)) is not None:
-            yield node.kept.detail(own, detail, state.policy.collect)
+def _commands(state: State, node: NodeState, own: Own, known: Facts, now: float) -> Block:
+    return node.kept.commands(own, known.extra, state.policy.collect)
 
 
-def _histograms(state: State, nodes: Iterable[Labelled], now: float) -> Iterator[Block]:
-    for node, own, _ in _fresh(state, nodes, now):
-        if (detail := state.fresh_detail(node, now)) is not None and detail.histograms:
-            yield node.kept.histograms(own, detail, state.policy.collect)
+def _rest(state: State, node: NodeState, own: Own, known: Facts, now: float) -> Block:
+    return node.kept.rest(own, known.fields, known.extra, state.fresh_detail(node, now), state.policy.collect)
+
+
+def _details(state: State, node: NodeState, own: Own, known: Facts, now: float) -> Block | None:
+    detail = state.fresh_detail(node, now)
+    return None if detail is None else node.kept.detail(own, detail, state.policy.collect)
+
+
+def _histograms(state: State, node: NodeState, own: Own, known: Facts, now: float) -> Block | None:
+    detail = state.fresh_detail(node, now)
+    return node.kept.histograms(own, detail, state.policy.collect) if detail and detail.histograms else None
+
+
+_SECTIONS: dict[str, Writer] = {"numbers": _numbers, "commands": _commands, "rest": _rest, "details": _details}
 
 
 def shown(blocks: Iterator[Block], families: Families) -> Iterator[Block]:

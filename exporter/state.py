@@ -41,7 +41,7 @@ class NodeState:
     """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended.
 
     `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
-    also where none is sent any more.
+    also where none is sent any more. `unwritten` are parts of its page that could not be written last time.
     """
 
     target: Target
@@ -52,6 +52,7 @@ class NodeState:
     facts: Facts | None = None
     detail: Detail | None = None
     kept: Kept = field(default_factory=Kept)
+    unwritten: set[str] = field(default_factory=set)
     collections: int = 0
     spent: float = 0.0
     collection: Collection | None = None

@@ -1,5 +1,6 @@
 """State -> samples: what is shown, what is withheld, under which labels."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,6 +211,33 @@ def test_the_worst_lag_of_the_last_fifteen_seconds_is_shown() -> None:
     assert value(page(state, 10.0), "cache_probe_schedule_lag_seconds") == 0.25
     state.prober_reported(0.01, 15.1)
     assert value(page(state, 15.1), "cache_probe_schedule_lag_seconds") == 0.01
+
+
+class _Odd(dict[str, str]):
+    """Facts that nobody foresaw."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        raise RuntimeError(f"{name} is odd")
+
+
+def test_facts_that_nobody_foresaw_cost_their_own_node_a_part_and_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    state, sound = full(), page(full())
+    good = state.nodes[A.instance].facts
+    assert good is not None
+    state.nodes[A.instance].facts = replace(good, fields=_Odd())
+    for _ in range(2):
+        found = page(state)
+    assert {key for key in sound if ("instance", B.instance) in key[1]} == {
+        key for key in found if ("instance", B.instance) in key[1]
+    }
+    assert value(found, "redis_up", instance=A.instance) == 1
+    assert value(found, "redis_connected_clients", instance=A.instance) is None
+    assert value(found, "cache_collect_success", part="page", instance=A.instance) == 0
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"{A.instance}: {part} cannot be written on the page" for part in ("numbers", "rest")], "once each"
+    state.nodes[A.instance].facts = good
+    page(state)
+    assert page(state).keys() == sound.keys()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
