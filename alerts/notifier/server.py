@@ -143,6 +143,8 @@ async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, i
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # It means "read the policy again" to the exporter, and would end us: a reload of both must not cost pages.
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing here: restart to take another policy")
     async with serving(policy, slack, listen):
         log.info("listening on http://%s, posting to %s", join_address(*listen), slack.channel)
         await stop.wait()

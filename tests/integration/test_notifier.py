@@ -1,7 +1,9 @@
 """`cachewatch notify` as it runs: a real Alertmanager before it, the stand-in for Slack behind it."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -317,6 +319,12 @@ def test_the_help_shows_an_example() -> None:
     argv = module_argv("cli", "notify", "--help")
     told = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True)
     assert "Example: cachewatch -c cachewatch.yaml notify --listen" in told.stdout
+
+
+def test_a_hang_up_ends_it_not(notifier: WebChild) -> None:
+    os.kill(notifier.pid, signal.SIGHUP)
+    wait_until(lambda: "SIGHUP changes nothing here" in notifier.log_tail(50), _PATIENCE, "the word of it")
+    assert web.request("GET", f"{notifier.url}/-/healthy") == b"healthy\n"
 
 
 def _ends_within_two_seconds(notifier: WebChild) -> bool:
