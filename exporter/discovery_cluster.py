@@ -13,6 +13,7 @@ from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.targets import Target
 from exporter.wire import Connection
+from policy.access import is_host_name
 from policy.fleet import REDIS_PORT, Cluster, join_address, split_address
 
 # Nodes learned earlier that are asked when none of the policy's answers: enough to outlive the loss of a rack.
@@ -25,7 +26,8 @@ _NOT_YET = {"handshake", "noaddr"}
 class Member:
     """One line of CLUSTER NODES. `primary` is the id of the primary that it follows, empty for a primary.
 
-    `slot` is the last one that it serves, None without any: resharding takes the first ones first.
+    `slot` is the last one that it serves, None without any: resharding takes the first ones first. `name` is the host name
+    that it announces (`cluster-announce-hostname`, Redis 7), empty where it announces none.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Member:
     primary: str
     slots: bool
     slot: int | None = None
+    name: str = ""
 
     @property
     def instance(self) -> str:
@@ -61,7 +64,7 @@ async def discover(
     for address in (*cluster.addresses, *learned):
         try:
             async with asyncio.timeout(patience):
-                members = await _ask(address, keys, names)
+                members = await _ask(known.get(address) or _seed(address), keys, names)
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
@@ -69,10 +72,14 @@ async def discover(
     raise Unreachable(f"no node of the cluster answers: {'; '.join(said)}")
 
 
-async def _ask(address: str, keys: Keyring | None, names: Names) -> list[Member]:
+def _seed(address: str) -> Target:
     host, port = split_address(address, REDIS_PORT)
-    access = keys.of(Target.at(host, port, "")) if keys else None
-    connection = await Connection.dial(names, host, port, access)
+    return Target.at(host, port, "")
+
+
+async def _ask(node: Target, keys: Keyring | None, names: Names) -> list[Member]:
+    access = keys.of(node) if keys else None
+    connection = await Connection.dial(names, node.host, node.port, access)
     try:
         (reply,) = await connection.ask([("CLUSTER", "NODES")])
     finally:
@@ -89,13 +96,20 @@ def parse(reply: object, asked: str) -> Iterator[Member]:
         raise NodeError("protocol", "not the answer of a node of a cluster")
     for line in reply.decode("utf-8", "replace").splitlines():
         identity, address, flags, primary, *rest = line.split() if line.count(" ") >= 7 else [""] * 4
-        host, found, port = address.partition(",")[0].partition("@")[0].rpartition(":")
+        place, _, name = address.partition(",")
+        host, found, port = place.partition("@")[0].rpartition(":")
         if not found or not port.isdecimal():
             raise NodeError("protocol", "a line of CLUSTER NODES has no address")
         if port != "0" and not _NOT_YET & set(flags.split(",")):
             # Slots that are on the move stand in brackets; they are of the node that still has them.
             slots = rest[4:]
-            yield Member(identity, host or asked, int(port), primary.strip("-"), bool(slots), _last(slots))
+            yield Member(identity, host or asked, int(port), primary.strip("-"), bool(slots), _last(slots), _name(name))
+
+
+def _name(announced: str) -> str:
+    """The host name of `name,shard-id=...` (7.2 has more behind it); one that no handshake can ask for is none."""
+    name = announced.partition(",")[0]
+    return name if "=" not in name and is_host_name(name) else ""
 
 
 def _last(slots: list[str]) -> int | None:
@@ -118,4 +132,4 @@ def targets(members: list[Member], known: Mapping[str, Target]) -> Iterator[Targ
         before = known.get(head.instance) if head else None
         label = before.shard if before else f"shard-{min(member.id for member in shard)[:8]}"
         for member in shard:
-            yield Target.at(member.host, member.port, label, member.slot)
+            yield Target.at(member.host, member.port, label, member.slot, member.name)

@@ -10,18 +10,22 @@ from policy.fleet import Fleet, join_address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster."""
+    """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster.
+
+    `name` is the host name that a Cluster announces for it, empty where it announces none: its certificate is for that name.
+    """
 
     instance: str
     host: str
     port: int
     shard: str = ""
     slot: int | None = None
+    name: str = ""
 
     @classmethod
-    def at(cls, host: str, port: int, shard: str, slot: int | None = None) -> Target:
+    def at(cls, host: str, port: int, shard: str, slot: int | None = None, name: str = "") -> Target:
         """The node at an address."""
-        return cls(join_address(host, port), host, port, shard, slot)
+        return cls(join_address(host, port), host, port, shard, slot, name)
 
 
 def static_targets(fleet: Fleet) -> tuple[Target, ...]:

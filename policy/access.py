@@ -77,7 +77,7 @@ def _fingerprints(value: Any) -> Any:
     return found
 
 
-def _is_host_name(name: str) -> bool:
+def is_host_name(name: str) -> bool:
     """Whether a handshake can ask for that name."""
     try:
         return bool(name.encode("idna"))
@@ -98,7 +98,7 @@ class Tls(_Switched):
     _resolve = field_validator("ca_file", "cert_file", "key_file")(_resolve)
 
     def _faults(self) -> Iterator[Fault]:
-        if self.server_name is not None and not _is_host_name(self.server_name):
+        if self.server_name is not None and not is_host_name(self.server_name):
             yield "server_name", "is no host name; write the one of the certificate, as redis.example.com"
         if not self.enabled:
             yield from self._off_faults()

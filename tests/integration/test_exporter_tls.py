@@ -205,3 +205,21 @@ async def test_authorities_and_certificates_are_renewed_in_place_and_nobody_rest
             for old, new in ((ca, second.cert), (client.cert, renewed.cert), (client.key, renewed.key)):
                 old.write_bytes(new.read_bytes())
             await until(lambda: seen("cache_node_up") == 1 and seen("redis_up") == 1, 60.0)
+
+
+async def test_a_cluster_whose_certificates_have_host_names_only_is_watched_by_the_names_it_announces(
+    tmp_path: Path,
+) -> None:
+    """Found by address, as CLUSTER NODES tells it, and entered by the name that it announces beside it."""
+    authority = Authority(tmp_path)
+    tls = ServerTls(authority.cert, authority.issue("member", "DNS:localhost", "DNS:cache-1.test"))
+    config = ("cluster-enabled yes", "tls-cluster yes", "cluster-announce-hostname cache-1.test")
+    with RedisNode(free_port(), tmp_path, config=config, tls=tls) as node:
+        with node.client() as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        found = {"addresses": [f"localhost:{node.port}"], "refresh": "500ms"}
+        fleet = {"cluster": found, "tls": {"ca_file": str(authority.cert)}}
+        async with watching({**FAST, "fleet": fleet}) as exporter:
+            await until(lambda: value(shown(exporter), "cache_node_up", instance=node.instance) == 1, 60)
+            await until(lambda: value(shown(exporter), "redis_up", instance=node.instance) == 1, 60)
+            assert value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="tls") == 0

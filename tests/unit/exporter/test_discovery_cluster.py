@@ -63,3 +63,21 @@ def test_slots_that_are_on_their_way_are_still_of_the_node_that_has_them() -> No
     assert member.slots
     (empty,) = parse(line(A, "10.0.0.1:1@2", "myself,master").encode(), "")
     assert not empty.slots
+
+
+@pytest.mark.parametrize(
+    ("announced", "name"),
+    [
+        ("", ""),
+        (",", ""),
+        (",cache-1.example", "cache-1.example"),
+        (",cache-1.example,shard-id=5f", "cache-1.example"),
+        (",,shard-id=5f", ""),
+        (",shard-id=5f", ""),
+        (f",{'x' * 64}.example", ""),
+    ],
+)
+def test_the_host_name_that_a_node_announces_is_its_name(announced: str, name: str) -> None:
+    members = list(parse(line(A, f"10.0.0.1:1@2{announced}", "master", slots="0").encode(), ""))
+    (target,) = targets(members, {})
+    assert (target.instance, target.name) == ("10.0.0.1:1", name)
