@@ -11,13 +11,12 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import prober_down, recording, stack_times, targets
+from alerts import prober_down, recording, redis_cli, stack_times, targets
 from alerts.node_down import SLI_JOB
 from alerts.promql import duration, markdown_code, one_of, quote, selector
 from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from policy import metrics
-from policy.access import Auth, Tls
 from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
 from policy.fleet import SOURCES
 from policy.metrics import le
@@ -31,7 +30,9 @@ def page(policy: Policy, name: str) -> str:
     spec = BY_NAME[name]
     stem, values = _PAGES[spec.row or spec.name]
     text = resources.files("alerts.pages").joinpath(f"{stem}.md").read_text(encoding="utf-8")
-    return Template(text).substitute({**_common(policy, spec), **values(policy, spec)})
+    filled = Template(text).substitute({**_common(policy, spec), **values(policy, spec)})
+    before, first, commands = filled.partition("## First commands\n\n")
+    return f"{before}{first}{redis_cli.preface(policy.fleet, commands)}{commands}"
 
 
 Values = dict[str, str]
@@ -47,7 +48,7 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
         "window": duration(policy.rules.rate_window),
         "interval": duration(policy.rules.interval),
         "told_within": f"The news of it follows within {duration(timing.group_interval)}.",
-        "redis_cli": _redis_cli(policy),
+        "redis_cli": redis_cli.node(policy.fleet),
         "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
     }
 
@@ -204,8 +205,7 @@ def _ask_quorum(policy: Policy) -> str:
     sentinel = policy.fleet.sentinel
     if sentinel is None:
         return "redis-cli -h HOST -p PORT SENTINEL CKQUORUM SHARD   # on each Sentinel"
-    login = f"{_tls(sentinel.tls)}{_login(sentinel.auth)}"
-    return "\n".join(f"{_redis_cli_at(address)}{login} SENTINEL CKQUORUM SHARD" for address in sentinel.addresses)
+    return "\n".join(f"{redis_cli.sentinel(sentinel, at)} SENTINEL CKQUORUM SHARD" for at in sentinel.addresses)
 
 
 def _discovery(policy: Policy, spec: AlertSpec) -> Values:
@@ -276,20 +276,13 @@ def _ask_source(policy: Policy) -> str:
     """Shell lines that ask each source of the policy for its nodes, as the exporter does."""
     fleet, lines = policy.fleet, []
     if fleet.sentinel is not None:
-        login = f"{_tls(fleet.sentinel.tls)}{_login(fleet.sentinel.auth)}"
-        lines += [f"{_redis_cli_at(address)}{login} SENTINEL MASTERS" for address in fleet.sentinel.addresses]
+        lines += [f"{redis_cli.sentinel(fleet.sentinel, at)} SENTINEL MASTERS" for at in fleet.sentinel.addresses]
     if fleet.cluster is not None:
-        login = f"{_tls(fleet.tls)}{_login(fleet.auth)}"
-        lines += [f"{_redis_cli_at(address)}{login} CLUSTER NODES" for address in fleet.cluster.addresses]
+        lines += [f"{redis_cli.node(fleet, at)} CLUSTER NODES" for at in fleet.cluster.addresses]
     folders = dict.fromkeys(str(Path(pattern).parent) for pattern in fleet.files)
     lines += [f"ls -l {shlex.quote(folder)}" for folder in folders]
     lines += [f"getent ahosts {shlex.quote(entry.name)}" for entry in fleet.dns]
     return "\n".join(lines) or "# The policy names no source of nodes: is it the policy that the exporter runs with?"
-
-
-def _redis_cli_at(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    return f"redis-cli -h {host.strip('[]')} -p {port}"
 
 
 def _in_a_row(count: int, what: str) -> str:
@@ -324,27 +317,10 @@ def _failover_check(policy: Policy) -> str:
     """Shell lines that ask Sentinel for each shard's primary, or the replicas where there is no Sentinel."""
     sentinel = policy.fleet.sentinel
     if sentinel is None:
-        return f"# Its replicas, if it has any (on each of the other nodes):\n{_redis_cli(policy)} ROLE"
-    ask = f"{_redis_cli_at(sentinel.addresses[0])}{_tls(sentinel.tls)}{_login(sentinel.auth)}"
+        return f"# Its replicas, if it has any (on each of the other nodes):\n{redis_cli.node(policy.fleet)} ROLE"
+    ask = redis_cli.sentinel(sentinel, sentinel.addresses[0])
     asks = [f"{ask} SENTINEL GET-MASTER-ADDR-BY-NAME {shlex.quote(master)}" for master in sentinel.masters or ()]
     return "\n".join(["# Who is primary now, says Sentinel?", *(asks or [f"{ask} SENTINEL MASTERS"])])
-
-
-def _redis_cli(policy: Policy) -> str:
-    return f"redis-cli -h HOST -p PORT{_tls(policy.fleet.tls)}{_login(policy.fleet.auth)}"
-
-
-def _login(auth: Auth | None) -> str:
-    if auth is None or not auth.enabled:
-        return ""
-    return f" --user {shlex.quote(auth.username)} --askpass" if auth.username else " --askpass"
-
-
-def _tls(tls: Tls | None) -> str:
-    if tls is None or not tls.enabled:
-        return ""
-    options = {"cacert": tls.ca_file, "cert": tls.cert_file, "key": tls.key_file, "sni": tls.server_name}
-    return " --tls" + "".join(f" --{name} {shlex.quote(str(text))}" for name, text in options.items() if text)
 
 
 def _rate_by_node(policy: Policy, counter: str) -> str:

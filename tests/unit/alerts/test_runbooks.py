@@ -4,10 +4,11 @@ import pytest
 
 from alerts import runbooks
 from alerts.notifier import runbook_pages
-from policy.alerts import ALERTS
+from policy.alerts import ALERTS, AlertSpec
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, policy
 
+_GET_MASTER = "redis-cli -h 10.0.0.9 -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME"
 SECTIONS = [
     "What it means",
     "Who is hit",
@@ -63,11 +64,32 @@ def test_the_page_for_a_dead_node_has_the_time_to_page_of_the_policy() -> None:
 
 def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
     text = runbooks.page(policy("sentinel"), "CacheNodeDown")
-    assert "redis-cli -h 10.0.0.9 -p 26379 --askpass SENTINEL GET-MASTER-ADDR-BY-NAME shard-b" in text
+    assert f'REDISCLI_AUTH="$SENTINEL_PASSWORD" {_GET_MASTER} shard-b' in text
+    assert "read -r SENTINEL_PASSWORD;" in text
+    assert "NODE_PASSWORD" not in text, "the nodes ask for none"
     assert "`SENTINEL FAILOVER SHARD`" in text
-    assert "redis-cli -h HOST -p PORT --user cachewatch --askpass PING" in runbooks.page(
-        policy("static"), "CacheNodeDown"
-    )
+    static = runbooks.page(policy("static"), "CacheNodeDown")
+    assert 'REDISCLI_AUTH="$NODE_PASSWORD" redis-cli -h HOST -p PORT --user cachewatch PING' in static
+    assert static.index("read -r NODE_PASSWORD;") < static.index('"$NODE_PASSWORD"')
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+def test_no_command_prompts_where_a_pipe_would_hide_it(name: str, spec: AlertSpec) -> None:
+    text = runbooks.page(policy(name), spec.name)
+    assert "askpass" not in text
+    for password in ("NODE_PASSWORD", "SENTINEL_PASSWORD"):
+        assert (f"read -r {password};" in text) == (f'"${password}"' in text)
+
+
+def test_nodes_that_have_no_host_and_port_are_explained() -> None:
+    nodes = ["unix:///run/redis.sock", "redis://[::1]:6380"]
+    odd = runbooks.page(Policy.model_validate({"fleet": {"nodes": nodes}}), "CacheMemoryHigh")
+    assert "Of a Unix socket write `-s PATH`" in odd
+    assert "An IPv6 address as HOST goes without its brackets." in odd
+    plain = runbooks.page(Policy(), "CacheMemoryHigh")
+    assert "Unix socket" not in plain
+    assert "brackets" not in plain
 
 
 def test_commands_speak_tls_where_the_nodes_do() -> None:

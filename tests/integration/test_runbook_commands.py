@@ -1,0 +1,103 @@
+"""The commands of the runbooks, as they stand, on the servers that they are for."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts import runbooks
+from policy.alerts import ALERTS
+from policy.model import Policy
+from sandbox import web
+from sandbox.ports import LOOPBACK, free_port
+from sandbox.process import wait_until
+from sandbox.prometheus import start_prometheus
+from sandbox.redis_node import RedisNode
+
+PASSWORD = "s3cret*$word"
+# Those that take long or write, or are for a Cluster.
+_NOT_HERE = re.compile(r"--intrinsic-latency|--cluster|CLUSTER|SET cachewatch|SENTINEL")
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisNode]:
+    with RedisNode(free_port(), tmp_path_factory.mktemp("locked"), password=PASSWORD) as node:
+        yield node
+
+
+def _commands() -> list[str]:
+    policy = Policy.model_validate({"fleet": {"auth": {"password_env": "CACHE_PASSWORD"}}})
+    lines = {
+        line for spec in ALERTS for line in runbooks.page(policy, spec.name).splitlines() if "redis-cli -h HOST" in line
+    }
+    return sorted(line for line in lines if not _NOT_HERE.search(line))
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_a_node_that_wants_a_password_answers_the_command_before_a_pipe_too(command: str, locked: RedisNode) -> None:
+    argv = ["/bin/sh", "-c", command.replace("HOST", LOOPBACK).replace("PORT", str(locked.port))]
+    env = {**os.environ, "NODE_PASSWORD": PASSWORD}
+    done = subprocess.run(
+        argv, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
+    )
+    told = done.stdout + done.stderr
+    assert not re.search("(?m)^(NOAUTH|WRONGPASS|ERR|Could not connect|AUTH failed)", told), told
+    # Some find nothing on a server that is well: no slow command, no latency event, no failed login.
+    assert done.stdout or "grep" not in command or done.returncode == 1
+
+
+def test_the_password_is_asked_for_on_the_terminal_and_not_shown(tmp_path: Path) -> None:
+    policy = Policy.model_validate({"fleet": {"auth": {"password_env": "CACHE_PASSWORD"}}})
+    (ask,) = [line for line in runbooks.page(policy, "CacheMemoryHigh").splitlines() if "read -r" in line]
+    mine, theirs = pty.openpty()
+    script = f'{ask}\nprintf %s "$NODE_PASSWORD" > got\n'
+    with subprocess.Popen(["/bin/sh", "-c", script], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as shell:
+        os.close(theirs)
+        shown = os.read(mine, 1000).decode()
+        os.write(mine, f"{PASSWORD}\n".encode())
+        assert shell.wait(30) == 0
+    shown += os.read(mine, 1000).decode()
+    os.close(mine)
+    assert shown.strip() == "Password of the nodes:"
+    assert (tmp_path / "got").read_text() == PASSWORD
+
+
+def test_the_rules_that_fail_are_named_with_their_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text(
+        yaml.safe_dump(
+            {
+                "groups": [
+                    {
+                        "name": "mine",
+                        "interval": "1s",
+                        "rules": [
+                            {"alert": "Good", "expr": "vector(1)", "labels": {"lastError": "no"}},
+                            {"alert": "Bad", "expr": "up + on() group_left() (up or vector(1))"},
+                        ],
+                    }
+                ]
+            }
+        )
+    )
+    port = free_port()
+    config = {
+        "rule_files": ["bad.yml"],
+        "scrape_configs": [
+            {"job_name": "x", "scrape_interval": "1s", "static_configs": [{"targets": [f"{LOOPBACK}:{port}"]}]}
+        ],
+    }
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with start_prometheus(tmp_path / "prometheus.yml", tmp_path, port) as prometheus:
+        wait_until(lambda: b"many-to-many" in web.request("GET", f"{prometheus.url}/api/v1/rules"), 60.0, "the failure")
+        policy = Policy.model_validate({"stack": {"prometheus": prometheus.url}})
+        page = runbooks.page(policy, "CacheRuleFailures")
+        (command,) = re.findall(r"^curl -sS -m 5 \S*/api/v1/rules .*?sep=\": \"\)'$", page, re.MULTILINE | re.DOTALL)
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+    assert re.fullmatch("mine: Bad: .*many-to-many.*\\n", done.stdout), done.stdout
