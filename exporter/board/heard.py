@@ -42,6 +42,8 @@ def _alert(entry: Mapping[str, Any]) -> dict[str, Any]:
     labels, notes, status = entry["labels"], entry.get("annotations") or {}, entry["status"]
     muted = "silenced" if status.get("silencedBy") else "inhibited" if status.get("inhibitedBy") else ""
     return {
+        # Two alerts may differ in a label that the page does not show, as `slo`.
+        "fingerprint": _text(entry.get("fingerprint", "")),
         "name": _text(labels["alertname"]),
         "severity": _text(labels.get("severity", "")),
         "shard": _text(labels.get("shard", "")),

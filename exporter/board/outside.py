@@ -134,6 +134,8 @@ def _words(error: BaseException) -> str:
         return f"no answer within {PATIENCE:g} s"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.ClientResponseError):  # its text has the whole address in it
+        return "the answer is no HTTP"
     if isinstance(error, json.JSONDecodeError):
         return "the answer is no JSON"
     return str(error) or type(error).__name__

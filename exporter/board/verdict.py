@@ -128,7 +128,8 @@ def _blind(sight: Sight) -> Iterator[Problem]:
     """Why nothing can be said at all."""
     state = sight.state
     if not state.nodes:
-        yield Problem(UNKNOWN, "No node is known yet: nobody who names nodes has answered.")
+        waits = "No node is known yet: not everybody who names nodes has answered."
+        yield Problem(UNKNOWN, waits if state.unheard else "No node is known: those who name nodes name none.")
     elif not state.policy.collect.background:
         yield Problem(UNKNOWN, "This exporter asks a node only when /scrape wants it: it watches none by itself.")
     elif state.probed_at is None:

@@ -27,7 +27,7 @@ class Answers:
     """What others said. A part that is not asked is None."""
 
     alerts: Heard | None = None
-    active: Sequence[Mapping[str, Any]] = ()
+    alerted: Sequence[Mapping[str, Any]] = ()
     budgets: Heard | None = None
     left: Mapping[int, float | None] | None = None
 
@@ -58,7 +58,7 @@ def fleet(view: View, shards: list[dict[str, Any]]) -> dict[str, Any]:
     """The document around the shards' own. A time is Unix seconds or null; a value that nobody knows is null."""
     sight, policy = view.sight, view.sight.state.policy
     heard = view.answers.alerts
-    found = verdict.with_alerts(verdict.problems(sight), view.answers.active, heard.error if heard else "", view.wall)
+    found = verdict.with_alerts(verdict.problems(sight), view.answers.alerted, heard.error if heard else "", view.wall)
     everyone = list(sight.nodes)
     return {
         "fleet": policy.fleet.name,
@@ -140,10 +140,11 @@ def _heard(view: View, heard: Heard) -> dict[str, Any]:
 
 def _alerts(view: View) -> dict[str, Any]:
     """Alertmanager's alerts of this fleet; those that notify are `active`, others silenced or inhibited."""
-    heard, active = view.answers.alerts, view.answers.active
+    heard, known = view.answers.alerts, view.answers.alerted
     if heard is None:
         return {"configured": False}
-    return {"configured": True, **_heard(view, heard), "total": len(active), "list": list(active[:MOST_ALERTS])}
+    counts = {"total": len(known), "firing": sum(alert["status"] == "active" for alert in known)}
+    return {"configured": True, **_heard(view, heard), **counts, "list": list(known[:MOST_ALERTS])}
 
 
 def _breakers(everyone: Sequence[NodeView]) -> dict[str, Any]:

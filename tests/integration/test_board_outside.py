@@ -118,6 +118,7 @@ HTTP = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n
         (HTTP % (b"200 OK", 4, b"oops"), "the answer is no JSON"),
         (HTTP % (b"302 Found", 0, b""), "answered 302"),
         (HTTP % (b"500 Internal Server Error", 0, b""), "answered 500"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is no HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (outside.MOST_BYTES + 10), "answered more than 4 MiB"),
     ],
 )

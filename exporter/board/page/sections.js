@@ -1,7 +1,7 @@
 // Verdict, alerts, promises, error budgets, freshness, links.
 import { drawChart, makeChart } from "./chart.js";
 import { attribute, byId, element, icon, link, setIcon, sync, text } from "./dom.js";
-import { ageing } from "./time.js";
+import { AGE, ageing } from "./time.js";
 import { TITLE, WORD, limit, span, stateWord, unitOf, value } from "./words.js";
 
 const SIGN = { ok: "✓", warning: "▲", critical: "✕", unknown: "?" };
@@ -12,7 +12,7 @@ export function showVerdict({ verdict, links, fleet }) {
   section.hidden = false;
   setIcon(byId("verdict-icon"), verdict.state);
   text(byId("verdict-word"), WORD[verdict.state]);
-  ageing(byId("verdict-since"), verdict.since_unix_seconds, "for %");
+  ageing(byId("verdict-since"), verdict.since_unix_seconds, `for ${AGE}`);
   text(byId("verdict-text"), verdict.text);
   text(byId("verdict-detail"), verdict.detail);
   byId("verdict-detail").hidden = !verdict.detail;
@@ -54,25 +54,29 @@ function updateProblem(made, problem) {
   setIcon(made.parts.icon, problem.state);
   text(made.parts.word, `${WORD[problem.state]}: `);
   text(made.parts.text, problem.detail ? `${problem.text}: ${problem.detail}` : problem.text);
-  ageing(made.parts.since, problem.since_unix_seconds, "· for %");
+  ageing(made.parts.since, problem.since_unix_seconds, `· for ${AGE}`);
 }
 
 export function showAlerts({ alerts }) {
   const section = byId("alerts-section"), note = byId("alerts-note");
   section.hidden = !alerts.configured;
   if (!alerts.configured) return;
-  const firing = alerts.list.filter((a) => a.status === "active").length;
-  text(byId("alerts-count"), alerts.at_unix_seconds === null || !alerts.total ? "" : `${firing} firing${alerts.total > firing ? `, ${alerts.total - firing} silenced or inhibited` : ""}`);
+  text(byId("alerts-count"), alerts.at_unix_seconds === null || !alerts.total ? "" : howMany(alerts));
   if (alerts.error) {
-    ageing(note, alerts.at_unix_seconds, `Alertmanager cannot be reached: ${alerts.error}. What you see is % old.`);
+    ageing(note, alerts.at_unix_seconds, `Alertmanager cannot be reached: ${alerts.error}. What you see is ${AGE} old.`);
     if (alerts.at_unix_seconds === null) text(note, `Alertmanager cannot be reached: ${alerts.error}. Nobody knows which alerts fire.`);
   } else if (alerts.at_unix_seconds === null) {
     ageing(note, null);
     text(note, "Asking Alertmanager …");
   } else {
-    ageing(note, alerts.at_unix_seconds, alerts.total ? "From Alertmanager, % ago." : "None fires. Alertmanager said so % ago.");
+    ageing(note, alerts.at_unix_seconds, alerts.total ? `From Alertmanager, ${AGE} ago.` : `None fires. Alertmanager said so ${AGE} ago.`);
   }
-  sync(byId("alerts"), alerts.list, (a) => `${a.name} ${a.instance} ${a.shard} ${a.since_unix_seconds}`, makeAlert, updateAlert);
+  sync(byId("alerts"), alerts.list, (a) => `${a.fingerprint} ${a.name} ${a.since_unix_seconds}`, makeAlert, updateAlert);
+}
+
+function howMany({ total, firing, list }) {
+  const muted = total > firing ? `, ${total - firing} silenced or inhibited` : "";
+  return `${firing} firing${muted}${total > list.length ? `; the first ${list.length} of ${total} are shown` : ""}`;
 }
 
 function makeAlert(alert) {
@@ -97,7 +101,7 @@ function updateAlert(made, alert) {
   made.parts.tag.hidden = !muted;
   text(made.parts.tag, alert.status);
   text(made.parts.summary, alert.summary);
-  ageing(made.parts.since, alert.since_unix_seconds, "for %");
+  ageing(made.parts.since, alert.since_unix_seconds, `for ${AGE}`);
 }
 
 export function showPromises(fleet, history) {
@@ -162,8 +166,8 @@ function updateObjective(made, objective) {
   text(parts.title, `${TITLE[objective.name] ?? objective.name} ${objective.objective.replace("%", " %")} over ${objective.window === "month" ? "the month" : span(objective.window_seconds)}`);
   text(parts.left, left === null ? "unknown" : left < 0 ? `overdrawn ${overdrawn(-left)}` : left < 1 && left > 0.999 ? "99.9 % left" : `${Math.round(left * 1000) / 10} % left`);
   parts.fill.style.width = `${Math.max(0, Math.min(1, left ?? 0)) * 100}%`;
-  if (objective.source === "prometheus") ageing(parts.source, objective.at_unix_seconds, "From Prometheus, % ago.");
-  else ageing(parts.source, objective.since_unix_seconds, "Counted since the start of this exporter, % ago, not over the whole window.");
+  if (objective.source === "prometheus") ageing(parts.source, objective.at_unix_seconds, `From Prometheus, ${AGE} ago.`);
+  else ageing(parts.source, objective.since_unix_seconds, `Counted since the start of this exporter, ${AGE} ago, not over the whole window.`);
   const error = objective.error || objective.prometheus_error;
   text(parts.error, error ? `Prometheus: ${error}.` : "");
 }
@@ -177,7 +181,7 @@ export function showFresh({ freshness, breakers, started_at_unix_seconds: starte
   const entries = [
     ...freshness.map((f) => ({ key: f.name, title: TELLER[f.name] ?? f.name, ...f })),
     { key: "breakers", title: "Circuit breakers", words: open ? `${breakers.open} open, ${breakers.half_open} half open, ${breakers.closed} closed` : `all ${breakers.closed} closed` },
-    { key: "started", title: "Exporter", at_unix_seconds: started, pattern: "running for %" },
+    { key: "started", title: "Exporter", at_unix_seconds: started, pattern: `running for ${AGE}` },
   ];
   sync(byId("fresh"), entries, (e) => e.key, ({ title }) => element("div", { class: "pair" }, element("dt", {}, title), element("dd")), updateFresh);
 }
@@ -185,7 +189,7 @@ export function showFresh({ freshness, breakers, started_at_unix_seconds: starte
 function updateFresh(made, entry) {
   const words = made.lastChild;
   const failed = entry.error ? `, ${entry.error}` : "";
-  if (entry.at_unix_seconds) ageing(words, entry.at_unix_seconds, entry.pattern ?? `oldest % old${failed}`);
+  if (entry.at_unix_seconds) ageing(words, entry.at_unix_seconds, entry.pattern ?? `oldest ${AGE} old${failed}`);
   else {
     ageing(words, null);
     text(words, entry.words ?? (entry.current ? "current" : entry.error || "nothing yet"));

@@ -1,7 +1,7 @@
 // Shards and their nodes, worst first. What is well is folded when there is much of it.
 import { drawChart, makeChart } from "./chart.js";
 import { attribute, byId, element, icon, setIcon, sync, text } from "./dom.js";
-import { ageing } from "./time.js";
+import { AGE, ageing } from "./time.js";
 import { TITLE, WORD, count, stateWord, value } from "./words.js";
 
 const FEW_SHARDS = 6, FEW_NODES = 8, MOST_OPENED = 3;
@@ -31,7 +31,7 @@ function summary({ nodes, shards }) {
   const parts = [`${count(nodes.total, "node")}`];
   if (nodes.down) parts.push(`${nodes.down} down`);
   if (nodes.unknown) parts.push(`${nodes.unknown} unknown`);
-  if (!nodes.down && !nodes.unknown) parts.push("all up");
+  if (nodes.total && !nodes.down && !nodes.unknown) parts.push("all up");
   return `${shards.total}, ${parts.join(", ")}`;
 }
 
@@ -146,11 +146,11 @@ function updateNode(made, node) {
   attribute(parts.state, "data-state", node.up === true && node.state !== "ok" ? node.state : { true: "ok", false: "critical", null: "unknown" }[node.up]);
   text(parts.state, UP[node.up]);
   text(parts.ill, [node.words, node.reason === "no_facts" ? `(${node.error})` : ""].filter(Boolean).join(" "));
-  ageing(parts.since, node.since_unix_seconds, node.up === false ? "for %" : node.up ? "up for %" : "silent for %");
+  ageing(parts.since, node.since_unix_seconds, `${node.up === false ? "" : node.up ? "up " : "silent "}for ${AGE}`);
   text(parts.slow, measured("p95", "latency_p95", node));
   text(parts.full, measured("memory", "memory", node));
   text(parts.breaker, node.breaker === "closed" ? "" : `breaker ${node.breaker.replace("_", " ")}`);
-  ageing(parts.facts, node.facts_at_unix_seconds, "facts % old");
+  ageing(parts.facts, node.facts_at_unix_seconds, `facts ${AGE} old`);
 }
 
 function role(node) {

@@ -10,7 +10,9 @@ export function told(unix) {
 
 export const now = () => Date.now() / 1000 + offset;
 
-// `pattern` has a `%` where the time that passed belongs.
+// Where in a pattern the time that passed belongs. No text from elsewhere, as an error that stands beside it, has this letter.
+export const AGE = "\uE000";
+
 export function ageing(node, unix, pattern) {
   if (unix === null || unix === undefined) {
     delete node.dataset.since;
@@ -23,7 +25,7 @@ export function ageing(node, unix, pattern) {
 }
 
 function grow(node) {
-  const words = node.dataset.pattern.replace("%", span(now() - Number(node.dataset.since)));
+  const words = node.dataset.pattern.replace(AGE, span(now() - Number(node.dataset.since)));
   if (node.textContent !== words) node.textContent = words;
 }
 

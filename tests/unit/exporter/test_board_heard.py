@@ -18,6 +18,7 @@ def alert(**parts: Any) -> dict[str, Any]:
             "dashboard_url": "javascript:alert(1)",
         },
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": []},
+        "fingerprint": "d0b6",
         "startsAt": "2026-11-23T23:00:00.123Z",
         **parts,
     }
@@ -26,6 +27,7 @@ def alert(**parts: Any) -> dict[str, Any]:
 def test_an_alert_keeps_what_the_page_shows_and_no_link_that_is_code() -> None:
     (found,) = heard.alerts([alert()])
     assert found == {
+        "fingerprint": "d0b6",
         "name": "CacheNodeDown",
         "severity": "critical",
         "shard": "",

@@ -284,7 +284,9 @@ def test_a_silent_prober_is_no_news_of_the_nodes() -> None:
 def test_no_node_and_no_watch_are_said() -> None:
     state = fleet("a")
     state.retarget([])
-    assert said(state)[1] == "No node is known yet: nobody who names nodes has answered."
+    assert said(state)[1] == "No node is known: those who name nodes name none."
+    state.unheard = frozenset({"sentinel"})
+    assert said(state)[1] == "No node is known yet: not everybody who names nodes has answered."
     state = fleet("a", collect={"background": False})
     assert said(state)[1].startswith("This exporter asks a node only when /scrape wants it")
 
@@ -330,7 +332,14 @@ def test_alerts_say_whether_anybody_was_asked() -> None:
     state = fleet("a")
     assert document(state)["alerts"] == {"configured": False}
     found = document(state, answers=Answers(alerts=Heard(None, "cannot connect", True)))["alerts"]
-    assert found == {"configured": True, "at_unix_seconds": None, "error": "cannot connect", "total": 0, "list": []}
+    assert found == {
+        "configured": True,
+        "at_unix_seconds": None,
+        "error": "cannot connect",
+        "total": 0,
+        "firing": 0,
+        "list": [],
+    }
 
 
 def test_only_what_the_policy_names_is_linked_to() -> None:
