@@ -150,6 +150,7 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "killed": f"{bound['killed']:g}",
         "hung": f"{bound['hung']:g}",
         "exporter": policy.stack.exporter,
+        "exporter_url": policy.stack.link("exporter"),
         "query_up": _query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
         "query_checks": _query(policy, f"increase({checks}[1m])"),
         "failover": _failover(policy),
@@ -215,6 +216,7 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
         "hold": duration(policy.rules.discovery_grace),
         "sources": ", ".join(f"`{name}`" for name in SOURCES if getattr(fleet, name)) or "none but the list of nodes",
         "exporter": policy.stack.exporter,
+        "exporter_url": policy.stack.link("exporter"),
         "query_sources": _query(policy, parts),
         "query_nodes": _query(policy, f"count({selector(metrics.NODE_UP.name, fleet=fleet.name)})"),
         "ask_source": _ask_source(policy),
@@ -231,10 +233,8 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
     )
     refused = selector("cachewatch_notifier_slack_failures_total", **targets.of_notifier(policy))
     return {
-        "exporter": stack.exporter,
-        "notifier": stack.notifier,
-        "alertmanager": stack.alertmanager,
-        "prometheus": shlex.quote(stack.prometheus),
+        **{part: getattr(stack, part) for part in ("exporter", "notifier", "alertmanager")},
+        **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},
         "grace": duration(policy.rules.exporter_grace),
         "restarts": str(prober_down.MOST_RESTARTS),
         "restart_window": duration(prober_down.window(policy)),
@@ -328,13 +328,13 @@ def _rate_by_node(policy: Policy, counter: str) -> str:
 
 
 def _query(policy: Policy, expr: str) -> str:
-    return f"promtool query instant {shlex.quote(policy.stack.prometheus)} {shlex.quote(expr)}"
+    return f"promtool query instant {shlex.quote(policy.stack.link('prometheus'))} {shlex.quote(expr)}"
 
 
 def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
     matchers = (f"alertname={spec.name}", f"fleet={quote(policy.fleet.name)}", *more)
     command = (
-        f"amtool silence add --alertmanager.url=http://{policy.stack.alertmanager} --duration=1h --comment='who and why' "
+        f"amtool silence add --alertmanager.url={policy.stack.link('alertmanager')} --duration=1h --comment='who and why' "
         + " ".join(map(shlex.quote, matchers))
     )
     return f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```"

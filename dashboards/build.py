@@ -12,5 +12,5 @@ def files(policy: Policy) -> dict[str, str]:
     return {
         "dashboards/fleet.json": overview(policy),
         "grafana/provisioning/datasources/cachewatch.yml": provisioning.datasource(policy),
-        "grafana/provisioning/dashboards/cachewatch.yml": provisioning.dashboards(),
+        "grafana/provisioning/dashboards/cachewatch.yml": provisioning.dashboards(policy),
     }

@@ -8,10 +8,14 @@ from dashboards import colours, queries
 from dashboards.colours import GREEN, ORANGE, RED
 from dashboards.grafana import About, Meaning, Panel, Query, Section, state_timeline, time_series
 from policy import metrics as m
+from policy.fleet import SOURCES
 from policy.model import Policy
 
 _NODE = "{{instance}} {{shard}}"
 _EACH = "{{instance}}"
+# What is asked for the fleet as a whole; it carries the exporter's instance. Every other part is a node's.
+_OF_FLEET = "|".join((*SOURCES, "policy"))
+_FLEET_PARTS, _NODE_PARTS = f'part=~"{_OF_FLEET}"', f'part!~"{_OF_FLEET}"'
 
 
 def sections(policy: Policy) -> tuple[Section, ...]:
@@ -173,14 +177,18 @@ def _watcher() -> tuple[Panel, ...]:
             12,
         ),
         state_timeline(
-            About("Collection", "Whether the last collection of each part succeeded.", "none"),
-            _of_nodes_and_fleet(m.COLLECT_SUCCESS.name),
+            About(
+                "Collection",
+                "Whether the last collection of each node, and of who names them, succeeded whole.",
+                "none",
+            ),
+            _collected(),
             collected,
             12,
         ),
         time_series(
-            About("Collection time", "How long each part took; near collect.timeout it will fail.", "s"),
-            _of_nodes_and_fleet(m.COLLECT_DURATION.name),
+            About("Collection time", "The slowest part of each node; near collect.timeout it will fail.", "s"),
+            _collection_time(),
             12,
         ),
         time_series(
@@ -191,11 +199,23 @@ def _watcher() -> tuple[Panel, ...]:
     )
 
 
-def _of_nodes_and_fleet(name: str) -> Sequence[Query]:
-    """The part `info` belongs to a node; any other, as `sentinel`, to the fleet, and carries the exporter's instance."""
-    of_node = queries.series(name, queries.is_("part", "info"))
-    of_fleet = queries.series(name, 'part!="info"', where=queries.FLEET)
-    return [Query(of_node, "{{instance}} {{part}}"), Query(of_fleet, "{{fleet}} {{part}}")]
+def _collected() -> Sequence[Query]:
+    """A band for each node, and for each part of one while it fails: of all parts there would be six bands a node."""
+    of_nodes = queries.series(m.COLLECT_SUCCESS.name, _NODE_PARTS)
+    failed = queries.series(m.COLLECT_SUCCESS.name, _NODE_PARTS, 'part!="info"')
+    return [
+        Query(f"min by ({queries.NODE}) ({of_nodes})", _EACH),
+        Query(f"{failed} == 0", "{{instance}} {{part}}"),
+        Query(queries.series(m.COLLECT_SUCCESS.name, _FLEET_PARTS, where=queries.FLEET), "{{fleet}} {{part}}"),
+    ]
+
+
+def _collection_time() -> Sequence[Query]:
+    name = m.COLLECT_DURATION.name
+    return [
+        Query(f"max by ({queries.NODE}) ({queries.series(name, _NODE_PARTS)})", _EACH),
+        Query(queries.series(name, _FLEET_PARTS, where=queries.FLEET), "{{fleet}} {{part}}"),
+    ]
 
 
 def _rates(title: str, description: str, unit: str, counters: dict[str, str]) -> Panel:

@@ -82,18 +82,24 @@ class Section:
 
 
 def stat(
-    about: About, queries: Sequence[Query], steps: Sequence[Step], width: int, *, nothing: Meaning | None = None
+    about: About,
+    queries: Sequence[Query],
+    steps: Sequence[Step],
+    width: int,
+    *,
+    nothing: Meaning | None = None,
+    undefined: Meaning | None = None,
 ) -> Panel:
     """One big coloured number for each series, as it is now.
 
     The query is an instant one: the last value of a range would stay on the screen, green, after its source died.
-    `nothing` is what no series at all means; its `value` is not used.
+    `nothing` is what no series at all means, and NaN, unless `undefined` says what that means; their `value` is not used.
     """
     panel = core.Stat(
         **_common(about, queries, instant=True),
         format=about.unit,
         thresholds=_steps(steps),
-        mappings=[_null_mapping(nothing)] if nothing else [],
+        mappings=_null_mappings(nothing, undefined),
         noValue=nothing.text if nothing else "no data",
         color={"mode": "thresholds"},
         colorMode="background",
@@ -222,9 +228,17 @@ def _value_mapping(meanings: Sequence[Meaning]) -> Json:
     return {"type": "value", "options": options}
 
 
-def _null_mapping(nothing: Meaning) -> Json:
-    result = {"text": nothing.text, "color": nothing.color, "index": 0}
-    return {"type": "special", "options": {"match": "null+nan", "result": result}}
+def _null_mappings(nothing: Meaning | None, undefined: Meaning | None) -> list[Json]:
+    if nothing is None:
+        return []
+    if undefined is None:
+        return [_null_mapping("null+nan", nothing, 0)]
+    return [_null_mapping("null", nothing, 0), _null_mapping("nan", undefined, 1)]
+
+
+def _null_mapping(match: str, meaning: Meaning, index: int) -> Json:
+    result = {"text": meaning.text, "color": meaning.color, "index": index}
+    return {"type": "special", "options": {"match": match, "result": result}}
 
 
 def _panel_json(panel: Any) -> Json:

@@ -13,6 +13,7 @@ from policy.slos import Slo
 from policy.units import duration_text, percent_text
 
 NOT_WATCHED = Meaning(0, "NOT WATCHED", RED)
+NO_ANSWERS = Meaning(0, "no answers", RED)
 NO_READS = Meaning(0, "no reads seen", GREY)
 FULLEST = 20
 
@@ -59,7 +60,8 @@ def _latencies(policy: Policy) -> list[Panel]:
         text = f"Slowest node: {short} of a PING, seen by the prober in the last {window}: {colours.words(row)}."
         query = Query(f"max by (fleet) ({queries.percentile(name, queries.NODE, window)})", "{{fleet}}")
         about = About(f"Latency {short}, slowest node", text, "s")
-        panels.append(stat(about, [query], colours.steps(row), 4, nothing=NOT_WATCHED))
+        # All nodes down: their buckets are there and do not grow, which makes NaN. They are watched all the same.
+        panels.append(stat(about, [query], colours.steps(row), 4, nothing=NOT_WATCHED, undefined=NO_ANSWERS))
     return panels
 
 

@@ -16,7 +16,7 @@ def runbook(policy: Policy, name: str) -> str:
 
 def runbooks(policy: Policy) -> str:
     """Address of all runbooks."""
-    return policy.stack.runbooks or f"http://{policy.stack.notifier}/runbooks"
+    return policy.stack.runbooks or f"{policy.stack.link('notifier')}/runbooks"
 
 
 def dashboard(policy: Policy) -> str | None:
@@ -29,7 +29,7 @@ def dashboard(policy: Policy) -> str | None:
 def graph(policy: Policy, expr: str) -> str:
     """Prometheus' graph of an expression over the last hour."""
     query = urlencode({"g0.expr": expr, "g0.tab": "0", "g0.range_input": "1h"}, quote_via=quote)
-    return f"{policy.stack.prometheus}/graph?{query}"
+    return f"{policy.stack.link('prometheus')}/graph?{query}"
 
 
 def encoded(text: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from policy.base import Fault, Model
 from policy.fleet import join_address, split_address
@@ -41,10 +41,20 @@ def _check_url(text: str) -> str:
 Url = Annotated[str, AfterValidator(_check_url)]
 
 
+class Links(Model):
+    """Base URLs by which people reach the parts, where they are others than those that the parts use among themselves."""
+
+    exporter: Url | None = None
+    notifier: Url | None = None
+    alertmanager: Url | None = None
+    prometheus: Url | None = None
+
+
 class Stack(Model):
-    """Addresses of the parts, as the other parts and the links in alerts reach them.
+    """Addresses of the parts, as the other parts reach them, and people too unless `links` names others.
 
     `grafana` and `runbooks` are base URLs; without them alerts link to Prometheus' graph and to the notifier's runbooks.
+    `dashboards` is the folder in which Grafana finds what was built.
     """
 
     exporter: Annotated[str, _address(9121)] = "127.0.0.1:9121"
@@ -53,6 +63,14 @@ class Stack(Model):
     prometheus: Url = "http://127.0.0.1:9090"
     grafana: Url | None = None
     runbooks: Url | None = None
+    links: Links = Links()
+    dashboards: str = Field(default="/var/lib/cachewatch/dashboards", min_length=1)
+
+    def link(self, part: Literal["exporter", "notifier", "alertmanager", "prometheus"]) -> str:
+        """Base URL by which a person reaches a part."""
+        named: str | None = getattr(self.links, part)
+        address: str = getattr(self, part)
+        return named or (address if part == "prometheus" else f"http://{address}")
 
     def names(self, part: str) -> bool:
         """Whether the policy itself says where that part answers: a default address is asked by nobody on its own."""

@@ -180,7 +180,7 @@ def _links(policy: Policy) -> dict[str, Any]:
     stack = policy.stack
     return {
         "grafana": links.dashboard(policy),
-        "prometheus": stack.prometheus if stack.names("prometheus") else None,
-        "alertmanager": f"http://{stack.alertmanager}" if stack.names("alertmanager") else None,
+        "prometheus": stack.link("prometheus") if stack.names("prometheus") else None,
+        "alertmanager": stack.link("alertmanager") if stack.names("alertmanager") else None,
         "runbooks": links.runbooks(policy),
     }

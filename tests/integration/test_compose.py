@@ -19,7 +19,6 @@ import pytest
 import redis
 import yaml
 
-from dashboards.provisioning import DASHBOARDS_PATH
 from policy.loader import load
 from policy.model import Policy
 from policy.units import parse_duration
@@ -197,7 +196,7 @@ def test_prometheus_keeps_enough_for_the_longest_objective(services: Json, polic
     assert kept >= max(slo.longest for slo in policy.slos) + timedelta(days=1)
 
 
-def test_what_the_servers_read_is_what_the_build_writes(services: Json, built: Path) -> None:
+def test_what_the_servers_read_is_what_the_build_writes(services: Json, built: Path, policy: Policy) -> None:
     environment = services["grafana"]["environment"]
     paths = [
         flags(services["prometheus"])["--config.file"],
@@ -205,7 +204,7 @@ def test_what_the_servers_read_is_what_the_build_writes(services: Json, built: P
         environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"],
         f"{environment['GF_PATHS_PROVISIONING']}/datasources/cachewatch.yml",
         f"{environment['GF_PATHS_PROVISIONING']}/dashboards/cachewatch.yml",
-        f"{DASHBOARDS_PATH}/fleet.json",
+        f"{policy.stack.dashboards}/fleet.json",
     ]
     for path in paths:
         assert (built / Path(path).relative_to(GENERATED)).is_file(), path

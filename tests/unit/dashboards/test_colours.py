@@ -90,3 +90,12 @@ def test_an_unwatched_fleet_is_red_and_says_so() -> None:
             "match": "null+nan",
             "result": {"text": "NOT WATCHED", "color": "red", "index": 0},
         }
+
+
+def test_latencies_of_nodes_that_all_are_down_are_not_called_unwatched() -> None:
+    """Their buckets are there and do not grow: that is NaN, and the exporter answers."""
+    mappings = panel(board(Policy()), "Latency p95, slowest node")["fieldConfig"]["defaults"]["mappings"]
+    assert [(one["options"]["match"], one["options"]["result"]["text"]) for one in mappings] == [
+        ("null", "NOT WATCHED"),
+        ("nan", "no answers"),
+    ]

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from dashboards.build import files
-from dashboards.provisioning import DASHBOARDS_PATH
 from policy.model import Policy
 from tests.unit.dashboards.board import board, policy_from
 
@@ -47,5 +46,10 @@ def test_rates_on_the_dashboard_span_four_of_the_slowest_samples(text: str, expe
 
 def test_the_dashboards_are_read_from_where_compose_mounts_them() -> None:
     (provider,) = provisioned(Policy(), "dashboards")["providers"]
-    assert provider["options"] == {"path": DASHBOARDS_PATH}
+    assert provider["options"] == {"path": "/var/lib/cachewatch/dashboards"}
     assert provider["allowUiUpdates"] is False
+
+
+def test_where_grafana_finds_the_dashboards_is_the_policys_word() -> None:
+    (provider,) = provisioned(policy_from("stack: {dashboards: /srv/grafana/cache}"), "dashboards")["providers"]
+    assert provider["options"] == {"path": "/srv/grafana/cache"}

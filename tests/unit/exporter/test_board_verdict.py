@@ -349,3 +349,6 @@ def test_only_what_the_policy_names_is_linked_to() -> None:
     links = document(fleet("a", stack=stack))["links"]
     assert links["grafana"] == "https://g.example.com/d/cachewatch-fleet?var-fleet=cache"
     assert (links["prometheus"], links["alertmanager"]) == ("https://p.example.com", "http://am:9093")
+    outside = {"links": {"prometheus": "https://p.example.com/x", "alertmanager": "https://am.example.com"}}
+    links = document(fleet("a", stack=stack | outside))["links"]
+    assert (links["prometheus"], links["alertmanager"]) == ("https://p.example.com/x", "https://am.example.com")

@@ -16,6 +16,15 @@ def test_a_dashboard_is_linked_to_only_where_there_is_one() -> None:
     assert links.dashboard(own) == "https://g.example.com/d/cachewatch-fleet?var-fleet=a%26b"
 
 
+def test_people_are_sent_where_they_can_go_and_parts_where_parts_can() -> None:
+    outside = {"prometheus": "https://p.example.com/", "notifier": "https://n.example.com"}
+    own = Policy.model_validate({"stack": {"prometheus": "http://prometheus:9090", "links": outside}})
+    assert links.graph(own, "up").startswith("https://p.example.com/graph?")
+    assert links.runbook(own, "X") == "https://n.example.com/runbooks/X"
+    assert own.stack.link("alertmanager") == "http://127.0.0.1:9093"
+    assert own.stack.prometheus == "http://prometheus:9090"
+
+
 def test_a_default_address_is_named_by_nobody() -> None:
     assert not Policy().stack.names("prometheus")
     own = Policy.model_validate({"stack": {"prometheus": "http://127.0.0.1:9090"}}).stack
