@@ -6,7 +6,7 @@ Together with `policy.key_files` the only module of this room that reads files.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,10 @@ def parse(text: str, file: str, base: Path, changed: tuple[Change, ...] = ()) ->
     if not isinstance(document.data, dict | None):
         raise PolicyError([Problem(file, 1, "", "must be a mapping, as in `fleet: {name: prod-cache}`")])
     data, refused = changes.apply(document.data or {}, changed)
-    policy, errors = _validate(data, base)
-    told = [*refused, *(told for error in errors for told in messages.explain(error))]
+    blank = dict(_blank(data))
+    policy, errors = _validate(_without(data, blank), base)
+    errors = [error for error in errors if error["loc"] not in blank]  # those it would miss are said to be empty
+    told = [*refused, *blank.items(), *(told for error in errors for told in messages.explain(error))]
     found = [(place, _line_of(document.lines, place), message) for place, message in told]
     found += [(place, line, "stands here a second time; keep one") for place, line in document.repeated]
     if policy is None or found:
@@ -112,6 +114,18 @@ def parse(text: str, file: str, base: Path, changed: tuple[Change, ...] = ()) ->
         }
         raise PolicyError(sorted(problems, key=lambda p: (p.line, p.path, p.message)))
     return Loaded(policy, file, document.lines)
+
+
+def _blank(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Keys without a value, and what is said of each."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inside in items:
+        here = (*place, key)
+        if inside is None and isinstance(value, dict):
+            said = messages.blank(here)
+            if said is not None:
+                yield here, said
+        yield from _blank(inside, here)
 
 
 def _brought_in(place: Place, changed: tuple[Change, ...], lines: Mapping[Place, int]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from policy.model import Policy
@@ -89,13 +90,35 @@ def _unknown_key(place: Place) -> str:
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(known)}"
 
 
+def blank(place: Place) -> str | None:
+    """What is said of a key without a value, None where no such key is known.
+
+    To take it for the default would be wrong: `tls:` whose keys are commented out would be no TLS, and `sentinel:` cut off
+    behind it another fleet.
+    """
+    model: type[BaseModel] | None = Policy
+    annotation: Any = None
+    for part in place:
+        if isinstance(part, str):
+            found = None if model is None else _field(model, part)
+            if found is None:
+                return None
+            annotation = found.annotation
+            model = next(_models_in(annotation), None)
+    return _empty("model_type" if next(_models_in(annotation), None) else "string_type")
+
+
+def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
+    return next((f for name, f in model.model_fields.items() if (f.alias or name) == key), None)
+
+
 def _keys_at(place: Place) -> list[str]:
     """The keys that the model at this place knows, as they are written in the file."""
     model: type[BaseModel] = Policy
     for part in place:
         if isinstance(part, str):
-            found = next(f for name, f in model.model_fields.items() if (f.alias or name) == part)
-            model = next(_models_in(found.annotation))
+            found = _field(model, part)
+            model = next(_models_in(found.annotation if found else None), model)
     return [f.alias or name for name, f in model.model_fields.items()]
 
 
