@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,8 @@ class Files:
         try:
             status = path.stat()
             stamp = status.st_mtime_ns, status.st_size, status.st_ino
+            if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
+                return _Read(stamp, before.targets, "is no regular file")
             return before if stamp == before.stamp else _Read(stamp, read(path))
         except FileNotFoundError:  # the pattern said it already
             return _Read(None, before.targets)
@@ -79,10 +82,14 @@ def read(path: Path) -> tuple[Target, ...]:
         data = json.loads(text) if path.suffix == ".json" else yaml_text.read(text).data
     except json.JSONDecodeError as error:
         raise BrokenFile(f"is not JSON: {error}") from None
+    except RecursionError:
+        raise BrokenFile("is nested too deeply") from None
     except yaml_text.NotYaml as error:
         raise BrokenFile(f"is not YAML: line {error.line}: {error.message}") from None
     except UnicodeDecodeError:
         raise BrokenFile("is not UTF-8 text") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise BrokenFile(f"is not JSON that can be read: {error}") from None
     return tuple(parse(data))
 
 
@@ -96,6 +103,10 @@ def parse(data: Any) -> Iterator[Target]:
         labels = group.get("labels") or {}
         if not isinstance(labels, dict) or not isinstance(labels.get("shard", ""), str):
             raise BrokenFile(f"entry {number}: labels must be a mapping of texts")
+        if not all(
+            yaml_text.is_text(text) for text in (labels.get("shard", ""), *group["targets"]) if isinstance(text, str)
+        ):
+            raise BrokenFile(f"entry {number}: has half a character in it (a surrogate, as \\ud800)")
         yield from (_target(text, labels.get("shard", ""), number) for text in group["targets"])
 
 

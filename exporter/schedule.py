@@ -28,6 +28,7 @@ class Schedule:
     ) -> None:
         """Run `job` each interval, in place of the job of that name if there is one.
 
+        One that has this interval already keeps its turn: reloads that come more often than that would let it never run.
         A blocked loop makes a run late; with APScheduler's default grace of one second it would drop it.
         """
 
@@ -36,6 +37,10 @@ class Schedule:
                 await job()
 
         first = {"next_run_time": datetime.now(UTC)} if first_now else {}
+        before = self.scheduler.get_job(name) if name else None
+        if before is not None and before.trigger.interval == interval:
+            before.modify(func=run, **first)
+            return
         named = {"id": name, "replace_existing": True} if name else {}
         limits = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self.scheduler.add_job(run, "interval", seconds=float(seconds(interval)), **limits, **first, **named)

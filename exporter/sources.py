@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from exporter import discovery, discovery_cluster, discovery_dns
 from exporter.discovery import Found, Unreachable
 from exporter.discovery_files import Files
+from exporter.errand import Errand
 from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.state import Collection
@@ -21,6 +23,8 @@ from policy.units import seconds
 log = logging.getLogger(__name__)
 # Seconds that a refresh waits for name servers; what they say later is taken by the next one.
 NAME_PATIENCE = 1.0
+# And for files: a mount that hangs must not keep the others from being followed.
+FILE_PATIENCE = 2.0
 # Who names a node first gives it its label: people before machines.
 _ORDER = ("files", "sentinel", "cluster", "dns")
 
@@ -41,6 +45,7 @@ class Sources:
         self._patience = float(seconds(policy.collect.timeout))
         self._finders = self._configured()
         self._files = Files()
+        self._errand: Errand[Found] = Errand()
         self._found: dict[str, Known] = {part: {} for part in self._finders}
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
@@ -48,7 +53,7 @@ class Sources:
         self._moved = False
         if before is not None:
             self.unheard -= set(before._finders) - before.unheard
-            self._files = before._files
+            self._files, self._errand = before._files, before._errand
             self._found.update((part, known) for part, known in before._found.items() if part in self._finders)
             self._moved = policy.fleet.cluster != before._policy.fleet.cluster
             self.parts.update((part, told) for part, told in before.parts.items() if part in self._finders)
@@ -84,6 +89,9 @@ class Sources:
             found = await find(self._found[part])
         except Unreachable as unreachable:
             error = str(unreachable)
+        except Exception as fault:  # what nobody foresaw must not cost the other sources their turn
+            log.exception("%s: cannot be asked", part)
+            error = f"{part}: {type(fault).__name__}: {fault}"
         else:
             self._found[part], error = found.targets, found.problem
             self.unheard.discard(part)
@@ -103,7 +111,12 @@ class Sources:
         return merge(self._listed, found, self._names.address)
 
     async def _ask_files(self, _: Known) -> Found:
-        return await asyncio.to_thread(self._files.find, self._policy.fleet.files)
+        patterns = self._policy.fleet.files
+        try:
+            return await self._errand.run(partial(self._files.find, patterns), patterns, FILE_PATIENCE)
+        except TimeoutError:
+            said = f"{', '.join(patterns)}: cannot be read: no answer within {FILE_PATIENCE:g} s"
+            raise Unreachable(said) from None
 
     async def _ask_sentinel(self, known: Known) -> Found:
         """Of shards that no Sentinel knows the last answer stays."""

@@ -219,3 +219,6 @@ CLUSTER_NAMES = {
     "cluster_stats_messages_sent": "redis_cluster_messages_sent_total",
     "cluster_stats_messages_received": "redis_cluster_messages_received_total",
 }
+
+# Prefixes of error replies by which a server refuses to write: an alert reads them by name.
+REFUSED_WRITES = ("NOREPLICAS", "MISCONF", "OOM")

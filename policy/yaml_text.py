@@ -42,6 +42,11 @@ class Document:
     repeated: tuple[tuple[Place, int], ...]
 
 
+def is_text(text: str) -> bool:
+    """Whether a text can be written as UTF-8: an escape can make half a character, which no page could show."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def read(text: str) -> Document:
     """Read one YAML document; NotYaml when it is none, or one that no person wrote (endless aliases, a tower of brackets)."""
     try:
@@ -105,6 +110,7 @@ class _Walk:
                 raise NotYaml(_line(key), "has a list or a mapping as a key here; a key is a word")
             if _is_merge(key):
                 continue
+            _scalar(key)
             here = (*place, key.value)
             if key.value in own:
                 self.repeated.append((here, _line(key)))
@@ -134,6 +140,8 @@ def _merged_parts(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
 
 def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
     text: str = node.value
+    if not is_text(text):
+        raise NotYaml(_line(node), "has half a character here (a surrogate, as \\ud800); write the character itself")
     if node.style is not None:  # quoted, or a block
         return text
     if text in _WORDS:

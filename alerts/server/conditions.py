@@ -11,13 +11,14 @@ from alerts.server import facts
 from alerts.server.facts import NODE, newest, newest_sli
 from policy import metrics
 from policy.alerts import BY_NAME, AlertSpec
+from policy.metrics_redis import REFUSED_WRITES
 from policy.model import Policy
 from policy.units import plain, seconds
 
 SLOTS = 16384
 READONLY = "readonly"
 # How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
-ERRORS, REFUSALS = "redis_errors_total", ("NOREPLICAS", "MISCONF", "OOM")
+ERRORS, REFUSALS = "redis_errors_total", REFUSED_WRITES
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 LAG_LABELS = f"{NODE}, slave_ip, slave_port"
 

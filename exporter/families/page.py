@@ -13,9 +13,13 @@ from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
 from exporter.forms import Block, Own, block
 from exporter.layout import Fields, Layout
+from policy.metrics_redis import REFUSED_WRITES
 from policy.operations import Collect, Limits
 
 KINDS = ("commands", "errors", "databases")
+# Names that always have a series of their own, beside the limit: an alert reads them, and among a hundred errors that a
+# script made up it would never fire.
+_ALWAYS = {"errors": frozenset(REFUSED_WRITES)}
 
 
 @dataclass
@@ -30,7 +34,9 @@ class Admission:
 
     def shows(self, kind: str, limits: Limits, name: str) -> bool:
         """Whether the name has a series of its own; it is admitted while there is room."""
-        return name in self.admitted[kind] or self._takes(kind, getattr(limits, kind), name)
+        if name in self.admitted[kind] or name in _ALWAYS.get(kind, ()):
+            return True
+        return name != write.OTHER and self._takes(kind, getattr(limits, kind), name)
 
     def _takes(self, kind: str, limit: int, name: str) -> bool:
         admitted, over = self.admitted[kind], self.over[kind]

@@ -105,15 +105,23 @@ def latencystats(reply: object) -> str:
 
 
 def latency_rows(latencystats: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The percentiles that the server keeps, the same for each command, and rows by name: command, microseconds of each."""
+    """The percentiles that the server keeps, the same for each command, and rows by name: command, microseconds of each.
+
+    A percentile that is set twice is taken once: it would be one series twice.
+    """
     first = _LATENCY.search(latencystats)
     percents = tuple(_PERCENT.findall(first[1])) if first else ()
-    return percents, sorted(_latencies(percents).findall(latencystats)) if percents else []
+    found = sorted(_latencies(percents).findall(latencystats)) if percents else []
+    return tuple(dict.fromkeys(percents)), found
 
 
 @lru_cache(maxsize=16)
 def _latencies(percents: tuple[str, ...]) -> re.Pattern[str]:
-    values = ",".join(rf"p{re.escape(percent)}=([0-9]{{1,20}}(?:\.[0-9]{{1,20}})?)" for percent in percents)
+    number = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
+    values = ",".join(
+        rf"p{re.escape(percent)}=" + (f"(?:{number})" if percent in percents[:at] else f"({number})")
+        for at, percent in enumerate(percents)
+    )
     return re.compile(rf"usec_([^:\r\n]+):{values}\r\n")
 
 

@@ -62,6 +62,9 @@ def test_a_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path) -> N
         ('[{"targets": []}, {"targets": [5]}]', "entry 1: a target is no text; write it as in 10.0.0.1:6379"),
         ('[{"targets": ["a b"]}]', "entry 0: 'a b' is not an address"),
         ('[{"targets": ["rediss://a"]}]', "entry 0: write host:port, and TLS into the policy"),
+        ('[{"targets": ["a"], "labels": {"shard": "\\ud800"}}]', "entry 0: has half a character in it"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('[{"targets": [' + "1" * 5000 + "]}]", "is not JSON that can be read"),
         (" " * (MOST_BYTES + 1), "is larger than 1 MiB; split it"),
     ],
 )
@@ -101,7 +104,13 @@ def test_a_folder_that_vanishes_takes_no_node_away_but_one_file_of_several_does(
 
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.yml").mkdir()
-    assert problem(Files(), tmp_path / "a.yml") == f"{tmp_path / 'a.yml'}: cannot be read: Is a directory"
+    assert problem(Files(), tmp_path / "a.yml") == f"{tmp_path / 'a.yml'}: is no regular file"
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """To open it would wait for whoever writes to it, perhaps for ever."""
+    os.mkfifo(tmp_path / "a.json")
+    assert problem(Files(), tmp_path / "a.json") == f"{tmp_path / 'a.json'}: is no regular file"
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"- targets: [a\n"])

@@ -59,6 +59,35 @@ def test_a_flood_of_names_takes_no_memory_without_bound() -> None:
     assert len(kept.admission.over["errors"]) == 10
 
 
+def test_errors_that_an_alert_reads_have_their_series_however_many_others_there_are() -> None:
+    kept, collect = Kept(), Collect.model_validate({"limits": {"errors": 1}})
+    shown(kept, collect, errorstat_first="count=1")
+    found = shown(kept, collect, errorstat_second="count=2", errorstat_OOM="count=7", errorstat_MISCONF="count=8")
+    errors = {dict(labels)["err"]: count for (name, labels), count in found.items() if name == "redis_errors_total"}
+    assert errors == {"OOM": 7, "MISCONF": 8, "other": 2}
+    assert kept.admission.over["errors"] == {"second"}
+
+
+def test_what_a_server_itself_calls_other_is_added_to_the_others() -> None:
+    kept, collect = Kept(), Collect.model_validate({"limits": {"errors": 1, "commands": 1}})
+    shown(kept, collect, stats("get"), errorstat_first="count=1")
+    errors = {"errorstat_first": "count=1", "errorstat_second": "count=2", "errorstat_other": "count=4"}
+    found = shown(kept, collect, stats("get", "set", "other", calls=3), **errors)
+    assert value(found, "redis_errors_total", err="other") == 6
+    assert value(found, "redis_commands_total", cmd="other") == 6
+    alone = shown(Kept(), Collect(), stats("get", "other", calls=3), errorstat_other="count=4")
+    assert value(alone, "redis_errors_total", err="other") == 4
+    assert value(alone, "redis_commands_total", cmd="other") == 3
+
+
+def test_a_percentile_that_is_set_twice_is_one_series() -> None:
+    raw = b"# Latencystats\r\nlatency_percentiles_usec_get:p50=1.003,p50=1.003,p99=5.023\r\n"
+    detail = Detail(0.0, latencystats=readings.latencystats(raw), commandstats=stats("get"))
+    found = series(render([Kept().detail(OWN, detail, Collect())]))
+    name = "redis_latency_percentiles_usec"
+    assert {q: value(found, name, cmd="get", quantile=q) for q in ("0.5", "0.99")} == {"0.5": 1.003, "0.99": 5.023}
+
+
 def test_databases_that_hold_keys_are_shown_before_empty_ones() -> None:
     collect = Collect.model_validate({"limits": {"databases": 1}})
     found = shown(Kept(), collect, db9="keys=3,expires=1,avg_ttl=1500")

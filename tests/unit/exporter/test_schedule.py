@@ -104,3 +104,19 @@ async def test_what_went_wrong_with_a_run_is_counted_and_logged(caplog: pytest.L
             await until(lambda: counted("cachewatch_schedule_events_total", event="error") >= 2)
     assert "broken on purpose" in caplog.text
     assert counted("cachewatch_prober_restarts_total") == 3
+
+
+async def test_a_job_that_is_planned_again_with_its_interval_keeps_its_turn() -> None:
+    """Reloads that come more often than a collection would let it never run."""
+    schedule, first, second = Schedule(), Runs(), Runs()
+    schedule.every(timedelta(seconds=0.5), first.run, name="collect")
+    async with started(schedule):
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            schedule.every(timedelta(seconds=0.5), second.run, name="collect")
+        assert second.count >= 1
+        assert first.count == 0
+        schedule.every(HOUR, first.run, name="collect")
+        made = second.count
+        await asyncio.sleep(0.7)
+        assert (first.count, second.count) == (0, made), "another interval counts from now on"
