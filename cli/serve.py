@@ -10,6 +10,7 @@ import os
 import click
 
 from cli.context import Context, Listen, Refused
+from exporter import descriptors
 from exporter.app import CannotListen, PolicyRefused, serve_until_stopped
 from policy.loader import Loaded
 from policy.model import Policy
@@ -24,6 +25,7 @@ def serve(context: Context, listen: tuple[str, int]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     _collect_less_garbage()
+    descriptors.raise_limit()
     try:
         asyncio.run(serve_until_stopped(loaded.policy, listen, os.environ, lambda: _again(context, loaded)))
     except CannotListen as error:

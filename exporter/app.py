@@ -14,11 +14,12 @@ from functools import partial
 
 from aiohttp import web
 
+from exporter import descriptors
 from exporter.board.board import Board
 from exporter.board.meters import tick
 from exporter.board.pages import Pages as BoardPages
 from exporter.collector import Collector
-from exporter.connections import Guard
+from exporter.connections import Guard, Patience
 from exporter.health.judge import Judge
 from exporter.health.pages import Pages
 from exporter.http import Doors, application
@@ -222,6 +223,8 @@ def _tell_changes(before: set[str], after: set[str]) -> None:
         log.info("watching %s", instance)
     for instance in sorted(before - after):
         log.info("no longer watching %s", instance)
+    if after - before:
+        descriptors.warn_unless_enough(len(after), Patience().most)
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,6 +22,25 @@ from aiohttp.typedefs import Handler, Middleware
 log = logging.getLogger(__name__)
 # What is no HTTP was answered with 400; whoever sends it must not be able to fill the log with it.
 log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+
+
+class _Seldom(logging.Filter):
+    """Lets a message that begins so through once a minute: without descriptors asyncio says it thousands of times a second."""
+
+    def __init__(self, begins: str, every: float = 60.0) -> None:
+        super().__init__()
+        self._begins, self._every, self._told = begins, every, -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        if not record.getMessage().startswith(self._begins):
+            return True
+        due = record.created >= self._told + self._every
+        self._told = record.created if due else self._told
+        return due
+
+
+logging.getLogger("asyncio").addFilter(_Seldom("socket.accept() out of system resource"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +145,7 @@ class Guard:
             app,
             access_log=None,
             logger=log,
-            shutdown_timeout=1.0,
+            shutdown_timeout=0.5,  # taken twice, and the end is promised within two seconds
             keepalive_timeout=self.patience.idle,
             lingering_time=self.patience.request,
         )

@@ -26,8 +26,9 @@ from policy.units import seconds
 log = logging.getLogger(__name__)
 _LINE_LIMIT = 4 * 1024 * 1024
 _RESTART_AFTER = 1.0
-# It speaks twice a second at least; one that is silent for this long is stuck.
+# It speaks twice a second at least; one that is silent for this long is stuck. We read for so long before we say so.
 _SILENCE = 10.0
+_CATCHING_UP = 0.1
 # Where our packages are. The prober starts here: a folder called "exporter" in the user's must not be taken for ours.
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,7 +66,12 @@ class _Voice(asyncio.Protocol):
         while not self._ended.done():
             silent = time.monotonic() - self._heard_at
             if silent >= _SILENCE:
-                raise TimeoutError
+                heard = self._heard_at
+                # We may have stood still ourselves, as with the machine: then what it said lies in the pipe.
+                await asyncio.sleep(_CATCHING_UP)
+                if self._heard_at == heard:
+                    raise TimeoutError
+                continue
             await asyncio.wait({self._ended}, timeout=_SILENCE - silent)
         self._ended.result()
 

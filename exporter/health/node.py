@@ -18,7 +18,8 @@ class Component:
     """One node. `age` and `facts_age` are seconds since its last health check and its last INFO; `memory` a share.
 
     `error` is empty, a class of `cache_health_checks_total`, or `cluster_down`, `link_down`, `recovering` (down, and
-    not yet for long enough up again), `stale`, `not_checked`, `not_probed`. `role` is the last one known.
+    not yet for long enough up again), `stale`, `not_checked`, `not_probed`. `role` is the last one known. `idle` is a
+    primary of the policy's Cluster that serves no slots, as one that has just joined: nobody's keys are there.
     """
 
     instance: str
@@ -29,6 +30,7 @@ class Component:
     facts_age: float | None = None
     error: str = ""
     memory: float | None = None
+    idle: bool = False
 
     @property
     def group(self) -> str:
@@ -50,7 +52,14 @@ def component(state: State, node: NodeState, now: float, max_age: float) -> Comp
         None if node.facts is None else now - node.facts.at,
         error,
         _memory(facts, state.limit_of(node.target.instance)),
+        _idle(state, node),
     )
+
+
+def _idle(state: State, node: NodeState) -> bool:
+    if state.policy.fleet.cluster is None or node.target.slot is not None or node.facts is None:
+        return False
+    return node.facts.vitals.role == "primary" and node.facts.fields.get("cluster_enabled") == "1"
 
 
 def _judged(

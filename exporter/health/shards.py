@@ -15,10 +15,11 @@ def by_shard(components: Iterable[Component]) -> dict[str, Status]:
     """The status of each shard.
 
     A replica that is known to be one and has no shard stands for none: its primary does, and losing it loses no data.
+    Nor does a primary without slots.
     """
     groups: dict[str, list[Component]] = {}
     for component in components:
-        if component.shard or component.role != "replica":
+        if not component.idle and (component.shard or component.role != "replica"):
             groups.setdefault(component.group, []).append(component)
     return {shard: status(members) for shard, members in groups.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -21,7 +22,7 @@ from sandbox import web
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import Child, wait_until
 from sandbox.redis_node import RedisNode
-from tests.integration.exporter_support import Peer, Serving, half_an_answer, shown, watching
+from tests.integration.exporter_support import Peer, Serving, half_an_answer, shown, silent, watching
 from tests.unit.exporter.helpers import until, value
 
 # Whoever waits for the breaker to be half open by itself waits in vain: a node that is up again is to be asked at once.
@@ -142,6 +143,22 @@ def test_sigterm_ends_it_within_two_seconds_with_status_0_and_no_child(own_expor
     assert own_exporter.wait(2.0) == 0
     assert _gone(children)
     assert "Traceback" not in own_exporter.log.read_text()
+
+
+@pytest.mark.alone
+def test_sigterm_ends_it_within_two_seconds_while_scrapes_wait_for_a_node_that_hangs(tmp_path: Path) -> None:
+    with Peer(silent) as hung:
+        policy = {"fleet": {"nodes": [f"redis://{hung.instance}"]}, "collect": {"interval": "10s", "timeout": "9s"}}
+        with Serving(tmp_path, policy) as serving:
+            asked = f"GET /scrape?target={hung.instance} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            with ExitStack() as clients:
+                for _ in range(5):
+                    client = clients.enter_context(socket.create_connection((LOOPBACK, serving.port)))
+                    client.sendall(asked)
+                time.sleep(0.5)
+                serving.ask_to_stop()
+                assert serving.wait(2.0) == 0
+            assert "Traceback" not in serving.log.read_text()
 
 
 @pytest.mark.alone

@@ -177,6 +177,19 @@ def test_a_replica_without_a_shard_stands_for_none() -> None:
     assert judged(state).status == "UP"
 
 
+def test_a_clusters_primary_without_slots_is_no_shard_wherever_the_policy_names_a_cluster() -> None:
+    """A newcomer has none yet, and says that its cluster is down before it knows it."""
+    served = Target.at("10.0.0.1", 6379, "shard-a", 5)
+    newcomer = Target.at("10.0.0.2", 6379, "shard-b")
+    for parts, status in (({"cluster": {"addresses": ["10.0.0.1"]}}, "UP"), ({"nodes": [f"redis://{A}"]}, "DOWN")):
+        state = watching(served, newcomer, fleet=parts)
+        for target, cluster_state in ((served, "ok"), (newcomer, "fail")):
+            check(state, target.instance, ["success"], 1.0)
+            extra = Extra(cluster={"cluster_state": cluster_state})
+            told(state, target.instance, extra=extra, role="master", cluster_enabled="1")
+        assert judged(state).status == status
+
+
 @pytest.mark.parametrize(
     ("down", "unknown", "most", "status"),
     [

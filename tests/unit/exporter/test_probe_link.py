@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -62,6 +63,19 @@ async def test_silence_is_told_although_the_pipe_is_open(monkeypatch: pytest.Mon
     async with _heard(lambda *_: None) as (voice, _):
         with pytest.raises(TimeoutError):
             await voice.until_it_ends()
+
+
+async def test_what_was_said_while_we_stood_still_ourselves_is_heard_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a pause of the whole machine: the prober has spoken, and would be ended for nothing."""
+    monkeypatch.setattr(probe_link, "_SILENCE", 0.2)
+    heard: list[Any] = []
+    async with _heard(lambda said, _: heard.append(said)) as (voice, mouth):
+        mouth.write(b"7\n")
+        mouth.flush()
+        time.sleep(0.4)  # noqa: ASYNC251  # the loop stands still
+        with pytest.raises(TimeoutError):
+            await voice.until_it_ends()
+    assert heard == [7]
 
 
 async def test_the_prober_is_told_when_a_name_is_used_by_another_address() -> None:
