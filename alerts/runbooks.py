@@ -241,6 +241,7 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "restart_recent": duration(prober_down.recent(policy)),
         "restart_patience": duration(prober_down.patience(policy)),
         "patience": duration(stack_times.patience(policy)),
+        "unseen": duration(stack_times.unseen(policy)),
         "recent": duration(stack_times.recent(policy)),
         "notified": duration(stack_times.notified(policy)),
         "sent": duration(stack_times.sent(policy)),

@@ -13,7 +13,7 @@ from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.promql import duration, one_of, selector, template_text
-from alerts.stack_times import notified, patience, recent, resent, sent
+from alerts.stack_times import notified, patience, recent, resent, sent, unseen
 from alerts.texts import Text
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -64,7 +64,7 @@ def _watchdog(policy: Policy) -> Alert:
 
 def _metrics_missing(policy: Policy) -> Alert:
     # Of an exporter that is gone CacheNodeDown tells. While it restarts, the fast scrape has answered lately.
-    exporter, hold = template_text(policy.stack.exporter), patience(policy)
+    exporter, hold = template_text(policy.stack.exporter), unseen(policy)
     fleet = template_text(policy.fleet.name)
     text = Text(
         f"The node facts of {fleet} are missing: {exporter}/metrics cannot be scraped",

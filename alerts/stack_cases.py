@@ -14,7 +14,7 @@ from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack import MOST_FAILED, UNDELIVERED
-from alerts.stack_times import notified, patience, recent, resent, sent
+from alerts.stack_times import notified, patience, recent, resent, sent, unseen
 from policy.alerts import (
     ALERTMANAGER_DOWN,
     METRICS_MISSING,
@@ -104,11 +104,14 @@ def _gone(policy: Policy, step: int) -> Iterator[Case]:
 def _metrics_missing(policy: Policy, scene: Scene) -> Iterator[Case]:
     """The slow scrape of the exporter fails. When the fast one fails as well, it is the exporter that is gone."""
     slow, fast = targets.up(targets.of_exporter(policy)), exporter_up(policy)
-    hold = milliseconds(patience(policy))
+    hold = milliseconds(unseen(policy))
     yield from _away(scene, slow, hold, fast)
     long = scene.samples(hold)
     gone = dict.fromkeys((slow, fast), f"{gauge(1, _WELL)} {gauge(0, 2 * long)}")
-    yield scene.case("silent when the exporter is gone, which has a page of its own", gone, scene.silent(2 * long))
+    never = (
+        scene.silent(evaluation) for evaluation in range(1, 2 * long + 1)
+    )  # its last word must not make it fire either
+    yield scene.case("silent when the exporter is gone, which has a page of its own", gone, *never)
     # While it fires the fast scrape has its last answer, which counts for a restart, and no longer.
     sample = milliseconds(policy.rules.liveness_interval)
     fires = long * scene.step // (sample // 2 + 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.node_down import verdict_memory
 from policy.model import Policy
 
 # Prometheus sends what fires again after this long (--rules.alert.resend-delay), the Watchdog among it.
@@ -26,6 +27,14 @@ def recent(policy: Policy) -> timedelta:
 def patience(policy: Policy) -> timedelta:
     """How long a part may be away or fail. Never less than the window: a failure that is not repeated is not told."""
     return max(policy.rules.stack_grace, recent(policy))
+
+
+def unseen(policy: Policy) -> timedelta:
+    """How long the node facts may be missing.
+
+    Longer than the last word of an exporter counts that is gone: of it CacheNodeDown tells, and this would say that it answers.
+    """
+    return max(patience(policy), whole(policy, verdict_memory(policy) + timedelta(milliseconds=1)))
 
 
 def notified(policy: Policy) -> timedelta:

@@ -61,6 +61,8 @@ DATA: dict[str, dict[str, Any]] = {
             "maintenance": [{"weekdays": ["sunday"]}, {"dates": ["2027-01-31"], "from": "23:59"}],
         },
     },
+    # An exporter that is gone counts as there for longer than a part of the stack may be away.
+    "patient": {"rules": {"exporter_grace": "2m", "stack_grace": "10s"}},
     "at once": {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
