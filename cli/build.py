@@ -18,17 +18,33 @@ from policy import secret_files
 from policy.loader import Loaded
 from policy.model import Policy
 
+
+class _Folder(click.Path):
+    """A folder that has a name: `-o "$OUT"` with OUT unset would write into the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn the option's text into a path."""
+        if value == "":
+            self.fail("is empty; name a folder, or write . for this one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 out_option = click.option(
-    "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+    "-o", "--out", type=_Folder(file_okay=False, path_type=Path), required=True, help="Folder to write to."
 )
 
 
-def write(out: Path, parts: Parts) -> None:
-    """Write the files of the parts and say what was written; status 2 when it cannot be done."""
+def write(out: Path, parts: Parts, loaded: Loaded | None = None) -> None:
+    """Write the files of the parts and say what was written; status 2 when it cannot be done.
+
+    Of a policy that is given it warns before the list: in `| head -1` the rest is not seen.
+    """
     try:
         write_tree(out, parts)
     except CannotWrite as error:
         raise Refused(str(error)) from error
+    if loaded is not None:
+        warn_unrouted(loaded)
     for name in sorted(name for files in parts.values() for name in files):
         click.echo(out / name)
 
@@ -110,5 +126,4 @@ def build(context: Context, /, out: Path, **engine: Any) -> None:
     loaded = context.loaded()
     policy = loaded.policy
     parts = {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)}
-    write(out, for_engine(policy, parts, **engine))
-    warn_unrouted(loaded)
+    write(out, for_engine(policy, parts, **engine), loaded)

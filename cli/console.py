@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from rich.console import Console
@@ -10,7 +11,15 @@ from rich.console import Console
 _UNBOUNDED = 10_000
 
 
+class _Output(Console):
+    """A console that lets main decide what it means that nobody reads; rich itself would end the program with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass it on."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def output() -> Console:
     """Standard output: as wide as the terminal (or COLUMNS), and as wide as it takes where there is none."""
-    console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_UNBOUNDED)
+    console = _Output()
+    return console if console.is_terminal or "COLUMNS" in os.environ else _Output(width=_UNBOUNDED)

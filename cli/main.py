@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,8 +29,38 @@ COMMANDS = {
 }
 
 
+# What writing to standard output can fail with, and the status then: nobody reads on, or its disk is full.
+_UNWRITABLE = {
+    errno.EPIPE: 128 + signal.SIGPIPE,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO), 2),
+}
+
+
+class Unwritten(Exception):
+    """Standard output could not be written. `number` is the system's, of _UNWRITABLE."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        raise Unwritten(error.errno) from error
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on use."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Unwritten when its output is lost: click itself would end with 1, which is an answer here."""
+        with _writing():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order in which a user meets them."""
@@ -54,5 +91,28 @@ def cachewatch(ctx: click.Context, file: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 fine, 1 the thing asked about is not fine, 2 wrong usage or policy."""
-    cachewatch(prog_name="cachewatch")
+    """Run the command line. Exit status: 0 fine, 1 the thing asked about is not fine, 2 wrong usage or policy.
+
+    2 too where standard output cannot be written, and 141, as of a shell's own commands, where nobody reads it.
+    """
+    try:
+        status = cachewatch.main(prog_name="cachewatch", standalone_mode=False)
+        with _writing():
+            sys.stdout.flush()
+    except click.ClickException as refused:
+        refused.show()
+        status = refused.exit_code
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        status = 1
+    except Unwritten as lost:
+        _let_go(lost)
+        status = _UNWRITABLE[lost.number]
+    sys.exit(status)
+
+
+def _let_go(lost: Unwritten) -> None:
+    """Say that the output was lost, and keep Python from trying it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if lost.number != errno.EPIPE:
+        click.echo(f"cannot write to standard output: {lost}", err=True)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.backtest import backtest
-from cli.build import engine_options, for_engine, out_option, warn_unrouted, write
+from cli.build import engine_options, for_engine, out_option, write
 from cli.catalogue import catalogue
 from cli.context import Context
 
@@ -27,8 +27,7 @@ def build_alerts(context: Context, /, out: Path, **engine: Any) -> None:
     from alerts.build import files
 
     loaded = context.loaded()
-    write(out, for_engine(loaded.policy, {"alerts": files(loaded.policy)}, **engine))
-    warn_unrouted(loaded)
+    write(out, for_engine(loaded.policy, {"alerts": files(loaded.policy)}, **engine), loaded)
 
 
 alerts.add_command(backtest)

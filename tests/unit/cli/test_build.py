@@ -161,3 +161,11 @@ def test_two_builds_at_the_same_time_leave_the_files_of_one_of_them(tmp_path: Pa
         ]
         assert [process.wait(TIMEOUT_SECONDS) for process in running] == [0, 0]
         assert tree(tmp_path / "out") in expected
+
+
+def test_an_empty_folder_name_is_refused(tmp_path: Path) -> None:
+    """As of `-o "$OUT"` with OUT unset: it would be the current folder."""
+    ended = cachewatch(tmp_path, "build", "-o", "")
+    assert ended.status == 2
+    assert "is empty; name a folder, or write . for this one" in ended.err
+    assert list(tmp_path.iterdir()) == []
