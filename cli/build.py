@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -15,6 +15,7 @@ from alerts.promql import duration
 from cli.context import Context, Refused
 from cli.files import CannotWrite, Parts, write_tree
 from policy import secret_files
+from policy.calendars import Day
 from policy.loader import Loaded
 from policy.model import Policy
 
@@ -107,6 +108,9 @@ def _unrouted(policy: Policy) -> Iterator[str]:
         yield "notify names nobody who takes tickets (slack, a webhook): no alert of severity warning reaches anybody"
     if pages and notify.heartbeat is None:
         yield "notify.heartbeat is not set: nobody learns that Prometheus or Alertmanager is gone"
+    whole_days = {day for span in notify.maintenance if span.is_whole_day for day in span.weekdays}
+    if len(whole_days) == len(get_args(Day)):
+        yield "notify.maintenance covers the whole week: nobody is told of anything, ever"
     if notify.slack is None and policy.stack.runbooks is None:
         yield "stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead"
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import output
-from cli.context import Context
+from cli.context import Context, Refused
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
 
@@ -23,12 +23,16 @@ from policy.loader import DEFAULTS, Loaded
 @click.pass_obj
 def check(context: Context, connect: bool, as_json: bool) -> None:
     """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
-    loaded = context.loaded()
+    try:
+        loaded = _sound(context)
+    except Refused as refused:
+        if as_json:
+            click.echo(json.dumps({"problems": refused.message.splitlines()}, indent=2))
+        raise
     if loaded.empty and loaded.file != DEFAULTS:
         click.secho(
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
-    context.require_secrets(loaded, "fleet", "health", "slack", "alertmanager")
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
         click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
@@ -36,6 +40,12 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         _show(loaded, answers, trouble)
     if trouble or any(answer.error for answer in answers):
         raise SystemExit(1)
+
+
+def _sound(context: Context) -> Loaded:
+    loaded = context.loaded()
+    context.require_secrets(loaded, "fleet", "health", "slack", "alertmanager")
+    return loaded
 
 
 def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, object]:
@@ -52,10 +62,11 @@ def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     click.echo(
         f"{loaded.file}: fine. A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
     )
+    console = output()
     if trouble:
-        click.secho(trouble, fg="red")
+        console.print(Text(trouble, "red"))
     if answers:
-        output().print(_table(answers))
+        console.print(_table(answers))
 
 
 def _table(answers: list[Answer]) -> Table:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import click
 
@@ -14,7 +15,9 @@ from policy import secret_files
 from policy.changes import Change
 from policy.fleet import split_address
 from policy.loader import Loaded, PolicyError, Problem, load
+from policy.model import Policy
 
+log = logging.getLogger(__name__)
 DEFAULT_FILE = Path("cachewatch.yaml")
 
 
@@ -65,6 +68,13 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not port:
         raise click.BadParameter(f"{text!r} has no port, as in 127.0.0.1:9121")
     return host, port
+
+
+def tell_if_elsewhere(policy: Policy, part: Literal["exporter", "notifier"], listen: tuple[str, int]) -> None:
+    """Log when the policy names another port for the part than the one it listens on: others would seek it there in vain."""
+    address: str = getattr(policy.stack, part)
+    if split_address(address, 0)[1] != listen[1]:
+        log.warning("listening on port %d, and stack.%s says %s: is there a proxy between?", listen[1], part, address)
 
 
 class Listen(click.ParamType[tuple[str, int]]):

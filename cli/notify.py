@@ -8,7 +8,7 @@ import logging
 import click
 
 from alerts.notifier.server import CannotListen, serve_until_stopped
-from cli.context import Context, Listen, Refused
+from cli.context import Context, Listen, Refused, tell_if_elsewhere
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122")
@@ -25,6 +25,7 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
         raise Refused(str(loaded.problem("notify.slack", cure)))
     context.require_secrets(loaded, "slack")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    tell_if_elsewhere(loaded.policy, "notifier", listen)
     try:
         asyncio.run(serve_until_stopped(loaded.policy, slack, listen))
     except CannotListen as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 Fault = tuple[str, str]
@@ -33,6 +33,16 @@ class Model(BaseModel):
     def _sound(self) -> Self:
         refuse(self._faults())
         return self
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_not_blank)]
+"""A text in which something stands."""
 
 
 def merge(base: dict[str, Any], over: Any) -> Any:

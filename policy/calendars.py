@@ -50,6 +50,11 @@ class Hours(Model):
     from_: Clock = Field(default="00:00", alias="from")
     to: Clock = "24:00"
 
+    @property
+    def is_whole_day(self) -> bool:
+        """Whether it has no end within the day."""
+        return (self.from_, self.to) == ("00:00", "24:00")
+
     def _faults(self) -> Iterator[Fault]:
         if self.from_ >= self.to:
             yield (

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from policy.access import Auth, Override, Tls, repeated, resolve_file
-from policy.base import Fault, Model, refuse
+from policy.base import Fault, Model, Words, refuse
 from policy.units import Duration, OptionalBytes, parse_duration
 
 REDIS_PORT = 6379
@@ -191,7 +191,7 @@ def _duplicates(nodes: tuple[Node, ...]) -> Iterator[Fault]:
 class Fleet(Model):
     """The nodes that are watched, from all sources together. Without any source it is the Redis on this machine."""
 
-    name: str = Field(default="cache", min_length=1)
+    name: Words = "cache"
     nodes: tuple[NodeEntry, ...] = ()
     sentinel: Sentinel | None = None
     cluster: Cluster | None = None

@@ -18,6 +18,8 @@ def _parsed(text: str) -> IPv4Network | IPv6Network:
 
 
 def _network(text: str) -> str:
+    if text in ("0.0.0.0", "::"):  # noqa: S104  # refused, not bound to
+        raise ValueError(f"{text} is one address, which nobody has; write {text}/0 for all")
     try:
         return str(_parsed(text))
     except ValueError as error:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 
 from policy.access import resolve_file
-from policy.base import Fault, Model, merge
+from policy.base import Fault, Model, Words, merge
 from policy.calendars import Maintenance, OfficeHours, TimeZone
 from policy.stack import Url, check_endpoint
 from policy.units import Duration, parse_duration
@@ -43,7 +43,7 @@ class PagerDuty(Model):
 class Slack(Model):
     """Slack's Web API; the bot token is read from a file by the notifier."""
 
-    channel: str = Field(min_length=1)
+    channel: Words
     token_file: Path
     url: Url = "https://slack.com/api"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -65,6 +66,12 @@ class Stack(Model):
     runbooks: Url | None = None
     links: Links = Links()
     dashboards: str = Field(default="/var/lib/cachewatch/dashboards", min_length=1)
+
+    def _faults(self) -> Iterator[Fault]:
+        parts = {"exporter": self.exporter, "notifier": self.notifier, "alertmanager": self.alertmanager}
+        for part, other in itertools.combinations(parts, 2):
+            if parts[part] == parts[other]:
+                yield other, f"is the address of {part} too ({parts[part]}); each part listens on its own"
 
     def link(self, part: Literal["exporter", "notifier", "alertmanager", "prometheus"]) -> str:
         """Base URL by which a person reaches a part."""

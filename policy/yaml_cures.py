@@ -17,6 +17,7 @@ _CURES = (
     ("found '<scalar>'", "something follows a value that has ended; put all of it in one pair of quotes"),
     ("expected <block end>", "begin all keys, or all items, of one level in one column"),
     (_NO_COLON, "a key without a colon, or a line that is indented too little"),
+    ("found '<stream end>'", "the file ends where a value must stand; a value that begins with # needs quotes"),
     ("found undefined alias", "a value that begins with * means an anchor; put it in quotes"),
     ("unknown escape character", "in double quotes a backslash begins an escape; use single quotes"),
 )
@@ -43,7 +44,8 @@ def told(said: Complaint) -> tuple[int, str]:
         return said.met, "begins a second document here (---); only one is read, keep one"
     problem = said.problem or said.context
     unclosed = next((text for context, text in _UNCLOSED if said.context == context), None)
-    if unclosed is not None and problem.startswith(("found unexpected end of stream", "expected ',' or")):
+    ends = ("found unexpected end of stream", "expected ',' or", "expected the node content, but found '<stream end>'")
+    if unclosed is not None and problem.startswith(ends):
         return said.began, f"is not YAML: {unclosed}"
     cure = next((f"{text} ({problem})" for part, text in _CURES if part in problem), problem)
     return said.began if problem == _NO_COLON else said.met, f"is not YAML: {cure}"

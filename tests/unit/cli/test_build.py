@@ -169,3 +169,13 @@ def test_an_empty_folder_name_is_refused(tmp_path: Path) -> None:
     assert ended.status == 2
     assert "is empty; name a folder, or write . for this one" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_maintenance_that_never_ends_is_warned_of(tmp_path: Path) -> None:
+    week = "[monday, tuesday, wednesday, thursday, friday]"
+    spans = f"[{{weekdays: {week}}}, {{weekdays: [saturday, sunday], from: '00:00', to: '24:00'}}]"
+    write(tmp_path, f"notify: {{maintenance: {spans}}}\n")
+    said = "notify.maintenance covers the whole week: nobody is told of anything, ever"
+    assert said in cachewatch(tmp_path, "build", "-o", "out").err
+    write(tmp_path, f"notify: {{maintenance: [{{weekdays: {week}}}, {{weekdays: [saturday, sunday], to: '23:00'}}]}}\n")
+    assert said not in cachewatch(tmp_path, "build", "-o", "out").err

@@ -40,6 +40,15 @@ def test_a_file_without_a_key_is_warned_of(tmp_path: Path, text: str) -> None:
     assert ended.err == "warning: cachewatch.yaml has no key: the built-in defaults watch 127.0.0.1:6379\n"
 
 
+def test_the_problems_are_there_for_programs_too(tmp_path: Path) -> None:
+    write(tmp_path, "fleat: {}\nhealth: {failures: 0}\n")
+    ended = cachewatch(tmp_path, "check", "--json")
+    assert ended.status == 2
+    problems = json.loads(ended.out)["problems"]
+    assert problems == ended.err.splitlines()
+    assert len(problems) == 2
+
+
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     ended = cachewatch(tmp_path, "-c", "prod.yaml", "check")
     assert (ended.status, ended.out) == (2, "")
