@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.context import tell_if_elsewhere
+from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
 from sandbox.ports import free_port
 from sandbox.redis_node import RedisNode
@@ -167,3 +169,10 @@ def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_pat
 @pytest.mark.parametrize("args", [("--conect",), ("extra",)])
 def test_wrong_usage_is_status_2(tmp_path: Path, args: tuple[str, ...]) -> None:
     assert cachewatch(tmp_path, "check", *args).status == 2
+
+
+def test_a_part_that_listens_elsewhere_than_the_policy_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    tell_if_elsewhere(Policy(), "exporter", ("0.0.0.0", 9121))  # noqa: S104  # nobody listens
+    assert caplog.text == ""
+    tell_if_elsewhere(Policy(), "notifier", ("127.0.0.1", 9123))
+    assert "listening on port 9123, and stack.notifier says 127.0.0.1:9122" in caplog.text
