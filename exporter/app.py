@@ -22,6 +22,7 @@ from exporter.collector import Collector
 from exporter.connections import Guard, Patience
 from exporter.health.judge import Judge
 from exporter.health.pages import Pages
+from exporter.heirs import heirs
 from exporter.http import Doors, application
 from exporter.keyring import Keyring
 from exporter.names import Names
@@ -153,7 +154,11 @@ class Exporter:
         self.schedule.every(timedelta(seconds=tick(self.policy)), self.board.tick, name="board")
 
     async def _judge(self) -> None:
-        self.judge.look(time.monotonic())
+        now = time.monotonic()
+        self.judge.look(now)
+        if self.policy.collect.background:
+            for node in heirs(self.state.nodes.values(), now):
+                self.collector.start(node)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -90,7 +90,8 @@ class Doors:
         problems = await self.reload()
         if problems:
             return _said(400, f"The policy is refused, the old one goes on:\n{problems}")
-        return _said(200, f"The policy was read again; {len(self.state.nodes)} nodes are watched.")
+        count = len(self.state.nodes)
+        return _said(200, f"The policy was read again; {count} {'node is' if count == 1 else 'nodes are'} watched.")
 
 
 def application(doors: Doors, *around: Middleware) -> web.Application:

@@ -187,3 +187,22 @@ async def test_the_survey_names_a_silent_sentinel_and_still_asks_the_listed_node
     answers, failure = await survey(Policy.model_validate({"fleet": fleet}), {})
     assert [(a.instance, a.error) for a in answers] == [(redis_node.instance, "")]
     assert failure == "no Sentinel answers: 127.0.0.1:1: cannot connect: Connection refused"
+
+
+async def test_a_failover_is_known_long_before_the_next_collection(world: World) -> None:
+    """The living nodes of a shard without a primary are asked each second; INFO is due in a minute."""
+    slow = {"collect": {"interval": "60s", "timeout": "400ms"}, "rules": {"rate_window": "4m"}}
+    async with watching({**_fleet(world.sentinel.instance), **slow}) as exporter:
+        await until(lambda: _primary(shown(exporter)) == world.primary.instance, PATIENCE)
+        world.primary.kill()
+        await until(lambda: world.replica.role() == "primary", PATIENCE)
+        promoted = time.monotonic()
+        await until(lambda: _primary(shown(exporter)) == world.replica.instance, PATIENCE)
+        assert time.monotonic() - promoted < 30.0
+
+
+def _primary(page: Series) -> str | None:
+    """The living node that says that it is one."""
+    up = {own["instance"] for own in labels_of(page, "cache_node_up") if value(page, "cache_node_up", **own) == 1}
+    found = [own["instance"] for own in labels_of(page, "cache_node_role") if own["role"] == "primary"]
+    return next((instance for instance in found if instance in up), None)
