@@ -14,6 +14,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from policy.units import seconds
 
 log = logging.getLogger(__name__)
+# A job that the end cancels before it has begun is no error.
+logging.getLogger("apscheduler.executors.default").addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+)
 
 
 class Schedule:

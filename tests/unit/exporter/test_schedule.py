@@ -120,3 +120,14 @@ async def test_a_job_that_is_planned_again_with_its_interval_keeps_its_turn() ->
         made = second.count
         await asyncio.sleep(0.7)
         assert (first.count, second.count) == (0, made), "another interval counts from now on"
+
+
+async def test_a_job_that_the_end_cancels_before_it_begins_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    schedule, runs = Schedule(), Runs()
+    async with started(schedule):
+        schedule.every(HOUR, runs.run, name="refresh", first_now=True)
+        schedule.scheduler._process_jobs()  # it is given to the loop, and not begun yet
+        schedule.scheduler._executors["default"].shutdown()
+        await asyncio.sleep(0.05)
+    assert runs.count == 0
+    assert "Error running job" not in caplog.text
