@@ -90,12 +90,16 @@ def namespace_problem(name: str) -> str:
 
 
 def object_name(fleet: str, stem: str) -> str:
-    """A DNS-1123 name for the rules of a fleet. What had to be changed or cut is told apart by a hash of the fleet's name."""
+    """A DNS-1123 name for the rules of a fleet. What had to be changed or cut is told apart by a hash of what it was.
+
+    A `-` in the name of a file is an objective's own; of those that have `_` there the plain name is.
+    """
     wanted = f"cachewatch-{fleet}-{stem.replace('_', '-')}"
     plain = re.sub("[^a-z0-9]+", "-", wanted.lower()).strip("-")
-    if plain == wanted and len(plain) <= _LONGEST_NAME:
+    if plain == wanted and len(plain) <= _LONGEST_NAME and "-" not in stem:
         return plain
-    end = f"-{stem.replace('_', '-')}-{hashlib.sha256(fleet.encode()).hexdigest()[:8]}"
+    was = f"{fleet}\0{stem}" if "-" in stem else fleet
+    end = f"-{stem.replace('_', '-')}-{hashlib.sha256(was.encode()).hexdigest()[:8]}"
     start = re.sub("[^a-z0-9]+", "-", f"cachewatch-{fleet}".lower()).strip("-")
     return start[: _LONGEST_NAME - len(end)].strip("-") + end
 

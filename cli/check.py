@@ -33,6 +33,8 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         click.secho(
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
+    if not loaded.policy.collect.families.all:
+        _warn_of_hidden(loaded)
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
         click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
@@ -40,6 +42,13 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         _show(loaded, answers, trouble)
     if trouble or any(answer.error for answer in answers):
         raise SystemExit(1)
+
+
+def _warn_of_hidden(loaded: Loaded) -> None:
+    from cli.build import hidden_families
+
+    for warning in hidden_families(loaded.policy):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 
 def _sound(context: Context) -> Loaded:

@@ -37,7 +37,10 @@ def _health_faults(health: Health, collect: Collect | None, probe: Probe | None)
         yield "max_age", f"must be at least {need}, two probes and their timeout, or every verdict is too old at times"
 
 
-def _rules_faults(rules: Rules, collect: Collect | None) -> Iterator[Fault]:
+def _rules_faults(rules: Rules, collect: Collect | None, probe: Probe | None) -> Iterator[Fault]:
+    if probe is not None and rules.rate_window < 4 * probe.interval:
+        need = duration_text(4 * probe.interval)
+        yield "rate_window", f"must be at least {need}, four probes, or alerts on latency come and go between them"
     if collect is not None:
         slowest = max(collect.interval, rules.liveness_interval)
         if rules.rate_window < 4 * slowest:
@@ -96,7 +99,7 @@ class Policy(Model):
         known = info.data
         refuse(
             (
-                *_rules_faults(rules, known.get("collect")),
+                *_rules_faults(rules, known.get("collect"), known.get("probe")),
                 *_within_faults(rules, known.get("alerts")),
                 *_slo_faults(rules, known.get("slos")),
             )

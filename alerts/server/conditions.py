@@ -48,9 +48,14 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 
+def refused_window(policy: Policy) -> timedelta:
+    """How long a refused write is seen: callers' errors come with the slow scrape, of which it must hold several."""
+    return max(policy.rules.rate_window, 4 * policy.rules.interval)
+
+
 def _writes_refused(policy: Policy) -> tuple[str, timedelta]:
     # Primaries that are up: of one that is down CacheNodeDown speaks, and a replica refuses writes rightly.
-    fleet, window = policy.fleet.name, duration(policy.rules.rate_window)
+    fleet, window = policy.fleet.name, duration(refused_window(policy))
     probes = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, result=READONLY)
     callers = narrowed(selector(ERRORS, fleet=fleet), f"err=~{one_of(REFUSALS)}")
     either = " or ".join(f"sum by ({NODE}) (increase({series}[{window}])) > 0" for series in (probes, callers))
@@ -137,8 +142,9 @@ def _fragmentation(policy: Policy) -> tuple[str, timedelta]:
 
 def _nodes_differ(policy: Policy) -> tuple[str, timedelta]:
     ways = [_ways(policy, label) for label in ("redis_version", "maxmemory_policy")]
-    # Shards may differ in size; a replica that is smaller than its primary cannot take its place.
-    limits = newest(policy, "redis_memory_max_bytes")
+    # Shards may differ in size; a replica that is smaller than its primary cannot take its place. Nodes of which nobody
+    # says what shard they are may be caches of their own.
+    limits = newest(policy, "redis_memory_max_bytes", matcher='shard!=""')
     most, least = (f"{which} by (fleet, shard) ({limits})" for which in ("max", "min"))
     found = [*ways, _differ(f"{most} - {least} > 0", "maxmemory")]
     return " or ".join(found), policy.alerts.nodes_differ.for_

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Watch, gauge, up_to
-from alerts.server.conditions import ERRORS, READONLY, REFUSALS
+from alerts.server.conditions import ERRORS, READONLY, REFUSALS, refused_window
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
@@ -90,7 +90,7 @@ def writes_refused(cast: Cast, clock: Clock) -> Iterator[Case]:
 
 
 def _refused(cast: Cast, clock: Clock, series: str, what: str) -> Iterator[Case]:
-    name, window = "CacheWritesRefused", milliseconds(cast.policy.rules.rate_window)
+    name, window = "CacheWritesRefused", milliseconds(refused_window(cast.policy))
     watch, labels = Watch(name), cast.of_primary(name)
     fires = up_to(clock.step, clock.sample) + up_to(clock.step, milliseconds(cast.policy.alerts.writes_refused.for_))
     ill = fires // clock.sample + 1

@@ -318,12 +318,21 @@ def _collection(cast: Cast) -> Proof:
 
 
 def _sizes_differ(cast: Cast, hold: int) -> Proof:
-    name = "CacheNodesDiffer"
-    one, two, far = (
+    name, shard = "CacheNodesDiffer", cast.primary["shard"] or "s"
+    one, two, far, *alone = (
         selector("redis_memory_max_bytes", **node)
-        for node in (cast.primary, cast.replica, {**cast.replica, "shard": "far"})
+        for node in (
+            {**cast.primary, "shard": shard},
+            {**cast.replica, "shard": shard},
+            {**cast.replica, "shard": "far"},
+            {**cast.primary, "shard": ""},
+            {**cast.replica, "shard": ""},
+        )
     )
-    labels = cast.alert(name, shard=cast.primary["shard"], differ="maxmemory")
-    silent = {"about the sizes of two shards": {one: 100, far: 101}}
+    labels = cast.alert(name, shard=shard, differ="maxmemory")
+    silent = {
+        "about the sizes of two shards": {one: 100, far: 101},
+        "about nodes of which nobody says what shard they are": dict(zip(alone, (100, 101), strict=True)),
+    }
     needed = {one: cast.slow, two: cast.slow}
     return Proof(name, labels, hold, {one: 100, two: 101}, {one: 100, two: 100}, needed, silent, what="maxmemory")

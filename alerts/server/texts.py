@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alerts.promql import duration
-from alerts.server.conditions import PERSISTENCE, SLOTS
+from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
 from policy import metrics
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain
 
 _COUNT = "{{ $value | humanize }}"
+_EXACT = '{{ $value | printf "%.0f" }}'  # 16.38k of 16384 would be one slot or several
 _SHARD = "{{ with $labels.shard }}shard {{ . }}{{ else }}the nodes without a shard{{ end }} of {{ $labels.fleet }}"
 # Shards that a text names; the first command of the runbook lists all.
 _NAMED = 5
@@ -37,7 +38,7 @@ def _writes_refused(policy: Policy) -> Text:
     return Text(
         f"Primary {NODE}{OF_SHARD} refuses writes",
         f"{NODE}{OF_SHARD} answers, says that it is primary, and refused writes of its callers or of the prober in the "
-        f"last {duration(policy.rules.rate_window)}{lasting(policy.alerts.writes_refused.for_)}. Callers can read and not "
+        f"last {duration(refused_window(policy))}{lasting(policy.alerts.writes_refused.for_)}. Callers can read and not "
         "write. First: a SET by hand, whose error says why: READONLY (it was demoted), NOREPLICAS (min-replicas-to-write), "
         "MISCONF (a save failed), OOM (memory is full).",
     )
@@ -45,8 +46,8 @@ def _writes_refused(policy: Policy) -> Text:
 
 def _slots_uncovered(policy: Policy) -> Text:
     return Text(
-        f"The Cluster {FLEET} serves {_COUNT} of {SLOTS} slots",
-        f"No node of {FLEET} sees more than {_COUNT} of {SLOTS} slots served{lasting(policy.alerts.slots.for_)}. Keys in "
+        f"The Cluster {FLEET} serves {_EXACT} of {SLOTS} slots",
+        f"No node of {FLEET} sees more than {_EXACT} of {SLOTS} slots served{lasting(policy.alerts.slots.for_)}. Keys in "
         "the others cannot be read or written, and with cluster-require-full-coverage the whole Cluster refuses. First: "
         "redis-cli --cluster check on any node; it names the slots.",
     )

@@ -99,6 +99,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "fast and uneven": {
         "collect": {"interval": "100ms", "timeout": "50ms"},
+        "probe": {"interval": "100ms"},
         "thresholds": {
             "hit_rate": {"warning": {"for": "10s"}, "critical": {"for": "7s"}},
             "latency_p95": {"warning": {"for": "3333ms"}, "critical": {"for": "5s"}},
