@@ -171,3 +171,9 @@ def test_labels_are_checked_as_kubernetes_does(key: str, value: str, good: bool)
 def test_the_forms_are_those_of_the_design() -> None:
     assert engines.FORMATS == ("prometheus", "operator", "mimir", "vmalert")
     assert json.dumps(SCHEMA).count('"additionalProperties": false') >= 3
+
+
+def test_objectives_that_differ_in_a_dash_and_an_underscore_alone_have_objects_of_their_own() -> None:
+    stems = ("slo_check_out", "slo_check-out", "slo_maintenance", "slo-maintenance")
+    assert len({object_name("prod", stem) for stem in stems}) == len(stems)
+    assert object_name("prod", "slo_check_out") == "cachewatch-prod-slo-check-out"
