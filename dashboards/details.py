@@ -13,6 +13,7 @@ from policy.model import Policy
 
 _NODE = "{{instance}} {{shard}}"
 _EACH = "{{instance}}"
+_SHARD = "{{fleet}} {{shard}}"
 # What is asked for the fleet as a whole; it carries the exporter's instance. Every other part is a node's.
 _OF_FLEET = "|".join((*SOURCES, "policy"))
 _FLEET_PARTS, _NODE_PARTS = f'part=~"{_OF_FLEET}"', f'part!~"{_OF_FLEET}"'
@@ -78,7 +79,7 @@ def _latency(policy: Policy) -> tuple[Panel, ...]:
 def _hits(policy: Policy) -> tuple[Panel, ...]:
     row = policy.thresholds.hit_rate
     about = About("Hit rate by shard", f"Hits / reads, replicas included: {colours.words(row)}.", "percentunit")
-    ratio = Query(queries.hit_ratio("fleet, shard"), "{{fleet}} {{shard}}")
+    ratio = Query(queries.hit_ratio("fleet, shard"), _SHARD)
     return (
         time_series(about, [ratio], 12, steps=colours.steps(row), share=True),
         time_series(
@@ -162,7 +163,18 @@ def _replication() -> tuple[Panel, ...]:
             [Query(queries.series("redis_master_repl_offset"), _NODE)],
             8,
         ),
+        time_series(
+            About("Failovers", "By shard, when the exporter saw them; several in a row: it flaps.", "short"),
+            [Query(queries.failovers(), _SHARD)],
+            8,
+        ),
+        _of_shards("Last failover, time without a primary", m.FAILOVER_DURATION.help, "s", m.FAILOVER_DURATION),
+        _of_shards("Last failover, lost", m.FAILOVER_LOST.help, "bytes", m.FAILOVER_LOST),
     )
+
+
+def _of_shards(title: str, description: str, unit: str, metric: m.Metric) -> Panel:
+    return time_series(About(title, description, unit), [Query(queries.of_shards(metric.name), _SHARD)], 8)
 
 
 def _watcher() -> tuple[Panel, ...]:

@@ -10,6 +10,7 @@ RATE = "$__rate_interval"  # Grafana's: four scrapes at least, more when the pag
 FLEET = 'fleet=~"$fleet"'
 # A node without a shard has no `shard` label: "All" of that variable is `.*`, which matches its absence too.
 NODES = f'{FLEET}, shard=~"$shard", instance=~"$instance"'
+SHARDS = f'{FLEET}, shard=~"$shard"'
 NODE = "fleet, shard, instance"
 
 _QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
@@ -90,8 +91,18 @@ def coded(name: str, label: str, codes: dict[str, int]) -> str:
     return " or ".join(parts)
 
 
+def of_shards(name: str) -> str:
+    """What exporters say of each chosen shard, the most where two watch it."""
+    return f"max by (fleet, shard) ({series(name, where=SHARDS)})"
+
+
+def failovers() -> str:
+    """How many each shard had lately; whole, for Prometheus extrapolates."""
+    return f"max by (fleet, shard) (round(increase({series(m.FAILOVERS.name, where=SHARDS)}[{RATE}])))"
+
+
 def offset_behind() -> str:
     """Bytes that a node is behind the furthest of its shard; nothing for nodes whose shard is not known."""
     name, known = "redis_master_repl_offset", 'shard!=""'
-    furthest = series(name, known, where=f'{FLEET}, shard=~"$shard"')
+    furthest = series(name, known, where=SHARDS)
     return f"max by (fleet, shard) ({furthest}) - on (fleet, shard) group_right () {series(name, known)}"

@@ -20,6 +20,7 @@ from exporter.board.meters import tick
 from exporter.board.pages import Pages as BoardPages
 from exporter.collector import Collector
 from exporter.connections import Guard, Patience
+from exporter.failovers import Failovers
 from exporter.health.judge import Judge
 from exporter.health.pages import Pages
 from exporter.heirs import heirs
@@ -64,6 +65,7 @@ class Exporter:
         self.own = OwnMetrics(lambda: self.link.restarts)
         self.schedule = Schedule()
         self.judge = Judge(self.state)
+        self.failovers = Failovers(self.state)
         self.fallen: set[str] = set()
         self._all_asked = False
         self.board = Board(self.state)
@@ -157,6 +159,7 @@ class Exporter:
         now = time.monotonic()
         self.judge.look(now)
         if self.policy.collect.background:
+            self.failovers.look(now)
             for node in heirs(self.state.nodes.values(), now):
                 self.collector.start(node)
 

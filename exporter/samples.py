@@ -11,7 +11,7 @@ from exporter import sli_forms
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
 from exporter.forms import Block, Form, Own, duration, slot
-from exporter.state import Collection, Facts, NodeState, State
+from exporter.state import Collection, Facts, Failover, NodeState, State
 from policy import metrics as m
 from policy.operations import Families
 
@@ -52,8 +52,18 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), duration(collection.took))
     for shard, reached in state.quorum.items():
         yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
+    for shard in {node.target.shard: None for node in state.nodes.values()}:
+        yield from _failovers((*fleet, ("shard", shard)), state.failovers.get(shard, Failover()))
     if speaks:
         yield Sample(m.PROBE_LAG, fleet, duration(state.probe_lag()))
+
+
+def _failovers(shard: Labels, seen: Failover) -> Iterator[Sample]:
+    yield Sample(m.FAILOVERS, shard, str(seen.count))
+    if seen.duration is not None:
+        yield Sample(m.FAILOVER_DURATION, shard, duration(seen.duration))
+    if seen.lost is not None:
+        yield Sample(m.FAILOVER_LOST, shard, str(seen.lost))
 
 
 def _watched(state: State) -> list[Labelled]:

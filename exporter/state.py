@@ -21,7 +21,7 @@ from policy.metrics import HEALTH_RESULTS, le
 from policy.model import Policy
 from policy.units import seconds
 
-__all__ = ["Collection", "Facts", "NodeState", "State"]
+__all__ = ["Collection", "Facts", "Failover", "NodeState", "State"]
 
 _LAG_WINDOW = 15.0
 
@@ -34,6 +34,15 @@ class Facts:
     vitals: Vitals
     at: float
     extra: Extra
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """How many a shard had; the last one: `duration` in seconds without a primary, `lost` bytes at least, None if not told."""
+
+    count: int = 0
+    duration: float | None = None
+    lost: int | None = None
 
 
 @dataclass
@@ -96,6 +105,7 @@ class State:
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
+        self.failovers: dict[str, Failover] = {}
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()
         self.probed_at: float | None = None

@@ -83,6 +83,24 @@ SENTINEL_QUORUM = Metric(
     "",
     "1 when one of the policy's Sentinels reaches the quorum and the majority that a failover of the shard takes.",
 )
+FAILOVERS = Metric(
+    "cache_failovers_total",
+    "counter",
+    "",
+    "Failovers of the shard that the exporter saw: a replica became primary, and the primary that it followed is none any more.",
+)
+FAILOVER_DURATION = Metric(
+    "cache_failover_duration_seconds",
+    "gauge",
+    "seconds",
+    "The shard's last failover: first failed check of the old primary to the INFO of the new one; 0 when it was planned.",
+)
+FAILOVER_LOST = Metric(
+    "cache_failover_lost_bytes",
+    "gauge",
+    "bytes",
+    "The shard's last failover: what the old primary had told and the new one had not got, of its replication stream, at least.",
+)
 BREAKER_STATE = Metric("cache_breaker_state", "gauge", "", "1 for the state of the exporter's breaker.", ("state",))
 COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last collection got this part.", ("part",))
 COLLECT_DURATION = Metric(
@@ -126,6 +144,9 @@ SLI: tuple[Metric, ...] = (
     MEMORY_LIMIT,
     MEMORY_EVICTS,
     SENTINEL_QUORUM,
+    FAILOVERS,
+    FAILOVER_DURATION,
+    FAILOVER_LOST,
     BREAKER_STATE,
     COLLECT_SUCCESS,
     COLLECT_DURATION,

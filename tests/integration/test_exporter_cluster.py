@@ -58,6 +58,8 @@ async def test_a_cluster_is_followed_through_all_that_happens_to_it(cluster: Red
         await until(lambda: _role(shown(exporter), replica) == "primary", PATIENCE)
         await until(lambda: value(shown(exporter), "cache_node_up", instance=seed.instance) == 0, PATIENCE)
         assert _shards(shown(exporter)) == before, "the shard keeps its name, and its dead node"
+        await until(lambda: value(shown(exporter), "cache_failovers_total", shard=before[seed.instance]) == 1, PATIENCE)
+        assert (value(shown(exporter), "cache_failover_duration_seconds", shard=before[seed.instance]) or 0.0) > 0
         seed.start()
         await until(lambda: _role(shown(exporter), seed) == "replica", PATIENCE)
         assert _shards(shown(exporter)) == before

@@ -80,6 +80,10 @@ def test_a_failover_is_followed_under_the_same_labels(world: World) -> None:
         wait_until(lambda: _role(exporter.page(), second) == "primary", PATIENCE, "the failover")
         page = exporter.page()
         assert value(page, "cache_node_up", instance=first.instance) == 0
+        wait_until(lambda: _failovers(exporter.page()) == 1, PATIENCE, "the failover to be counted")
+        took = value(exporter.page(), "cache_failover_duration_seconds", shard="shard-a")
+        assert took is not None
+        assert 1.0 < took < PATIENCE, "Sentinel waits a second before it believes a death"
         assert _instances(page) == both, "the dead node is still watched"
         after = value(page, "cache_health_checks_total", instance=second.instance, result="success")
         assert after is not None
@@ -88,6 +92,49 @@ def test_a_failover_is_followed_under_the_same_labels(world: World) -> None:
         first.start(replica_of=second.port)
         wait_until(lambda: _role(exporter.page(), first) == "replica", PATIENCE, "the old primary to follow")
         assert _instances(exporter.page()) == both
+
+
+def _failovers(page: Series) -> float | None:
+    return value(page, "cache_failovers_total", shard="shard-a")
+
+
+async def test_a_planned_failover_takes_no_time_and_loses_nothing(world: World) -> None:
+    async with watching(_fleet(world.sentinel.instance)) as exporter:
+        await until(lambda: _primary(shown(exporter)) == world.primary.instance, PATIENCE)
+        await until(lambda: _role(shown(exporter), world.replica) == "replica", PATIENCE)
+        assert _failovers(shown(exporter)) == 0
+        assert value(shown(exporter), "cache_failover_duration_seconds") is None
+        world.ask("SENTINEL", "FAILOVER", "shard-a")
+        await until(lambda: _failovers(shown(exporter)) == 1, PATIENCE)
+        assert value(shown(exporter), "cache_failover_duration_seconds", shard="shard-a") == 0
+        assert value(shown(exporter), "cache_failover_lost_bytes", shard="shard-a") == 0
+
+
+async def test_what_a_primary_had_told_and_its_heir_had_not_got_is_lost(world: World) -> None:
+    """More than the sockets between the two hold, so that some of it dies with the primary."""
+    async with watching(_fleet(world.sentinel.instance)) as exporter:
+        await until(lambda: _role(shown(exporter), world.replica) == "replica", PATIENCE)
+        world.replica.pause()
+        try:
+            with world.primary.client(timeout=10.0) as client:
+                for number in range(30):
+                    client.set(f"written:{number}", "x" * 1_000_000)
+                told = client.info("replication")["master_repl_offset"]
+            await until(lambda: _offset(shown(exporter), world.primary) >= told, PATIENCE)
+            world.primary.kill()
+        finally:
+            world.replica.resume()
+        await until(lambda: _failovers(shown(exporter)) == 1, PATIENCE)
+        lost = value(shown(exporter), "cache_failover_lost_bytes", shard="shard-a")
+        with world.replica.client() as client:
+            missing = 30 - client.dbsize()
+        assert lost is not None
+        assert missing > 0
+        assert missing - 1 < lost / 1_000_000 < missing + 1
+
+
+def _offset(page: Series, node: RedisNode) -> float:
+    return value(page, "redis_master_repl_offset", instance=node.instance) or 0.0
 
 
 async def test_a_node_that_joins_appears_and_one_that_is_removed_disappears_from_the_pages(world: World) -> None:

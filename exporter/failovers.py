@@ -1,0 +1,114 @@
+"""The failovers that the exporter saw: how many, how long the shard had no primary, what was lost. Pure.
+
+Redis itself proves who followed whom: a replica that is promoted keeps the replication id of the primary that it followed as
+`master_replid2`, and where its own history begins as `second_repl_offset`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from exporter import info
+from exporter.state import Facts, Failover, NodeState, State
+
+# Seconds for which a promotion waits for its primary's end: who was detached from one that lives on followed nobody.
+_UNDECIDED = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an INFO says of replication: `at` in monotonic seconds, `offset` in bytes of the primary's stream."""
+
+    at: float
+    role: str | None
+    replid: str
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A replica that became a primary, and whom it followed; `lost` is in bytes, None where one of them did not tell."""
+
+    heir: str
+    former: str
+    lost: int | None
+    at: float
+
+
+@dataclass
+class Failovers:
+    """Looks at the nodes again and again, and counts in the state what is over. `now` is monotonic seconds.
+
+    `_reigns` are the last words that each node said as primary.
+    """
+
+    state: State
+    _words: dict[str, Word] = field(default_factory=dict)
+    _reigns: dict[str, Word] = field(default_factory=dict)
+    _open: dict[str, Promotion] = field(default_factory=dict)
+
+    def look(self, now: float) -> None:
+        """Take what the nodes said since the last look."""
+        nodes = self.state.nodes
+        self._words = {name: word for name, word in self._words.items() if name in nodes}
+        self._reigns = {
+            name: word for name, word in self._reigns.items() if name in nodes or now - word.at < _UNDECIDED
+        }
+        news = list(self._news())
+        for instance, _, facts in news:
+            self._hear(instance, facts)
+        for instance, before, facts in news:
+            if before is not None and before.role == "replica" and facts.vitals.role == "primary":
+                self._promoted(instance, facts)
+        for promotion in list(self._open.values()):
+            self._settle(promotion, now)
+
+    def _news(self) -> Iterator[tuple[str, Word | None, Facts]]:
+        """The nodes that answered INFO since the last look, each with its word of then."""
+        for instance, node in self.state.nodes.items():
+            before = self._words.get(instance)
+            if node.facts is not None and (before is None or before.at != node.facts.at):
+                yield instance, before, node.facts
+
+    def _hear(self, instance: str, facts: Facts) -> None:
+        word = self._words[instance] = _word(facts)
+        if word.role == "primary":
+            self._reigns[instance] = word
+
+    def _promoted(self, heir: str, facts: Facts) -> None:
+        """Open what may be a failover: nobody knows yet whether the primary of before is one no more."""
+        followed = facts.fields.get("master_replid2", "")
+        former = next((name for name, word in self._reigns.items() if name != heir and word.replid == followed), None)
+        if former is not None:
+            began, reached = info.integer(facts.fields, "second_repl_offset"), self._reigns[former].offset
+            lost = None if began is None or reached is None else max(0, reached - (began - 1))
+            self._open[heir] = Promotion(heir, former, lost, facts.at)
+
+    def _settle(self, promotion: Promotion, now: float) -> None:
+        """Count it when its former primary is down or none any more; forget it when that one lives on."""
+        heir, former = self.state.nodes.get(promotion.heir), self.state.nodes.get(promotion.former)
+        fallen = _fallen(former, promotion.at)
+        if heir is not None and fallen is not None:
+            seen = self.state.failovers.get(heir.target.shard, Failover())
+            self.state.failovers[heir.target.shard] = Failover(seen.count + 1, promotion.at - fallen, promotion.lost)
+        if heir is None or fallen is not None or now - promotion.at > _UNDECIDED:
+            del self._open[promotion.heir]
+
+
+def _word(facts: Facts) -> Word:
+    fields = facts.fields
+    return Word(
+        facts.at, facts.vitals.role, fields.get("master_replid", ""), info.integer(fields, "master_repl_offset")
+    )
+
+
+def _fallen(former: NodeState | None, promoted: float) -> float | None:
+    """Since when the shard has had no primary, `promoted` where one followed the other at once; None while the former is one."""
+    if former is None:
+        return promoted
+    if former.verdict.up is False and former.since is not None:
+        return min(former.since, promoted)
+    if former.facts is not None and former.facts.vitals.role != "primary":
+        return promoted
+    return None
