@@ -72,7 +72,13 @@ class Probing:
             {"instance": name, "host": LOOPBACK, "port": port, "access": access, "key": ""}
             for name, port in self.targets.items()
         ]
-        return {"interval": self.interval, "timeout": self.timeout, **_PACE, "targets": targets}
+        return {
+            "interval": self.interval,
+            "timeout": self.timeout,
+            "patience": 3 * self.timeout,
+            **_PACE,
+            "targets": targets,
+        }
 
     def _read(self, lines: IO[str]) -> None:
         with lines:

@@ -11,8 +11,8 @@ import click
 import alerts.build
 import dashboards.build
 from alerts import engines
-from alerts.hidden import hidden
 from alerts.promql import duration
+from cli.blind import cannot_fire
 from cli.context import Context, Refused
 from cli.files import CannotWrite, Parts, write_tree
 from policy import secret_files
@@ -92,7 +92,7 @@ def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...],
 
 def warn_unrouted(loaded: Loaded) -> None:
     """Say so when an alert would reach nobody, or with a dead link."""
-    for warning in (*_unrouted(loaded.policy), *hidden_families(loaded.policy), *_unreadable(loaded)):
+    for warning in (*_unrouted(loaded.policy), *cannot_fire(loaded.policy), *_unreadable(loaded)):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 
@@ -114,12 +114,6 @@ def _unrouted(policy: Policy) -> Iterator[str]:
         yield "notify.maintenance covers the whole week: nobody is told of anything, ever"
     if notify.slack is None and policy.stack.runbooks is None:
         yield "stack.runbooks is not set, and without notify.slack no notifier serves the runbooks: their links are dead"
-
-
-def hidden_families(policy: Policy) -> Iterator[str]:
-    """Alerts that `collect.families` blinds."""
-    for family, readers in hidden(policy):
-        yield f"collect.families hides {family}, which {', '.join(readers)} reads: that part of it cannot fire"
 
 
 def _unreadable(loaded: Loaded) -> Iterator[str]:

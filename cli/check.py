@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
 from exporter.survey import Answer, survey
@@ -33,8 +34,8 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         click.secho(
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
-    if not loaded.policy.collect.families.all:
-        _warn_of_hidden(loaded)
+    for warning in cannot_fire(loaded.policy):
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
         click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
@@ -42,13 +43,6 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         _show(loaded, answers, trouble)
     if trouble or any(answer.error for answer in answers):
         raise SystemExit(1)
-
-
-def _warn_of_hidden(loaded: Loaded) -> None:
-    from cli.build import hidden_families
-
-    for warning in hidden_families(loaded.policy):
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 
 def _sound(context: Context) -> Loaded:

@@ -126,6 +126,7 @@ class ProbeLink:
         order = {
             "interval": float(seconds(policy.probe.interval)),
             "timeout": float(seconds(policy.probe.timeout)),
+            "patience": float(seconds(policy.probe.longest)),
             "steady": policy.health.recoveries,
             "pause": policy.news_pause(),
             "targets": [self._entry(*one) for one in known],

@@ -29,9 +29,6 @@ from exporter.probe_node import Event, ProbeNode
 REPORT_EVERY = 0.1
 # So many events do not wait: writing them would keep the next probes, and the exporter's pages, from being on time.
 _MANY = 200
-# A connection that answered nothing for this many timeouts is dropped: behind a healed partition TCP itself would wait
-# for minutes before it tries again.
-PATIENCE = 3
 INF = float("inf")
 
 
@@ -53,6 +50,9 @@ class Prober:
     events: list[Event] = field(default_factory=list)
     interval: float = 0.5
     timeout: float = 1.0
+    # A connection that answered nothing for so long is dropped: behind a healed partition TCP itself would wait for
+    # minutes before it tries again.
+    patience: float = 3.0
     steady: int = 1
     pause: float = REPORT_EVERY
     lag: float = 0.0
@@ -62,7 +62,7 @@ class Prober:
 
     def retarget(self, order: dict[str, Any], now: float) -> None:
         """Take the nodes that `order` names, spread over one interval; nodes that stay keep connection and schedule."""
-        self.interval, self.timeout = order["interval"], order["timeout"]
+        self.interval, self.timeout, self.patience = order["interval"], order["timeout"], order["patience"]
         self.steady, self.pause = order["steady"], order["pause"]
         wanted = {target["instance"]: target for target in order["targets"]}
         for instance in [i for i, node in self.nodes.items() if not node.same(wanted.get(i))]:
@@ -82,7 +82,7 @@ class Prober:
             sent, node = self.checks.popleft()
             node.count_late(sent)
             self._settle(node)
-        while self.ends and self.ends[0][0] + PATIENCE * self.timeout <= now:
+        while self.ends and self.ends[0][0] + self.patience <= now:
             sent, node = self.ends.popleft()
             node.abandon(sent, now)
             self._settle(node)
@@ -118,7 +118,7 @@ class Prober:
         """When the next probe is due, late or given up."""
         due = self.schedule[0][0] if self.schedule else INF
         late = self.checks[0][0] + self.timeout if self.checks else INF
-        end = self.ends[0][0] + PATIENCE * self.timeout if self.ends else INF
+        end = self.ends[0][0] + self.patience if self.ends else INF
         return min(due, late, end)
 
     def _settle(self, node: ProbeNode) -> None:

@@ -105,6 +105,11 @@ class Probe(Model):
         """What may lie between two results of one node, when one probe of three came late."""
         return 2 * self.interval + self.timeout
 
+    @property
+    def longest(self) -> timedelta:
+        """How long one may go unanswered before its connection is given up: no latency is measured that is longer."""
+        return 3 * self.timeout
+
     def _faults(self) -> Iterator[Fault]:
         if self.interval < parse_duration("50ms"):
             yield "interval", "must be at least 50ms: the probe must not be a load of its own"

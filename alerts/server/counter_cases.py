@@ -31,15 +31,18 @@ def evictions(cast: Cast, clock: Clock) -> Iterator[Case]:
     series, watch, labels = selector("redis_evicted_keys_total", **cast.primary), Watch(name), cast.of_primary(name)
     seconds = Decimal(clock.sample) / 1000
     bad, fine = (round((level.above or _EVENT) * share * seconds, 12) for share in (_OVER, _UNDER))
-    fires = _whole_at(clock, milliseconds(level.within)) + up_to(clock.step, milliseconds(level.for_))
+    window = milliseconds(level.within)
+    # Where any is one too many, two samples tell; and the alert ends when the window has forgotten the last.
+    fires = (_whole_at(clock, window) if level.above else clock.step) + up_to(clock.step, milliseconds(level.for_))
     end = fires + 4 * clock.step
     count, ill, start = clock.samples(end), fires // clock.sample + 1, 10**6 * bad
     silent = (watch.silent_until(end),)
     first = (*watch.first(fires, clock.step, labels), watch.firing(end, labels))
     yield Case(f"{name}: fires at its duration, just over", clock.sample, {series: growing(bad, count, start)}, first)
     last = start + bad * (ill - 1) + bad / 1000  # a little more than promtool's sum, which a fall would reset
-    ends = f"{growing(bad, ill, start)} {steady(last, clock.samples(2 * clock.step))}"
-    expects = (watch.firing(fires, labels), watch.firing(fires + 2 * clock.step))
+    over = fires + 2 * clock.step if level.above else clock.first_after((ill - 1) * clock.sample + window)
+    ends = f"{growing(bad, ill, start)} {steady(last, clock.samples(over - fires))}"
+    expects = (watch.firing(fires, labels), watch.firing(over))
     yield Case(f"{name}: resolves when it evicts no more", clock.sample, {series: ends}, expects)
     if level.above:
         under = growing(fine, count, start)

@@ -21,7 +21,7 @@ class Driven:
     @staticmethod
     def paced(interval: float, timeout: float) -> dict[str, Any]:
         """What an order says beside its targets; reports wait as they do by the defaults."""
-        return {"interval": interval, "timeout": timeout, "steady": 2, "pause": 0.5}
+        return {"interval": interval, "timeout": timeout, "patience": 3 * timeout, "steady": 2, "pause": 0.5}
 
     def watch(self, *peers: tuple[str, int], access: Access = OPEN, host: str | None = LOOPBACK, key: str = "") -> None:
         """Probe these (instance, port) from now on, and write to `key` when there is one."""

@@ -143,7 +143,7 @@ DATA: dict[str, dict[str, Any]] = {
                 name: {"for": "12s"}
                 for name in ("replication_lag", "clients", "persistence", "fragmentation", "quorum")
             },
-            "evictions": {"within": "10s", "for": "10s"},
+            "evictions": {"above": "0/s", "within": "10s", "for": "10s"},
             "rejected_connections": {"within": "20s"},
             "nodes_differ": {"for": "30s"},
             "collection": {"for": "10s"},

@@ -42,6 +42,18 @@ def test_a_file_without_a_key_is_warned_of(tmp_path: Path, text: str) -> None:
     assert ended.err == "warning: cachewatch.yaml has no key: the built-in defaults watch 127.0.0.1:6379\n"
 
 
+def test_alerts_that_cannot_fire_are_warned_of(tmp_path: Path) -> None:
+    write(
+        tmp_path, "thresholds: {hit_rate: {critical: {below: 0%}}}\ncollect: {families: {deny: [redis_errors_total]}}\n"
+    )
+    ended = cachewatch(tmp_path, "check")
+    assert ended.status == 0
+    assert ended.err == (
+        "warning: thresholds.hit_rate.critical.below is 0%: no share lies below it, so this alert cannot fire\n"
+        "warning: collect.families hides redis_errors_total, which CacheWritesRefused reads: that part of it cannot fire\n"
+    )
+
+
 def test_the_problems_are_there_for_programs_too(tmp_path: Path) -> None:
     write(tmp_path, "fleat: {}\nhealth: {failures: 0}\n")
     ended = cachewatch(tmp_path, "check", "--json")
