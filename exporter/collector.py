@@ -162,10 +162,15 @@ class Collector:
     async def _connect(self, node: NodeState) -> Connection:
         instance = node.target.instance
         self._drop(instance)
-        async with asyncio.timeout(float(seconds(self.state.policy.timeouts.connection.timeout))):
-            access, target = self.keys.of(node.target) if self.keys else None, node.target
-            self.connections[instance] = await Connection.dial(self.names, target.host, target.port, access)
-        return self.connections[instance]
+        patience, target = float(seconds(self.state.policy.timeouts.connection.timeout)), node.target
+        access = self.keys.of(target) if self.keys else None
+        async with asyncio.timeout(patience):
+            connection = await Connection.dial(self.names, target.host, target.port, access, patience)
+        if self.keys and self.keys.of(target) != access:
+            connection.close()
+            raise ConnectionResetError  # another policy came meanwhile; the next attempt enters as it says
+        self.connections[instance] = connection
+        return connection
 
     def _drop(self, instance: str) -> None:
         connection = self.connections.pop(instance, None)

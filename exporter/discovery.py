@@ -53,7 +53,7 @@ async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, na
     for address in sentinel.addresses:
         try:
             async with asyncio.timeout(patience):
-                found.append(await _ask(address, sentinel.masters, keys, names))
+                found.append(await _ask(address, sentinel.masters, keys, names, patience))
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
@@ -72,9 +72,11 @@ def _quorum(found: Sequence[Found]) -> dict[str, bool]:
     return {name: any(answer.quorum.get(name) for answer in found) for name in sorted(masters)}
 
 
-async def _ask(address: str, wanted: tuple[str, ...] | None, keys: Keyring | None, names: Names) -> Found:
+async def _ask(
+    address: str, wanted: tuple[str, ...] | None, keys: Keyring | None, names: Names, patience: float
+) -> Found:
     host, port = split_address(address, SENTINEL_PORT)
-    connection = await Connection.dial(names, host, port, keys.sentinel(host) if keys else None)
+    connection = await Connection.dial(names, host, port, keys.sentinel(host) if keys else None, patience)
     try:
         (reply,) = await connection.ask([("SENTINEL", "MASTERS")])
         masters = {entry["name"]: entry for entry in entries(reply)}

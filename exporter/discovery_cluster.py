@@ -64,7 +64,7 @@ async def discover(
     for address in (*cluster.addresses, *learned):
         try:
             async with asyncio.timeout(patience):
-                members = await _ask(known.get(address) or _seed(address), keys, names)
+                members = await _ask(known.get(address) or _seed(address), keys, names, patience)
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
@@ -77,9 +77,9 @@ def _seed(address: str) -> Target:
     return Target.at(host, port, "")
 
 
-async def _ask(node: Target, keys: Keyring | None, names: Names) -> list[Member]:
+async def _ask(node: Target, keys: Keyring | None, names: Names, patience: float) -> list[Member]:
     access = keys.of(node) if keys else None
-    connection = await Connection.dial(names, node.host, node.port, access)
+    connection = await Connection.dial(names, node.host, node.port, access, patience)
     try:
         (reply,) = await connection.ask([("CLUSTER", "NODES")])
     finally:
@@ -122,14 +122,41 @@ def targets(members: list[Member], known: Mapping[str, Target]) -> Iterator[Targ
     """The nodes, those of a shard under one label.
 
     A shard has no name in Cluster before 7.2, and its primary's id changes at a failover: the label is that of the lowest
-    id at first sight, and then stays with the primary's node, which had it as a replica.
+    id at first sight, and then stays with the primary, which had it as a replica. Nodes are told apart by their ids, for
+    their addresses may change.
     """
-    by_primary: dict[str, list[Member]] = {}
-    for member in members:
-        by_primary.setdefault(member.primary or member.id, []).append(member)
-    for primary, shard in by_primary.items():
-        head = next((member for member in shard if member.id == primary), None)
-        before = known.get(head.instance) if head else None
-        label = before.shard if before else f"shard-{min(member.id for member in shard)[:8]}"
+    before = {target.member: target for target in known.values() if target.member}
+    for shard, label in _labelled(_by_primary(members), before):
         for member in shard:
-            yield Target.at(member.host, member.port, label, member.slot, member.name)
+            yield Target.at(member.host, member.port, label, member.slot, member.name, member.id)
+
+
+def _by_primary(members: list[Member]) -> list[list[Member]]:
+    """The members of each shard, its primary first."""
+    shards: dict[str, list[Member]] = {}
+    for member in members:
+        shards.setdefault(member.primary or member.id, []).append(member)
+    return [sorted(shard, key=lambda member: bool(member.primary)) for shard in shards.values()]
+
+
+def _labelled(shards: list[list[Member]], before: Mapping[str, Target]) -> Iterator[tuple[list[Member], str]]:
+    """Each shard with its label. No two with slots share one: who served slots under it keeps it."""
+
+    def served(shard: list[Member]) -> bool:
+        old = before.get(shard[0].id)
+        return old is not None and old.slot is not None
+
+    given: set[str] = set()
+    for shard in sorted(shards, key=lambda shard: not served(shard)):
+        old = next((before[member.id].shard for member in shard if member.id in before), "")
+        label = old if old and not (old in given and shard[0].slots) else _new_label(shard, given)
+        if shard[0].slots:
+            given.add(label)
+        yield shard, label
+
+
+def _new_label(shard: list[Member], given: set[str]) -> str:
+    """The beginning of the lowest id, or more of it where another shard has that already."""
+    lowest = min(member.id for member in shard)
+    names = (f"shard-{lowest[:length]}" for length in range(8, len(lowest) + 1))
+    return next((name for name in names if name not in given), f"shard-{lowest}")

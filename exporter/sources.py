@@ -35,7 +35,7 @@ Known = Mapping[str, Target]
 class Sources:
     """The sources of one policy. `before` are those of an earlier policy: what they found stays until the same kind answers.
 
-    `parts` tells how each was asked last, `unheard` names those that never gave an answer, `quorum` says of each master
+    `parts` tells how each was asked last, `unheard` names those that never gave a whole answer, `quorum` says of each master
     whether Sentinel could fail it over now.
     """
 
@@ -94,7 +94,8 @@ class Sources:
             error = f"{part}: {type(fault).__name__}: {fault}"
         else:
             self._found[part], error = found.targets, found.problem
-            self.unheard.discard(part)
+            if not error:
+                self.unheard.discard(part)
         if error and error != getattr(self.parts.get(part), "error", None):
             log.warning("%s", error)
         self.parts[part] = Collection(time.monotonic() - began, error)

@@ -70,11 +70,11 @@ async def survey(policy: Policy, environ: Mapping[str, str]) -> tuple[list[Answe
 
 
 async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> Answer:
-    patience = float(seconds(policy.timeouts.connection.timeout + policy.collect.timeout))
+    opening, answering = (float(seconds(time)) for time in (policy.timeouts.connection.timeout, policy.collect.timeout))
     learned, connection = _Learned(target), None
     try:
-        async with asyncio.timeout(patience):
-            connection = await Connection.dial(names, target.host, target.port, access)
+        async with asyncio.timeout(opening + answering):
+            connection = await Connection.dial(names, target.host, target.port, access, opening)
             learned.tls = connection.tls or "no"
             await _interview(connection, policy, learned)
     except (OSError, NodeError) as error:

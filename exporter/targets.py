@@ -13,6 +13,7 @@ class Target:
     """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster.
 
     `name` is the host name that a Cluster announces for it, empty where it announces none: its certificate is for that name.
+    `member` is its id in the Cluster.
     """
 
     instance: str
@@ -21,11 +22,13 @@ class Target:
     shard: str = ""
     slot: int | None = None
     name: str = ""
+    member: str = ""
 
     @classmethod
-    def at(cls, host: str, port: int, shard: str, slot: int | None = None, name: str = "") -> Target:
-        """The node at an address."""
-        return cls(join_address(host, port), host, port, shard, slot, name)
+    def at(cls, host: str, port: int, shard: str, slot: int | None = None, name: str = "", member: str = "") -> Target:
+        """The node at an address. A host name is one in lower case too: overrides and listed nodes name it so."""
+        host = host if host.startswith("/") else host.lower()
+        return cls(join_address(host, port), host, port, shard, slot, name, member)
 
 
 def static_targets(fleet: Fleet) -> tuple[Target, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -14,8 +15,9 @@ from exporter.failures import NodeError, from_reply
 from exporter.inbox import Inbox
 from exporter.names import Names
 
-# Seconds for a handshake of TLS, below the default 5 s of a connection: what hangs there is told from what hangs later.
-_HANDSHAKE_PATIENCE = 3.0
+# Seconds for a handshake of TLS, and the share of the caller's patience at most: what hangs there is told from what hangs later.
+_HANDSHAKE_PATIENCE, _HANDSHAKE_SHARE = 3.0, 0.8
+_CLOSED_AT_ONCE = "the connection was closed before the first reply: does the port speak TLS only?"
 Command = tuple[str, ...]
 
 
@@ -28,14 +30,16 @@ class Connection:
         self._encrypted = transport.get_extra_info("ssl_object")
 
     @classmethod
-    async def open(cls, address: str, port: int, access: Access | None = None) -> Connection:
-        """Connect to an IP address or the path of a Unix socket, and log in; the caller bounds the time.
+    async def open(
+        cls, address: str, port: int, access: Access | None = None, patience: float = math.inf
+    ) -> Connection:
+        """Connect to an IP address or the path of a Unix socket, and log in; the caller bounds the time, by `patience` seconds.
 
         The password leaves only after the server has shown the certificate that is asked of it.
         """
         access = access or OPEN
         login = access.login()
-        connection = cls(address, *await _dialled(address, port, access))
+        connection = cls(address, *await _dialled(address, port, access, patience))
         try:
             connection._check_pin(access)
             if login:
@@ -46,7 +50,9 @@ class Connection:
         return connection
 
     @classmethod
-    async def dial(cls, names: Names, host: str, port: int, access: Access | None = None) -> Connection:
+    async def dial(
+        cls, names: Names, host: str, port: int, access: Access | None = None, patience: float = math.inf
+    ) -> Connection:
         """Connect to a host by its name: by the address used last, then by its others, as clients do.
 
         Raises what the first one ended in. An address that hangs until the caller loses patience is not the first one
@@ -56,7 +62,7 @@ class Connection:
         failed: OSError | None = None
         for address, after in pairwise((*names.candidates(host), first)):
             try:
-                connection = await cls.open(address, port, access)
+                connection = await cls.open(address, port, access, patience)
             except asyncio.CancelledError:
                 names.use(host, after)
                 raise
@@ -110,9 +116,11 @@ class Connection:
         try:
             return await self._inbox.take(count)
         except ConnectionError as error:
-            if self._encrypted is not None and not self._inbox.answered:
+            if self._inbox.answered:
+                raise
+            if self._encrypted is not None:
                 raise NodeError("tls", REFUSED_LATER) from error
-            raise
+            raise NodeError("reset", _CLOSED_AT_ONCE) from error
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""
@@ -120,7 +128,7 @@ class Connection:
             self._transport.abort()
 
 
-async def _dialled(address: str, port: int, access: Access) -> tuple[asyncio.Transport, Inbox]:
+async def _dialled(address: str, port: int, access: Access, patience: float) -> tuple[asyncio.Transport, Inbox]:
     loop = asyncio.get_running_loop()
     if address.startswith("/"):
         return await loop.create_unix_connection(Inbox, address)
@@ -133,7 +141,7 @@ async def _dialled(address: str, port: int, access: Access) -> tuple[asyncio.Tra
             port,
             ssl=access.context(),
             server_hostname=access.tls.server_name,
-            ssl_handshake_timeout=_HANDSHAKE_PATIENCE,
+            ssl_handshake_timeout=min(_HANDSHAKE_PATIENCE, _HANDSHAKE_SHARE * patience),
         )
     except ConnectionAbortedError as error:  # asyncio's word for its own patience
         raise NodeError("tls", MUTE) from error

@@ -224,6 +224,7 @@ class Fleet(Model):
 
     def _faults(self) -> Iterator[Fault]:
         yield from self._plain_where_tls_is_asked()
+        yield from self._login_in_the_clear()
         if not self.nodes and not any(getattr(self, source) for source in SOURCES):
             yield (
                 "nodes",
@@ -238,6 +239,16 @@ class Fleet(Model):
             tls = self.tls_of(node.instance)
             if node.asks_for_tls and tls is not None and not tls.enabled:
                 yield f"nodes.{index}", f"{node.url} asks for TLS, which tls.enabled: false turns off for it"
+
+    def _login_in_the_clear(self) -> Iterator[Fault]:
+        """TLS that only the URLs of listed nodes ask for is none for those that are found, and they get the login too."""
+        listed = next((node.url for node in self.nodes if node.asks_for_tls), None)
+        login = self.auth is not None and self.auth.enabled
+        sources = [source for source in SOURCES if getattr(self, source)]
+        if listed and login and self.tls is None and sources:
+            found = " and ".join(f"fleet.{source}" for source in sources)
+            why = f"is missing: {listed} asks for TLS for itself only, so the login would go in clear text to nodes of {found}"
+            yield "tls", f"{why}; write tls: {{}}, or tls: {{enabled: false}} with an override for the listed nodes"
 
     def auth_of(self, instance: str) -> Auth | None:
         """The login of a node: the first override that fits, where it has one, else the fleet's."""

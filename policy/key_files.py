@@ -26,9 +26,9 @@ class SecretError(Exception):
 
 
 def read_file(path: Path) -> str:
-    """The secret in a file, the line break at its end taken off."""
+    """The secret in a file, without the line break at its end and the mark that some editors put before UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+        text = path.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise SecretError(f"{path} is not UTF-8 text") from None
     except OSError as error:

@@ -266,7 +266,7 @@ def _sources(state: State) -> Iterator[Problem]:
         if name == "policy":
             yield Problem(WARNING, f"The policy file is refused, the old one goes on: {first}", weight=2)
             continue
-        rest = "no node of it is watched yet" if name in state.unheard else "the nodes known last stay watched"
+        rest = "not all of its nodes are watched yet" if name in state.unheard else "the nodes known last stay watched"
         yield Problem(WARNING, f"{_SOURCES.get(name, name)} cannot be read ({first}): {rest}", weight=3)
 
 

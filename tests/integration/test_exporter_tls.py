@@ -15,8 +15,10 @@ import pytest
 
 from exporter.access import Access
 from exporter.failures import NodeError, from_exception
+from exporter.survey import survey
 from exporter.wire import Connection
 from policy.key_files import TlsFiles
+from policy.model import Policy
 from sandbox.certificates import Authority, Pair, ServerTls
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode
@@ -223,3 +225,26 @@ async def test_a_cluster_whose_certificates_have_host_names_only_is_watched_by_t
             await until(lambda: value(shown(exporter), "cache_node_up", instance=node.instance) == 1, 60)
             await until(lambda: value(shown(exporter), "redis_up", instance=node.instance) == 1, 60)
             assert value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="tls") == 0
+
+
+async def test_a_plain_login_at_a_port_of_tls_is_told_what_it_may_be(world: World) -> None:
+    with pytest.raises(NodeError, match="does the port speak TLS only") as told:
+        await _pinged(await Connection.open(LOOPBACK, world.nodes["usual"].port))
+    assert told.value.result == "reset"
+
+
+async def _pinged(connection: Connection) -> None:
+    try:
+        await connection.ask([("PING",)])
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("source", ["sentinel", "cluster"])
+async def test_a_source_that_speaks_no_tls_is_told_so_and_not_as_one_that_hangs(world: World, source: str) -> None:
+    """Within collect.timeout, which is shorter than what a handshake may take elsewhere."""
+    plain = {"addresses": [world.nodes["plain"].instance]}
+    tls = {"tls": {"ca_file": str(world.files["ca"])}}
+    fleet = {"sentinel": {**plain, **tls}} if source == "sentinel" else {"cluster": plain, **tls}
+    _, failure = await survey(Policy.model_validate({"fleet": fleet, **FAST}), {})
+    assert "does the port speak TLS?" in failure

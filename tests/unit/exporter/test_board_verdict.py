@@ -298,7 +298,7 @@ def test_a_source_that_fails_and_a_policy_that_is_refused_are_told() -> None:
     assert found["text"] == "Sentinel cannot be read (no answer): the nodes known last stay watched"
     assert found["others"][0]["text"] == "The policy file is refused, the old one goes on: line 3: nonsense"
     state.unheard = frozenset({"sentinel"})
-    assert "no node of it is watched yet" in said(state)[1]
+    assert "not all of its nodes are watched yet" in said(state)[1]
 
 
 def test_an_open_breaker_is_counted_and_shown() -> None:

@@ -7,8 +7,11 @@ import pytest
 
 from exporter.collector import Collector
 from exporter.failures import NodeError
+from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.state import NodeState
+from exporter.wire import Connection
+from policy.fleet import Fleet
 from tests.unit.exporter.helpers import check, watching
 
 NODE = "127.0.0.1:6379"
@@ -34,6 +37,32 @@ async def test_a_mistake_is_logged_and_the_next_round_asks_again(caplog: pytest.
         await _round(collector)
     assert caplog.text.count(f"{NODE}: collection failed") == 2
     assert collector.running == {}
+
+
+async def test_a_connection_that_was_opened_by_an_earlier_policys_login_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = watching(timeouts={"connection": {"retries": 0}})
+    old, new = (
+        Keyring(Fleet.model_validate({"auth": {"password_env": name}}), {name: name}) for name in ("OLD", "NEW")
+    )
+    collector, closed = Collector(state, old, Names()), []
+
+    class Dialled:
+        def close(self) -> None:
+            closed.append(self)
+
+    async def dial(*_: object) -> Dialled:
+        collector.enter_with(new)  # a reload, while the connection is being opened
+        return Dialled()
+
+    monkeypatch.setattr(Connection, "dial", dial)
+    await _round(collector)
+    assert len(closed) == 1
+    assert collector.connections == {}
+    told = state.nodes[NODE].collection
+    assert told is not None
+    assert "closed" in told.error
 
 
 async def test_a_trial_that_broke_off_does_not_keep_the_node_out_for_good() -> None:

@@ -13,8 +13,9 @@ def line(identity: str, address: str, flags: str, primary: str = "-", slots: str
     return f"{identity} {address} {flags} {primary} 0 0 1 connected {slots}".rstrip()
 
 
-def found(*lines: str, known: dict[str, str] | None = None) -> dict[str, str]:
-    before = {i: Target(i, "h", 1, shard) for i, shard in (known or {}).items()}
+def found(*lines: str, known: dict[str, str] | None = None, served: str = "") -> dict[str, str]:
+    """Shards by instance. `known` are those of before by the id of the node, `served` is the id of one that had slots then."""
+    before = {i: Target(i, "h", 1, shard, 7 if i == served else None, "", i) for i, shard in (known or {}).items()}
     members = list(parse("\n".join(lines).encode(), "10.0.0.9"))
     return {target.instance: target.shard for target in targets(members, before)}
 
@@ -26,12 +27,28 @@ def test_a_shard_is_its_primary_and_its_replicas_named_by_the_lowest_id() -> Non
 
 def test_after_a_failover_the_shard_has_its_old_name_and_so_has_the_dead_primary() -> None:
     lines = [line(A, "10.0.0.1:1@2", "master,fail"), line(B, "10.0.0.2:1@2", "master", slots="0-16383")]
-    assert found(*lines, known={"10.0.0.1:1": "s", "10.0.0.2:1": "s"}) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
+    assert found(*lines, known={A: "s", B: "s"}, served=A) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
 
 
 def test_a_replica_that_moved_to_another_primary_takes_its_shard() -> None:
     lines = [line(A, "10.0.0.1:1@2", "master", slots="0"), line(B, "10.0.0.2:1@2", "slave", A)]
-    assert found(*lines, known={"10.0.0.1:1": "s", "10.0.0.2:1": "t"}) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
+    assert found(*lines, known={A: "s", B: "t"}) == {"10.0.0.1:1": "s", "10.0.0.2:1": "s"}
+
+
+def test_nodes_that_changed_their_addresses_keep_their_shards() -> None:
+    lines = [line(A, "10.0.0.50:1@2", "master", slots="0-9"), line(C, "10.0.0.1:1@2", "master", slots="10-19")]
+    known = {A: "shard-aaaaaaaa", C: "shard-cccccccc"}
+    assert found(*lines, known=known) == {"10.0.0.50:1": "shard-aaaaaaaa", "10.0.0.1:1": "shard-cccccccc"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_replica_that_got_slots_of_its_own_is_a_shard_of_its_own(turn: int) -> None:
+    lines = [line(A, "10.0.0.1:1@2", "master", slots="0-9"), line(B, "10.0.0.2:1@2", "master", slots="10-19")]
+    known = {A: "shard-bbbbbbbb", B: "shard-bbbbbbbb"}
+    assert found(*lines[::turn], known=known, served=A) == {
+        "10.0.0.1:1": "shard-bbbbbbbb",
+        "10.0.0.2:1": "shard-bbbbbbbbb",
+    }
 
 
 @pytest.mark.parametrize(

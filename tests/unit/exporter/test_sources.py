@@ -58,3 +58,24 @@ async def test_files_that_hang_are_told_and_the_others_are_followed(
     await own.refresh()
     assert own.parts["files"].error == ""
     assert {target.instance for target in await own.targets()} == {"10.0.0.1:6379", "10.0.0.2:6379"}
+
+
+async def test_a_source_that_named_only_half_is_unheard_until_it_named_all(tmp_path: Path) -> None:
+    fleet = {"dns": [{"name": "cache.test"}, {"name": "late.test"}]}
+    policy, there = Policy.model_validate({"fleet": fleet}), {"cache.test": ["10.0.0.2"]}
+
+    def look_up(name: str) -> list[str]:
+        if name not in there:
+            raise OSError("no such name")
+        return there[name]
+
+    own = Sources(policy, Keyring(policy.fleet, {}), Names(look_up))
+    await own.refresh()
+    assert own.unheard == {"dns"}
+    assert {target.instance for target in await own.targets()} == {"10.0.0.2:6379"}
+    there["late.test"] = ["10.0.0.3"]
+    await own.refresh()
+    assert own.unheard == set()
+    del there["late.test"]
+    await own.refresh()
+    assert own.unheard == set(), "it stays heard"

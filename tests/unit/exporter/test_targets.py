@@ -45,3 +45,8 @@ def test_two_nodes_on_one_address_with_two_ports_are_two() -> None:
 
 def test_a_listed_node_is_never_dropped_for_sharing_an_address() -> None:
     assert len(merged((Target.at("cache-1", 1, ""), Target.at("10.0.0.1", 1, "")))) == 2
+
+
+def test_a_host_name_is_in_lower_case_whoever_names_it_and_a_path_stays_as_it_is() -> None:
+    assert Target.at("Cache-1.Example", 6379, "S").instance == "cache-1.example:6379"
+    assert Target.at("/run/Redis.sock", 0, "").instance == "unix:///run/Redis.sock"

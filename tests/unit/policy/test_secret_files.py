@@ -33,6 +33,8 @@ def test_a_secret_is_the_text_without_the_line_break_that_editors_add(tmp_path: 
     for raw in ("s3cret", "s3cret\n", "s3cret\r\n"):
         path.write_bytes(raw.encode())
         assert read_file(path) == "s3cret"
+    path.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    assert read_file(path) == "s3cret", "an editor's mark of UTF-8 is none of it"
     path.write_text("  with spaces \n")
     assert read_file(path) == "  with spaces "
 
