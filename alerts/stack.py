@@ -13,7 +13,7 @@ from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.promql import duration, one_of, selector, template_text
-from alerts.stack_times import notified, patience, recent, resent, sent, unseen
+from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from alerts.texts import Text
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -104,7 +104,7 @@ def _alertmanager_down(policy: Policy) -> Alert:
 
 
 def _rule_failures(policy: Policy) -> Iterator[Alert]:
-    fleet, window, hold = template_text(policy.fleet.name), duration(recent(policy)), patience(policy)
+    fleet, window, hold = template_text(policy.fleet.name), duration(evaluated(policy)), failing(policy)
     failures, missed, all_of_them = (
         f"increase({_with(f'prometheus_rule_{name}_total', targets.of_prometheus(policy), _OUR_GROUPS)}[{window}])"
         for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")

@@ -14,7 +14,7 @@ from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack import MOST_FAILED, UNDELIVERED
-from alerts.stack_times import notified, patience, recent, resent, sent, unseen
+from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from policy.alerts import (
     ALERTMANAGER_DOWN,
     METRICS_MISSING,
@@ -146,13 +146,18 @@ def _unknown(policy: Policy, scene: Scene) -> Iterator[Case]:
 
 
 def _rules(policy: Policy, step: int) -> Iterator[Case]:
-    mine, hold, window = targets.of_prometheus(policy), milliseconds(patience(policy)), milliseconds(recent(policy))
+    mine, hold, window = targets.of_prometheus(policy), milliseconds(failing(policy)), milliseconds(evaluated(policy))
     failures, missed, iterations = (
         selector(f"prometheus_rule_{name}_total", **mine, rule_group=_GROUP)
         for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
     )
     scene = _scene(policy, step, RULE_FAILURES, part="evaluation")
     yield from _repeated(scene, failures, hold, window)
+    seldom = scene.samples(milliseconds(max(policy.rules.slo_interval, policy.rules.interval)))
+    steps = " ".join(gauge(count, seldom) for count in range(1, 3 + scene.samples(hold) // seldom))
+    last = _WELL + scene.samples(hold)
+    expects = (*scene.fires(_WELL, hold), scene.watch.firing((last + 1) * step, scene.alert))
+    yield scene.case("fires for a group that is evaluated seldom", {failures: f"{gauge(0, _WELL)} {steps}"}, *expects)
     others = {
         selector("prometheus_rule_evaluation_failures_total", **mine, rule_group="/x.yml;billing"): counter(1, 20)
     }
@@ -166,6 +171,7 @@ def _rules(policy: Policy, step: int) -> Iterator[Case]:
     once = {missed: f"{gauge(0, 2)} {gauge(100 * count, count)}", iterations: counter(100, count + 2)}
     yield scene.case("silent when it happens once", once, scene.silent(count))
     scene = _scene(policy, step, RULE_FAILURES, part="reload")
+    hold = milliseconds(patience(policy))
     good = selector("prometheus_config_last_reload_successful", **mine)
     refused = {good: f"{gauge(1, _WELL)} {gauge(0, scene.samples(hold) + 1)} {gauge(1, 3)}"}
     last = _WELL + scene.samples(hold)

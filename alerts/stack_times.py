@@ -29,6 +29,18 @@ def patience(policy: Policy) -> timedelta:
     return max(policy.rules.stack_grace, recent(policy))
 
 
+def evaluated(policy: Policy) -> timedelta:
+    """The window in which each group of rules is evaluated at least once and seen to be, wherever the scrapes fall."""
+    rules = policy.rules
+    longest = max(rules.interval, rules.slo_interval, rules.liveness_evaluation)
+    return max(recent(policy), whole(policy, longest + 2 * rules.interval))
+
+
+def failing(policy: Policy) -> timedelta:
+    """How long rules must fail. Never less than the window in which they are looked at: one failure is not told."""
+    return max(patience(policy), evaluated(policy))
+
+
 def unseen(policy: Policy) -> timedelta:
     """How long the node facts may be missing.
 

@@ -188,7 +188,7 @@ class ProbeLink:
             return
         before = node.write.error if node.write else ""
         self._state.wrote(instance, result, duration)
-        if result == "readonly" and node.verdict.up:
+        if result == "readonly" and node.verdict.up and node.writable.up is not False:
             # A primary that was told to follow another: INFO says so, and it is written to no more.
             self._ask(node)
         elif result == "denied" and before != result:

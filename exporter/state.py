@@ -24,6 +24,8 @@ from policy.units import seconds
 __all__ = ["Collection", "Facts", "Failover", "NodeState", "State"]
 
 _LAG_WINDOW = 15.0
+# A primary that refuses to write has an alert of its own, which would not speak of a node that is down.
+_ANSWERED = ("success", "readonly")
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -50,7 +52,8 @@ class NodeState:
     """One node. Counters live as long as the node is watched; `checked_at` is when its last health check ended.
 
     `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
-    also where none is sent any more. `unwritten` are parts of its page that could not be written last time.
+    also where none is sent any more. `writable` is the verdict on them: a primary that refuses to write is up, for it
+    answers and may serve reads. `unwritten` are parts of its page that could not be written last time.
     """
 
     target: Target
@@ -66,6 +69,7 @@ class NodeState:
     spent: float = 0.0
     collection: Collection | None = None
     verdict: Verdict = field(default_factory=Verdict)
+    writable: Verdict = field(default_factory=Verdict)
     checked_at: float | None = None
     last_error: str = ""
     checks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH_RESULTS, 0))
@@ -157,7 +161,7 @@ class State:
         before, node.facts = node.facts, Facts(fields, vitals, now, extra or Extra())
         if before is None or vitals.role != before.vitals.role:
             self.roles_changed += 1
-            node.write = None
+            node.write, node.writable = None, Verdict()
         node.ended(Collection(took))
         if vitals.hits is not None and vitals.misses is not None:
             node.reads.take(now, vitals.hits, vitals.misses, self._window)
@@ -196,9 +200,11 @@ class State:
         if result in node.checks:
             node.checks[result] += 1
             node.checked_at = now
-            before, ok = node.verdict, result == "success"
+            before, ok = node.verdict, result in _ANSWERED
             node.judge(after(before, ok, self.policy.health), ok, now)
-            node.last_error = "" if ok else result
+            if ok:
+                node.writable = after(node.writable, result == "success", self.policy.health)
+            node.last_error = "" if result == "success" else result
             if node.verdict.up and not before.up:
                 node.breaker.retry_now(now)
 

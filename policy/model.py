@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -47,6 +48,13 @@ def _rules_faults(rules: Rules, collect: Collect | None, probe: Probe | None) ->
             yield "rate_window", f"must be at least {duration_text(4 * slowest)}, four samples, or rates have holes"
 
 
+def _health_window_faults(rules: Rules, health: Health | None) -> Iterator[Fault]:
+    """The share of good checks is a rate over the window, of a counter that comes with the fast scrape."""
+    if health is not None and health.window < 4 * rules.liveness_interval:
+        need = duration_text(4 * rules.liveness_interval)
+        yield "liveness_interval", f"health.window must be at least {need}, four scrapes, or availability has holes"
+
+
 def _slo_faults(rules: Rules, slos: tuple[Slo, ...] | None) -> Iterator[Fault]:
     """Burn windows that hold fewer than two counts say nothing."""
     shortest = min((pair.short for slo in slos or () for pair in slo.burns), default=None)
@@ -54,14 +62,19 @@ def _slo_faults(rules: Rules, slos: tuple[Slo, ...] | None) -> Iterator[Fault]:
         yield "slo_interval", f"must be at most half the shortest burn window ({duration_text(shortest)})"
 
 
-def _within_faults(rules: Rules, alerts: RedisAlerts | None) -> Iterator[Fault]:
-    """Redis' own counters come with the slow scrape."""
+def _within_faults(rules: Rules, alerts: RedisAlerts | None, collect: Collect | None) -> Iterator[Fault]:
+    """Redis' own counters change with each collection and come with the slow scrape."""
     if alerts is not None:
-        shortest = min(alerts.evictions.within, alerts.rejected_connections.within)
-        if shortest < 4 * rules.interval:
-            need = duration_text(4 * rules.interval)
+        slowest, what = (rules.interval, "scrapes") if collect is None else _slower(rules, collect)
+        if min(alerts.evictions.within, alerts.rejected_connections.within) < 4 * slowest:
             keys = "alerts.evictions.within and alerts.rejected_connections.within"
-            yield "interval", f"{keys} must be at least {need}, four scrapes, or they see nothing"
+            yield "interval", f"{keys} must be at least {duration_text(4 * slowest)}, four {what}, or they see nothing"
+
+
+def _slower(rules: Rules, collect: Collect) -> tuple[timedelta, str]:
+    if collect.interval > rules.interval:
+        return collect.interval, "collections"
+    return rules.interval, "scrapes"
 
 
 class Policy(Model):
@@ -100,7 +113,8 @@ class Policy(Model):
         refuse(
             (
                 *_rules_faults(rules, known.get("collect"), known.get("probe")),
-                *_within_faults(rules, known.get("alerts")),
+                *_within_faults(rules, known.get("alerts"), known.get("collect")),
+                *_health_window_faults(rules, known.get("health")),
                 *_slo_faults(rules, known.get("slos")),
             )
         )

@@ -145,12 +145,20 @@ def selector_text(selector: Selector, without: str = "") -> str:
     return f"{selector.name}{{{inside}}}" if inside else selector.name
 
 
+def _own_fleet(rule: Rule) -> tuple[str, ...]:
+    """The matcher of the fleet that a rule is about: another one's rules are evaluated at other times."""
+    named = (m.value for selector in rule.reads for m in selector.matchers if (m.label, m.op) == ("fleet", "="))
+    return tuple(f"fleet={quote(fleet)}" for fleet in dict.fromkeys(named))[:1]
+
+
 async def phase(server: Prometheus, rule: Rule, window: Window) -> int:
     """How far after each multiple of its interval Prometheus evaluated the rule's group, 0 where the history cannot tell.
 
     A server spreads its groups over their interval. What a group recorded, alerts included, bears the exact times.
     """
-    for series in (*rule.siblings, f"ALERTS{{alertname={quote(rule.name)}}}"):
+    own = _own_fleet(rule)
+    alert = f"ALERTS{{{','.join((f'alertname={quote(rule.name)}', *own))}}}"
+    for series in (*(f"{name}{{{','.join(own)}}}" for name in rule.siblings), alert):
         try:
             newest = f"max(timestamp({series})) or max(max_over_time(timestamp({series})[1h:1m]))"
             found = await server.instant(newest, window.end)

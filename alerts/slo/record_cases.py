@@ -22,6 +22,8 @@ def cases(scene: Scene) -> Iterator[Case]:
     """All of them."""
     yield _counted(scene)
     yield _restarted(scene)
+    if scene.scope.slo.good is not None:
+        yield _restarted_into_errors(scene)
     yield _nothing(scene)
     yield _idle(scene)
     if any(span.spare_budget for span in scene.scope.policy.notify.maintenance):
@@ -78,6 +80,20 @@ def _restarted(scene: Scene) -> Case:
     good, bad = 3 * steps + after[0], steps + after[1]
     window = scene.scope.slo.window_text
     return scene.case("a restart is no loss and no gain", series, tuple(_window(scene, _STEPS, window, good, bad)))
+
+
+def _restarted_into_errors(scene: Scene) -> Case:
+    """Many clients have no series of good events before the first: a process that begins anew with errors alone spends budget."""
+    good, total = scene.raws()
+    before, after = scene.story(_RESTART - 1, {}, (3, 1)), _STEPS - _RESTART + 1
+    errors = " ".join(str(4 * step) for step in range(1, after))
+    series = {
+        good.series: f"{good.text(before)} stale _x{after - 2} 2",
+        total.series: f"{total.text(before)} {errors} {4 * after + 2 * total.good}",
+    }
+    window, steps = scene.scope.slo.window_text, _RESTART - 1
+    expects = tuple(_window(scene, _STEPS, window, 3 * steps + 2, steps + 4 * after))
+    return scene.case("errors count before the first success after a restart, and once", series, expects)
 
 
 def _nothing(scene: Scene) -> Case:

@@ -45,9 +45,10 @@ def _node_events(scope: Scope) -> str:
 
 
 def _node_good(scope: Scope) -> str:
-    """Good events of each node, 0 where none has been counted yet."""
+    """Good events of each node, 0 where none has been counted yet: since its start, or since it began anew."""
     found = o.events(scope.slo, scope.fleet)
-    none_yet = f"(0 * {scope.of(o.NODE_EVENTS)} unless {scope.before(o.NODE_GOOD)} > 0)"
+    anew = f"{scope.of(o.NODE_EVENTS)} < {scope.before(o.NODE_EVENTS)}"
+    none_yet = f"(0 * {scope.of(o.NODE_EVENTS)} unless ({scope.before(o.NODE_GOOD)} > 0 unless {anew}))"
     return f"({_summed(found.good, found.per)}) or on ({', '.join(found.per)}) {none_yet}"
 
 

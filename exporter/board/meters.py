@@ -18,7 +18,7 @@ class Measure:
     """What one node's counters grew by.
 
     `latencies` are probes per bucket, `hits` and `misses` reads, all over `rules.rate_window`; `good` of `checks` health
-    checks succeeded over `health.window`.
+    checks succeeded over `health.window`, those left out that say that a primary refuses to write: that has an alert of its own.
     """
 
     latencies: tuple[int, ...] = ()
@@ -67,10 +67,13 @@ class Meter:
             self._pings, self._latencies = node.pings, Sliding(self._window)
             self._latencies.mark(now, (0,) * len(node.pings.counts))
         self._latencies.mark(now, node.pings.counts)
-        checks, before = (node.checks["success"], sum(node.checks.values())), self._checked
+        checks, before = (
+            (node.checks["success"], sum(node.checks.values())),
+            self._checked,
+        )  # an objective counts every check
         sums.add("availability", checks[0] - before[0], checks[1] - before[1])
         self._checked = checks
-        self._checks.mark(now, checks)
+        self._checks.mark(now, self._answered())
         reads, before = node.reads.total, self._read
         sums.add("hit_rate", reads[0] - before[0], sum(reads) - sum(before))
         self._read = reads
@@ -85,9 +88,13 @@ class Meter:
             () if latencies is None else tuple(map(operator.sub, node.pings.counts, latencies)),
             self._read[0] - reads[0],
             self._read[1] - reads[1],
-            node.checks["success"] - checks[0],
-            sum(node.checks.values()) - checks[1],
+            *map(operator.sub, self._answered(), checks),
         )
+
+    def _answered(self) -> tuple[int, int]:
+        """Checks that succeeded, and all that an alert on availability counts."""
+        checks = self.node.checks
+        return checks["success"], sum(checks.values()) - checks["readonly"]
 
 
 class Meters:

@@ -124,7 +124,7 @@ def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardst
     memory = yardstick.memory(used, limit[0] if limit else None, instance, evicts)
     reason, error = _failure(node, facts, up)
     promised = [row.state for row in (*latencies.values(), memory) if row.value is not None]
-    own = CRITICAL if up is False else UNKNOWN if up is None else WARNING if reason else OK
+    own = CRITICAL if up is False or reason == "readonly" else UNKNOWN if up is None else WARNING if reason else OK
     return NodeView(
         instance=instance,
         shard=node.target.shard,
@@ -150,6 +150,8 @@ def _failure(node: NodeState, facts: Facts | None, up: bool | None) -> tuple[str
         return (node.last_error if up is False else ""), told
     if facts is None:
         return ("no_facts", told) if told else ("", "")
+    if node.writable.up is False:
+        return "readonly", ""
     return ("link_down", "") if facts.vitals.link == "down" else ("", "")
 
 

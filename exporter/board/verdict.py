@@ -64,7 +64,7 @@ def problems(sight: Sight) -> list[Problem]:
     blind = list(_blind(sight))
     if blind:
         return [*blind, *_sources(sight.state)]
-    found = [*_shards(sight), *_promises(sight), *_links(sight), *_unknown(sight), *_sources(sight.state)]
+    found = [*_shards(sight), *_promises(sight), *_ailing(sight), *_unknown(sight), *_sources(sight.state)]
     return sorted(found, key=lambda p: (-rows.RANK[p.state], -p.weight))
 
 
@@ -232,20 +232,31 @@ def _alert(name: str, state: str) -> str | None:
     return next((spec.name for spec in ALERTS if (spec.row, spec.level) == (name, state)), None)
 
 
-def _links(sight: Sight) -> Iterator[Problem]:
+# What ails nodes that answer: how bad it is, the alert whose runbook helps, and the words for one and for several.
+_AILING = {
+    "readonly": (CRITICAL, 25, "CacheWritesRefused", "takes no writes", "take no writes"),
+    "link_down": (
+        WARNING,
+        5,
+        "CacheReplicaLinkDown",
+        "has lost the link to its primary and serves old data",
+        "lost the link to their primary and serve old data",
+    ),
+    "no_facts": (WARNING, 5, "CacheCollectionFailing", "answers PING but not INFO", "answer PING but not INFO"),
+}
+
+
+def _ailing(sight: Sight) -> Iterator[Problem]:
     """Nodes that answer and are not whole."""
-    for reason, alert, text in (
-        ("link_down", "CacheReplicaLinkDown", "lost the link to their primary and serve old data"),
-        ("no_facts", "CacheCollectionFailing", "answer PING but not INFO"),
-    ):
+    for reason, (state, weight, alert, one, several) in _AILING.items():
         ill = [node for node in sight.nodes if node.up and node.reason == reason]
         if len(ill) == 1:
-            single = {"link_down": "has lost the link to its primary and serves old data"}.get(reason)
-            said = single or f"answers PING but not INFO ({ill[0].error})"
-            node, words = ill[0], f"Node {ill[0].instance} {said}"
-            yield Problem(WARNING, words, shard=node.shard, instance=node.instance, alert=alert, weight=5)
+            node, why = ill[0], f" ({ill[0].error})" if ill[0].error else ""
+            words = f"Node {node.instance} {one}{why}"
+            yield Problem(state, words, shard=node.shard, instance=node.instance, alert=alert, weight=weight)
         elif ill:
-            yield Problem(WARNING, f"{len(ill)} nodes {text}: {_few([n.instance for n in ill])}", alert=alert, weight=5)
+            named = _few([node.instance for node in ill])
+            yield Problem(state, f"{len(ill)} nodes {several}: {named}", alert=alert, weight=weight)
 
 
 def _unknown(sight: Sight) -> Iterator[Problem]:

@@ -73,6 +73,8 @@ def _judged(
         return "UNKNOWN", "stale"
     if not node.verdict.up:
         return "DOWN", node.last_error or "recovering"
+    if node.writable.up is False:
+        return "DOWN", "readonly"
     ailment = _ailment(facts)
     return (_AILMENTS[ailment], ailment) if ailment else ("UP", node.last_error)
 

@@ -92,19 +92,40 @@ async def test_nothing_is_written_unless_it_is_asked_for(redis_node: RedisNode) 
     assert _calls(redis_node, "set") == 0
 
 
-async def test_a_primary_that_takes_no_writes_is_down_and_up_again_when_it_does(redis_node: RedisNode) -> None:
+def _judged(exporter: Exporter) -> tuple[str, str]:
+    told = exporter.judge.look(time.monotonic())
+    return told.status, told.components[0].error if told.components else ""
+
+
+async def test_a_primary_that_takes_no_writes_is_no_good_and_is_not_dead(redis_node: RedisNode) -> None:
+    """CacheNodeDown would say that it is dead, and CacheWritesRefused speaks of primaries that are up."""
     async with watching(_policy(redis_node)) as exporter:
         await until(lambda: _sets(exporter, redis_node) >= 3, PATIENCE)
         with redis_node.client() as client:
             client.config_set("min-replicas-to-write", 1)
-            await until(lambda: _of(exporter, "cache_node_up", redis_node) == 0, PATIENCE)
-            assert _of(exporter, "cache_health_checks_total", redis_node, result="readonly") >= 3
+            await until(
+                lambda: _of(exporter, "cache_health_checks_total", redis_node, result="readonly") >= 8, PATIENCE
+            )
+            assert _of(exporter, "cache_node_up", redis_node) == 1
             assert _of(exporter, "cache_collect_success", redis_node, part="set") == 0
-            assert _of(exporter, "redis_up", redis_node) == 1, "it answers all else"
-            told = exporter.judge.look(time.monotonic())
-            assert (told.status, told.components[0].error) == ("DOWN", "readonly")
+            assert _judged(exporter) == ("DOWN", "readonly")
             client.config_set("min-replicas-to-write", 0)
-        await until(lambda: _of(exporter, "cache_node_up", redis_node) == 1, PATIENCE)
+        await until(lambda: _judged(exporter) == ("UP", ""), PATIENCE)
+
+
+async def test_a_primary_that_cannot_save_refuses_even_ping_and_is_not_dead(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with RedisNode(free_port(), tmp_path, config=("save 3600 1", f'dir "{gone}"')) as node:
+        async with watching(_policy(node, probe={"interval": "100ms", "timeout": "500ms"})) as exporter:
+            await until(lambda: _judged(exporter) == ("UP", ""), PATIENCE)
+            with node.client() as client:
+                gone.rmdir()
+                client.bgsave()
+                await until(lambda: _judged(exporter) == ("DOWN", "readonly"), PATIENCE)
+                assert _of(exporter, "cache_node_up", node) == 1
+                client.config_set("stop-writes-on-bgsave-error", "no")
+            await until(lambda: _judged(exporter) == ("UP", ""), PATIENCE)
 
 
 async def test_a_primary_that_is_made_a_replica_is_asked_who_it_is_at_once_and_is_never_down(
@@ -113,7 +134,13 @@ async def test_a_primary_that_is_made_a_replica_is_asked_who_it_is_at_once_and_i
     """In a planned failover the role that the exporter knows is up to an interval old."""
     other, _ = pair
     with RedisNode(free_port(), tmp_path) as primary:
-        slow = {"collect": {"interval": "5m"}, "health": {"window": "1h"}, "rules": {"rate_window": "1h"}}
+        alerts = {"evictions": {"within": "1h"}, "rejected_connections": {"within": "1h"}}
+        slow = {
+            "collect": {"interval": "5m"},
+            "health": {"window": "1h"},
+            "rules": {"rate_window": "1h"},
+            "alerts": alerts,
+        }
         async with watching(_policy(primary, **slow, probe={**PROBE, "interval": "300ms"})) as exporter:
             await until(lambda: _sets(exporter, primary) >= 3, PATIENCE)
             with primary.client() as client:

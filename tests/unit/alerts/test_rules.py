@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerts import record_cases, recording, rules
+from alerts import recording, rules
 from alerts.model import Alert, Record
 from policy.alerts import ALERTS, BY_NAME
 from policy.model import Policy
@@ -141,8 +141,3 @@ def test_refused_writes_are_seen_however_slowly_the_node_facts_are_scraped() -> 
     for interval, window in (("15s", "1m"), ("1m", "4m")):
         expr = one(Policy.model_validate({"rules": {"interval": interval}}), "CacheWritesRefused").expr
         assert f'err=~"NOREPLICAS|MISCONF|OOM"}}[{window}])' in expr
-
-
-@pytest.mark.parametrize(("part", "whole", "percent"), [(100, 8, 13), (500, 8, 63), (100, 3, 33), (200, 3, 67)])
-def test_a_percentage_of_a_rule_test_is_rounded_as_promql_does(part: int, whole: int, percent: int) -> None:
-    assert record_cases._rounded(part, whole) == percent

@@ -291,6 +291,28 @@ def test_no_node_and_no_watch_are_said() -> None:
     assert said(state)[1].startswith("This exporter asks a node only when /scrape wants it")
 
 
+def test_primaries_that_take_no_writes_are_named_and_are_not_down() -> None:
+    state = fleet("a", "b", probe={"write": True})
+    check(state, at(1), ["readonly"] * 3, 100.0)
+    assert said(state) == ("critical", "Node 10.0.0.1:6379 takes no writes")
+    found = document(state)["verdict"]
+    assert "CacheWritesRefused" in found["runbook_url"]
+    check(state, at(3), ["readonly"] * 3, 100.0)
+    assert said(state)[1] == "2 nodes take no writes: 10.0.0.1:6379, 10.0.0.3:6379"
+    for number in (1, 3):
+        check(state, at(number), ["success"] * 5, 100.0)
+    assert said(state)[0] == "ok"
+
+
+def test_a_refused_write_counts_for_an_objective_and_not_for_the_alert_on_availability() -> None:
+    """As the rules have it."""
+    state = fleet("a", slos=[{"name": "availability", "objective": 90, "burn": []}])
+    check(state, at(1), ["readonly"] * 10, 100.0)  # 10 of 20 checks of the fleet
+    found = document(state)
+    assert found["promises"]["availability"]["ratio"] == 1
+    assert found["objectives"][0]["budget_left_ratio"] == pytest.approx(1 - 0.5 / 0.1)
+
+
 def test_a_source_that_fails_and_a_policy_that_is_refused_are_told() -> None:
     state = fleet("a")
     state.parts = {"sentinel": Collection(0.1, "no answer\nmore"), "policy": Collection(0.1, "line 3: nonsense")}

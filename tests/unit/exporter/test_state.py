@@ -50,3 +50,16 @@ def test_a_day_of_collections_and_reports_takes_no_more_memory_than_the_windows(
         state.prober_reported(0.001, float(second))
     assert len(state.nodes[NODE].reads._marks) <= 31
     assert len(state._lags) <= 2
+
+
+def test_a_primary_that_refuses_writes_answers_and_is_told_by_a_verdict_of_its_own() -> None:
+    state = watching()
+    (node,) = state.nodes.values()
+    check(state, node.target.instance, ["success", "readonly", "readonly"])
+    assert (node.verdict.up, node.writable.up, node.last_error) == (True, True, "readonly")
+    check(state, node.target.instance, ["readonly"])
+    assert (node.verdict.up, node.writable.up) == (True, False)
+    check(state, node.target.instance, ["timeout"] * 3)
+    assert (node.verdict.up, node.writable.up) == (False, False)
+    check(state, node.target.instance, ["success"] * state.policy.health.recoveries)
+    assert (node.verdict.up, node.writable.up, node.last_error) == (True, True, "")
