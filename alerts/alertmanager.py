@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from alerts import calendars, inhibition
-from alerts.promql import duration
+from alerts.promql import duration, quote
 from alerts.receivers import HEARTBEAT, NOBODY, PAGE, TICKET, receivers
+from policy.alerts import WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
 
@@ -20,29 +21,31 @@ def config(policy: Policy) -> dict[str, Any]:
     """Routes by severity and action. A receiver that the policy does not configure is left out."""
     told = receivers(policy)
     names = {receiver["name"] for receiver in told}
-    page, ticket, heartbeat, rest = (name if name in names else NOBODY for name in (PAGE, TICKET, HEARTBEAT, TICKET))
+    page, ticket, heartbeat = (name if name in names else NOBODY for name in (PAGE, TICKET, HEARTBEAT))
     notify = policy.notify
     pages = {**_timing(notify.page), **calendars.of_page(policy)}
     tickets = {**_timing(notify.ticket), **calendars.of_ticket(policy)}
+    # Of our own Watchdog alone: another one's beat would hide that ours is silent.
+    beats = (f"alertname={quote(WATCHDOG.name)}", f"fleet={quote(policy.fleet.name)}")
     routes = [
-        _route('severity="none"', heartbeat, _beat(notify.heartbeat)),
-        _route('severity="critical"', page, pages),
-        _route('action="page"', page, pages),
-        _route('severity="warning"', ticket, tickets),
+        _route(heartbeat, _beat(notify.heartbeat), *beats),
+        _route(NOBODY, {}, 'severity="none"'),
+        _route(page, pages, 'severity="critical"'),
+        _route(page, pages, 'action="page"'),
+        # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
+        _route(ticket, tickets),
     ]
-    if NOBODY in {page, ticket, heartbeat}:
-        told.append({"name": NOBODY})
+    told.append({"name": NOBODY})
     return {
-        # An alert of another severity, somebody else's, is rather told than lost.
-        "route": {"receiver": rest, "group_by": GROUP_BY, **_timing(notify.ticket), "routes": routes},
+        "route": {"receiver": ticket, "group_by": GROUP_BY, **_timing(notify.ticket), "routes": routes},
         "inhibit_rules": inhibition.rules(policy),
         **calendars.intervals(policy),
         "receivers": told,
     }
 
 
-def _route(matcher: str, receiver: str, how: dict[str, Any]) -> dict[str, Any]:
-    return {"receiver": receiver, "matchers": [matcher], **how}
+def _route(receiver: str, how: dict[str, Any], *matchers: str) -> dict[str, Any]:
+    return {"receiver": receiver, **({"matchers": list(matchers)} if matchers else {}), **how}
 
 
 def _timing(timing: Timing) -> dict[str, str]:

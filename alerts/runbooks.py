@@ -16,6 +16,7 @@ from alerts.node_down import SLI_JOB
 from alerts.promql import duration, markdown_code, one_of, quote, selector
 from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
+from alerts.stack import SLACK_FAILURES
 from policy import metrics
 from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
 from policy.fleet import SOURCES
@@ -231,7 +232,7 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         selector(f"alertmanager_notifications_{what}total", **targets.of_alertmanager(policy))
         for what in ("failed_", "")
     )
-    refused = selector("cachewatch_notifier_slack_failures_total", **targets.of_notifier(policy))
+    refused = selector(SLACK_FAILURES, **targets.of_notifier(policy))
     return {
         **{part: getattr(stack, part) for part in ("exporter", "notifier", "alertmanager")},
         **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},

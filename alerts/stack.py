@@ -31,7 +31,10 @@ _OUR_GROUPS = 'rule_group=~".*;cachewatch-.+"'
 MOST_MISSED = "0.5"
 # One failure is none, and increase() makes up to 1.1 of it where scrapes and evaluations are not aligned.
 MOST_FAILED = "1.5"
+# What the notifier answers when Alertmanager counts a failure that is no other webhook's. One that is `late` is no failure of
+# Slack: of a burst the last is told after half a minute, and Alertmanager asks again meanwhile.
 UNDELIVERED = ("failed", "late", "refused")
+SLACK_FAILURES = "cachewatch_notifier_slack_failures_total"
 
 
 def alerts(policy: Policy) -> tuple[Alert, ...]:
@@ -159,11 +162,12 @@ def _integrations(policy: Policy) -> Alert:
 
 def _slack(policy: Policy) -> Alert:
     why = texts.lookup(
-        f"topk(1, increase({selector('cachewatch_notifier_slack_failures_total', **targets.of_notifier(policy))}"
-        f"[{duration(notified(policy))}]) > 0)",
+        f"topk(1, increase({selector(SLACK_FAILURES, **targets.of_notifier(policy))}[{duration(notified(policy))}]) > 0)",
         " The notifier says: {{ .Labels.reason }}.",
     )
-    expr = f"{_webhook_failures(policy)} and on () ({_undelivered(policy)} > 0)"
+    posts = f"sum(increase({selector(SLACK_FAILURES, **targets.of_notifier(policy))}[{duration(notified(policy))}]))"
+    refused = _answered(policy, ("refused",))
+    expr = f"{_webhook_failures(policy)} and on () ({posts} > 0 or {refused} > 0)"
     text = _failing(policy, "Slack", f"the notifier's log has the reason and the cure.{why}")
     return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part="slack")
 
@@ -172,7 +176,7 @@ def _webhooks(policy: Policy) -> Alert:
     # Which webhook it is, 0.25 does not say. The heartbeat's may fail for a while without anybody here being woken; when
     # it fails for long, its receiver has told already.
     window = duration(notified(policy))
-    slack, notifier = _undelivered(policy), targets.up(targets.of_notifier(policy))
+    slack, notifier = _answered(policy, UNDELIVERED), targets.up(targets.of_notifier(policy))
     known = f" unless on () ({slack} > 0) unless on () (min_over_time({notifier}[{window}]) == 0)"
     expr = f"{_webhook_failures(policy)}{known if policy.notify.slack is not None else ''}"
     text = _failing(
@@ -211,11 +215,9 @@ def _webhook_failures(policy: Policy) -> str:
     return f"sum(increase({_failed(policy, '=')}[{window}])) > {MOST_FAILED}"
 
 
-def _undelivered(policy: Policy) -> str:
-    """Requests of Alertmanager that the notifier could not bring to Slack."""
-    series = _with(
-        "cachewatch_notifier_notifications_total", targets.of_notifier(policy), f"result=~{one_of(UNDELIVERED)}"
-    )
+def _answered(policy: Policy, results: tuple[str, ...]) -> str:
+    """Requests of Alertmanager that the notifier answered so."""
+    series = _with("cachewatch_notifier_notifications_total", targets.of_notifier(policy), f"result=~{one_of(results)}")
     return f"sum(increase({series}[{duration(notified(policy))}]))"
 
 

@@ -13,7 +13,7 @@ from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
-from alerts.stack import MOST_FAILED, UNDELIVERED
+from alerts.stack import MOST_FAILED, SLACK_FAILURES, UNDELIVERED
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from policy.alerts import (
     ALERTMANAGER_DOWN,
@@ -233,16 +233,20 @@ def _slack(policy: Policy, step: int) -> Iterator[Case]:
     """Alertmanager fails by webhook, and the notifier says that Slack did not take it: both within the window."""
     window = milliseconds(notified(policy))
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="slack")
-    failed, refused = _failed(policy, "webhook"), {what: _refused(policy, what) for what in UNDELIVERED}
+    failed, posts = (
+        _failed(policy, "webhook"),
+        selector(SLACK_FAILURES, **targets.of_notifier(policy), reason="timeout"),
+    )
     count = scene.samples(window)
-    often, once = {refused["failed"]: counter(1, 4 * count)}, {failed: counter(2, 4 * count)}
+    often, once = {posts: counter(1, 4 * count)}, {failed: counter(2, 4 * count)}
     yield from _twice(scene, {failed: (_OVER, _UNDER)}, window, often, " of Alertmanager's")
-    yield from _twice(replace(scene, alone=True), {refused["failed"]: (1, 0)}, window, once, " of the notifier's")
-    for what, series in refused.items():
-        both = {failed: counter(2, _WELL + 2), series: f"{gauge(0, _WELL)} {gauge(1, 2)}"}
-        yield scene.case(f"fires where the notifier says: {what}", both, *scene.fires(_WELL, 0))
-    fine = {failed: counter(1, count), refused["failed"]: gauge(3, count), _refused(policy, "sent"): counter(1, count)}
+    yield from _twice(replace(scene, alone=True), {posts: (1, 0)}, window, once, " of the notifier's")
+    refused = {failed: counter(2, _WELL + 2), _refused(policy, "refused"): f"{gauge(0, _WELL)} {gauge(1, 2)}"}
+    yield scene.case("fires where the notifier takes no more", refused, *scene.fires(_WELL, 0))
+    fine = {failed: counter(1, count), posts: gauge(3, count), _refused(policy, "sent"): counter(1, count)}
     yield scene.case("silent while Slack takes what comes", fine, scene.silent(count))
+    late = {failed: counter(1, count), posts: gauge(0, count), _refused(policy, "late"): counter(1, count)}
+    yield scene.case("silent while a burst waits for its turn at Slack", late, scene.silent(count))
 
 
 def _webhooks(policy: Policy, step: int) -> Iterator[Case]:

@@ -9,6 +9,7 @@ import click
 
 from alerts.notifier.server import CannotListen, serve_until_stopped
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
+from exporter import descriptors
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122")
@@ -26,6 +27,7 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
     context.require_secrets(loaded, "slack")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     tell_if_elsewhere(loaded.policy, "notifier", listen)
+    descriptors.raise_limit()  # each group of alerts has a connection of its own
     try:
         asyncio.run(serve_until_stopped(loaded.policy, slack, listen))
     except CannotListen as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter import info
 from exporter.failures import NodeError
@@ -25,6 +25,7 @@ class Round:
     known: Mapping[str, str] | None
     due: bool
     _later: tuple[Question, ...] = ()
+    _maxclients: str | None = None
     _answers: dict[str, Answer] = field(default_factory=dict)
 
     async def cheap(self) -> tuple[Mapping[str, str], Extra]:
@@ -36,6 +37,7 @@ class Round:
         self._send((*asked, *self._later))
         (raw,) = await self.connection.replies(1)
         fields = info.parse(raw, self.known)
+        self._maxclients = info.number(fields, "maxclients")
         await self._read(asked[1:])
         if self.known is None:
             learned = questions.learned(fields)
@@ -50,7 +52,10 @@ class Round:
         commands = self._answers.get("commands")
         await self._read(self._later)
         answers = {question.part: self._answers[question.part] for question in self._later}
-        return asking.detail(answers, commands.value or "" if commands else "", now)
+        detail = asking.detail(answers, commands.value or "" if commands else "", now)
+        # Redis 7 tells it in INFO too, where CONFIG is refused: an alert reads it.
+        told = {} if self._maxclients is None else {"maxclients": self._maxclients}
+        return replace(detail, config={**told, **detail.config})
 
     def lost(self, error: NodeError, now: float) -> Detail:
         """The detail of a round that broke off while it was read: every part of it failed."""

@@ -111,6 +111,7 @@ def alertmanager_server(config: Path, directory: Path, port: int) -> Alertmanage
             f"--web.listen-address={ports.LOOPBACK}:{port}",
             f"--web.external-url=http://{ports.LOOPBACK}:{port}/",
             "--cluster.listen-address=",
+            "--data.maintenance-interval=30s",
         ),
         directory,
         port,

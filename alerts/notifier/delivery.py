@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alerts.notifier import dedup
 from alerts.notifier.counters import Counters, Result
@@ -26,15 +26,16 @@ class Pace:
     max(group_interval, 10 s), so the answer must come before. `lifetime`: until a message that could not be sent is
     given up, its wait in the queue included. `spacing`: between two posts (Slack: about one a second and channel, and
     short bursts), once `burst` of them have gone out at once: a rack that dies is not told for half a minute.
-    `interest`: until a page that no request waits for any more is not sent. Alertmanager asks until the alert ends, a
-    second or two after each answer, and of what it never saw sent it never tells the end.
+    `interest`: for which a page whose turn came while no request waited for it is kept for the next one. Alertmanager asks
+    until the alert ends, some seconds after each answer, and of what it never saw sent it never tells the end. `most`:
+    tickets that may wait; of pages four times as many may, so that tickets keep none out.
     """
 
     patience: float = 8.0
     lifetime: float = 120.0
     spacing: float = 1.0
     burst: int = 20
-    interest: float = 4.0
+    interest: float = 30.0
     most: int = 500
 
 
@@ -51,25 +52,45 @@ class Answer:
         return self.result in ("sent", "duplicate")
 
 
+# Whose turn comes first: pages that had their turn and were asked for again, those of what fires, of what has ended, tickets.
+_AGAIN, _FIRING, _ENDED, _TICKET = range(4)
+
+
 @dataclass(slots=True)
 class _Sending:
-    """A message on its way, how many requests wait for it, and since when none does."""
+    """A message on its way, its rank among those that wait, and how many requests wait for it."""
 
     news: str
     notification: Notification
     message: Message
+    rank: int
     task: asyncio.Task[SlackFailure | None] | None = None
     waiting: int = 0
-    left: float = 0.0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def group(self) -> str:
         """The group that it tells of."""
         return self.notification.group_key
 
-    def wanted(self, interest: float) -> bool:
-        """Whether a page is still to be told; tickets are asked for too seldom to tell."""
-        return self.waiting > 0 or not self.notification.urgent or time.monotonic() - self.left <= interest
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to be told now; tickets are asked for too seldom to tell."""
+        return self.waiting > 0 or not self.notification.urgent
+
+    def joined(self, by: int) -> None:
+        """One request more, or less, waits."""
+        self.waiting += by
+        if self.waiting:
+            self.asked.set()
+        else:
+            self.asked.clear()
+
+
+def _rank(notification: Notification) -> int:
+    if not notification.urgent:
+        return _TICKET
+    return _FIRING if notification.firing else _ENDED
 
 
 class Deliveries:
@@ -113,9 +134,10 @@ class Deliveries:
             return Answer("duplicate", "Slack has this already")
         joined = sending is not None and sending.news == news
         if sending is None or not joined:
-            if len(self._tasks) >= self._pace.most:
+            if len(self._tasks) >= self._pace.most * (4 if notification.urgent else 1):
                 return Answer("refused", f"{len(self._tasks)} messages are waiting for Slack already")
-            sending = self._begin(_Sending(news, notification, render(notification)))
+            rank = max(_rank(notification), sending.rank if sending else 0)  # never before what the group told earlier
+            sending = self._begin(_Sending(news, notification, render(notification), rank))
         return await self._outcome(sending, joined)
 
     async def close(self, grace: float) -> None:
@@ -145,11 +167,11 @@ class Deliveries:
         """Wait for a delivery, but no longer than our caller does; the delivery itself is left alone."""
         task, over = sending.task, asyncio.create_task(self._over.wait())
         assert task is not None  # noqa: S101  # it has begun
-        sending.waiting += 1
+        sending.joined(1)
         try:
             await asyncio.wait({task, over}, timeout=self._pace.patience, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.waiting, sending.left = sending.waiting - 1, time.monotonic()
+            sending.joined(-1)
             over.cancel()
         if self._over.is_set() and (not task.done() or task.cancelled()):
             return Answer("refused", "shutting down before Slack took it")
@@ -163,10 +185,9 @@ class Deliveries:
         """Send when it is this message's turn. A failure is told, not remembered: the next request tries again."""
         message = sending.message
         try:
-            async with asyncio.timeout(self._pace.lifetime), self._turns.take(0 if sending.notification.urgent else 1):
-                if not sending.wanted(self._pace.interest):
+            async with asyncio.timeout(self._pace.lifetime):
+                if not await self._told_in_turn(sending):
                     return self._dropped(message)
-                await self._post(message)
         except SlackFailure as failure:
             if failure.wait:
                 self._turns.hold(failure.wait)
@@ -181,6 +202,21 @@ class Deliveries:
         self._counters.told()
         log.info("sent: %s", message.text)
         return None
+
+    async def _told_in_turn(self, sending: _Sending) -> bool:
+        """Post it when it is its turn and somebody waits for it; False when nobody does any more."""
+        rank = sending.rank
+        while True:
+            async with self._turns.take(rank):
+                if sending.wanted:
+                    self._turns.pay()
+                    await self._post(sending.message)
+                    return True
+            try:
+                await asyncio.wait_for(sending.asked.wait(), self._pace.interest)
+            except TimeoutError:
+                return False
+            rank = _AGAIN
 
     def _dropped(self, message: Message) -> SlackFailure:
         """Nobody failed: Alertmanager has lost interest, because the alert has ended."""

@@ -33,7 +33,7 @@ ACTIONS: Mapping[str, str] = {
     "investigate": "Investigate: find the cause before it becomes critical.",
     "page": "On-call acts now; start with the runbook.",
     "check_nodes": "Check the nodes: compare this one with its siblings.",
-    "automatic_failover": "Automatic failover is due: verify that a replica was promoted, and act if none was.",
+    "automatic_failover": "If it was a primary under Sentinel or in a Cluster: see that a replica was promoted, act if none was.",
     "check_eviction": "Check eviction: memory limit, eviction policy and evicted keys.",
 }
 
@@ -188,7 +188,10 @@ def _line(alert: Alert) -> str:
 
 
 def _action(notification: Notification) -> str:
-    """What the alerts' `action` label asks for, in words."""
+    """What the alerts' `action` label asks for, in words; a story that says itself what to do first knows better."""
+    (first, *others) = notification.alerts
+    if not others and "First: " in first.annotations.get("description", ""):
+        return ""
     found = tuple(dict.fromkeys(alert.labels.get("action", "") for alert in notification.firing))
     return " ".join(ACTIONS.get(action) or one_line(action, MAX_FIELD) for action in found[:_SHOWN_VALUES] if action)
 

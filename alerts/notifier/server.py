@@ -17,7 +17,7 @@ from alerts.notifier import dedup, runbook_pages
 from alerts.notifier.counters import Counters
 from alerts.notifier.delivery import Answer, Deliveries
 from alerts.notifier.failures import SlackFailure
-from alerts.notifier.model import InvalidNotification, parse
+from alerts.notifier.model import InvalidNotification, Notification, parse
 from alerts.notifier.slack import SlackChannel
 from policy.alerts import BY_NAME
 from policy.fleet import join_address
@@ -63,7 +63,7 @@ class Notifier:
     async def alertmanager(self, request: web.Request) -> web.Response:
         """Alertmanager's webhook: 200 once Slack has the news, 503 while it has not, 400 for what is no notification."""
         try:
-            notification = parse(await _body(request))
+            notification = self._linked(parse(await _body(request)))
         except InvalidNotification as error:
             self._counters.answered("invalid")
             log.error("no notification from %s: %s", request.remote, error)
@@ -75,6 +75,11 @@ class Notifier:
             raise
         self._counters.answered(answer.result)
         return web.Response(status=_status(answer), text=f"{answer.text}\n")
+
+    def _linked(self, notification: Notification) -> Notification:
+        """With the address by which people reach Alertmanager, where the policy names it: what it says itself may be another."""
+        named = self._policy.stack.links.alertmanager
+        return notification.model_copy(update={"external_url": named}) if named else notification
 
     async def runbook_list(self, _request: web.Request) -> web.Response:
         """The runbooks, as links."""

@@ -10,6 +10,7 @@ from alerts import alertmanager
 from policy.alerts import BY_NAME
 from sandbox.process import StartFailed, wait_until
 from tests.integration.routing_stage import NODE, OTHER, Stage, alert, staged
+from tests.unit.alerts.policies import HOSTILE
 
 SLACK_ALONE: dict[str, Any] = {"pagerduty": None}
 
@@ -78,7 +79,7 @@ def test_without_another_way_to_a_person_the_heartbeat_stops_until_it_is_mended(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with staged(tmp_path_factory.mktemp("alone"), **SLACK_ALONE) as stage:
-        stage.tell(alert("CacheWatchdog", "alone"))
+        stage.tell(alert("CacheWatchdog", HOSTILE))
 
         def beats() -> int:
             return len(stage.sink.received("heartbeat"))
@@ -92,7 +93,7 @@ def test_without_another_way_to_a_person_the_heartbeat_stops_until_it_is_mended(
             return True
 
         wait_until(lambda: beats() > 2, 60, "beats")
-        gone = alert("CacheNotifierDown", "alone", "127.0.0.1:9122")
+        gone = alert("CacheNotifierDown", HOSTILE, "127.0.0.1:9122")
         stage.tell(gone)
         wait_until(lambda: not grows(), 60, "the beats to stop")
         stage.tell(gone, over=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.process import wait_until
 from tests.integration.routing_stage import NODE, Stage, alert, staged
+from tests.unit.alerts.policies import HOSTILE
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SOON: dict[str, Any] = {"ticket": {"group_wait": "5s", "group_interval": "1s", "repeat_interval": "1h"}}
@@ -24,7 +25,7 @@ def _weekdays() -> list[str]:
 
 def _tell_all(stage: Stage) -> None:
     """A page, a ticket and the Watchdog; returns when each would have been told."""
-    stage.tell(alert("CacheNodeDown", "f", NODE), alert("CacheLowHitRate", "f"), alert("CacheWatchdog", "f"))
+    stage.tell(alert("CacheNodeDown", "f", NODE), alert("CacheLowHitRate", "f"), alert("CacheWatchdog", HOSTILE))
     # Twice the ticket's wait, in beats of a second.
     wait_until(lambda: len(stage.sink.received("heartbeat")) >= 10, 60, "ten beats")
 

@@ -181,12 +181,11 @@ def test_two_sources_of_nodes_two_shards_and_two_objectives_are_told_apart(stage
 
 
 def test_the_watchdog_beats_at_each_interval_and_comes_to_nobody_else(stage: Stage) -> None:
-    watchdog = alert("CacheWatchdog", "beat")
-    stage.tell(watchdog)
+    watchdog, foreign = alert("CacheWatchdog", HOSTILE), alert("CacheWatchdog", "another fleet")
+    stage.tell(watchdog, foreign, {**foreign, "alertname": "InfoInhibitor", "fleet": HOSTILE})
 
     def beats() -> list[float]:
-        heard = stage.sink.received("heartbeat")
-        return [entry["at"] for entry in heard if entry["body"]["groupLabels"]["fleet"] == "beat"]
+        return [entry["at"] for entry in stage.sink.received("heartbeat")]
 
     wait_until(lambda: len(beats()) >= 8, 60, "eight beats")
     between = [later - sooner for sooner, later in pairwise(beats())]
@@ -194,8 +193,11 @@ def test_the_watchdog_beats_at_each_interval_and_comes_to_nobody_else(stage: Sta
     stage.tell(watchdog, over=True)
     wait_until(lambda: time.time() - beats()[-1] > 4, 60, "the beats to end with the alert")
     assert {entry["body"]["status"] for entry in stage.sink.received("heartbeat")} == {"firing"}
-    assert stage.pages("beat") == []
-    assert stage.notices("beat") == []
+    told = {tuple(entry["body"]["groupLabels"].items()) for entry in stage.sink.received("heartbeat")}
+    assert told == {(("alertname", "CacheWatchdog"), ("fleet", HOSTILE))}, (
+        "those of others would hide that ours is silent"
+    )
+    assert "CacheWatchdog" not in {name for _, name, _ in stage.notices(HOSTILE)}
 
 
 def test_pagerduty_out_of_breath_costs_no_page(stage: Stage) -> None:

@@ -25,7 +25,10 @@ def receivers(config: dict[str, Any]) -> dict[str, set[str]]:
 def routed(config: dict[str, Any]) -> dict[str, str]:
     """Matcher -> receiver, and `rest`."""
     route = config["route"]
-    return {**{child["matchers"][0]: child["receiver"] for child in route["routes"]}, "rest": route["receiver"]}
+    return {
+        **{child.get("matchers", [""])[0]: child["receiver"] for child in route["routes"]},
+        "rest": route["receiver"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -41,16 +44,17 @@ def test_only_what_the_policy_configures_is_told(name: str, who: dict[str, set[s
     found = alertmanager.config(policy(name))
     assert receivers(found) == {**who, "nobody": set()}
     assert routed(found) == {
+        'alertname="CacheWatchdog"': "nobody",
         'severity="none"': "nobody",
         'severity="critical"': page,
         'action="page"': page,
-        'severity="warning"': ticket,
+        "": ticket,
         "rest": ticket,
     }
 
 
 def test_a_page_goes_out_at_once_and_a_ticket_waits_for_the_page_that_silences_it() -> None:
-    _, critical, urgent, ticket = alertmanager.config(Policy())["route"]["routes"]
+    _, _, critical, urgent, ticket = alertmanager.config(Policy())["route"]["routes"]
     for page in (critical, urgent):
         assert (page["group_wait"], page["group_interval"], page["repeat_interval"]) == ("0s", "1s", "4h")
     assert (ticket["group_wait"], ticket["group_interval"], ticket["repeat_interval"]) == ("30s", "5m", "12h")
@@ -86,7 +90,7 @@ def test_office_hours_hold_for_tickets_alone_and_maintenance_for_all_but_the_hea
         office_hours={"weekdays": ["monday"], "from": "08:30", "to": "24:00", "holidays": ["2026-12-25"]},
         maintenance=[{"weekdays": ["sunday"], "from": "02:00", "to": "04:00"}, {"dates": ["2027-01-31"]}],
     )
-    beat, *pages, ticket = found["route"]["routes"]
+    beat, _, *pages, ticket = found["route"]["routes"]
     assert [(p.get("active_time_intervals"), p["mute_time_intervals"]) for p in pages] == [(None, ["maintenance"])] * 2
     assert ticket["active_time_intervals"] == ["office-hours"]
     assert ticket["mute_time_intervals"] == ["holidays", "maintenance"]
@@ -196,3 +200,17 @@ def test_the_heartbeat_stops_when_the_only_way_to_a_person_is_broken(notify: dic
 def test_two_subjects_of_an_alert_are_two_groups(spec: AlertSpec) -> None:
     assert set(spec.per) <= set(alertmanager.GROUP_BY)
     assert "cause" not in alertmanager.GROUP_BY, "two causes on one node are one page"
+
+
+def test_the_heartbeat_is_of_our_own_watchdog_alone() -> None:
+    """Another one's, or what else has the severity `none`, would hide that ours is silent."""
+    found = alertmanager.config(Policy.model_validate({"fleet": {"name": 'a "b"'}}))
+    assert found["route"]["routes"][0]["matchers"] == ['alertname="CacheWatchdog"', 'fleet="a \\"b\\""']
+    assert found["route"]["routes"][1] == {"receiver": "nobody", "matchers": ['severity="none"']}
+
+
+def test_an_alert_of_another_severity_keeps_maintenance_too() -> None:
+    found = notifying(maintenance=[{"weekdays": ["sunday"], "from": "02:00", "to": "04:00"}])
+    *_, rest = found["route"]["routes"]
+    assert "matchers" not in rest
+    assert rest["mute_time_intervals"]

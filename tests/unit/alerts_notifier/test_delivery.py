@@ -182,21 +182,64 @@ async def test_while_slack_asks_to_wait_nothing_is_sent() -> None:
     assert channel.at[0] - began >= 0.4
 
 
-async def test_a_page_that_alertmanager_asks_for_no_more_is_not_told() -> None:
-    """Its alert has ended, and of what was never told the end is never told either."""
+async def test_a_page_is_told_while_alertmanager_asks_for_it_and_not_when_its_alert_may_have_ended() -> None:
+    """Of what Alertmanager never saw told it never tells the end."""
     channel = Channel()
     channel.gate.clear()
-    deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0, interest=0.1))
+    deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0, interest=0.5))
     first = asyncio.create_task(deliveries.deliver(_node("a:1")))
     await _until(lambda: deliveries.in_flight == 1)
-    assert (await deliveries.deliver(_node("b:1"))).result == "late"
+    for name in ("b:1", "c:1"):
+        assert (await deliveries.deliver(_node(name))).result == "late"
     assert (await first).result == "late"
-    await asyncio.sleep(0.2)
-    assert (await deliveries.deliver(_node("c:1"))).result == "late"
     channel.gate.set()
+    await asyncio.sleep(0.1)  # it is their turn, and nobody asks
+    assert [text.split()[4] for text in channel.texts] == ["a:1"]
+    assert (await deliveries.deliver(_node("c:1"))).result == "duplicate", "who asks again gets it at once"
     await _until(lambda: deliveries.in_flight == 0)
     assert [text.split()[4] for text in channel.texts] == ["a:1", "c:1"]
     assert (await deliveries.deliver(_node("b:1"))).result == "sent", "asked for again it is told"
+
+
+async def test_pages_that_nobody_wants_any_more_cost_the_others_no_time() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0.5, burst=1))
+    blip = [asyncio.create_task(deliveries.deliver(_node(f"n{number}:1"))) for number in range(50)]
+    assert {answer.result for answer in await asyncio.gather(*blip)} == {"late"}
+    channel.gate.set()
+    began = time.monotonic()
+    while (await deliveries.deliver(_node("dead:1"))).result == "late":
+        assert time.monotonic() - began < 15  # half a second each would be 25
+    assert channel.texts[-1].split()[4] == "dead:1"
+
+
+async def test_a_page_goes_before_the_ends_of_others_and_after_what_its_own_group_told() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    news = [_node("a:1"), *(notification(alert(name, ended=ENDED), groupKey=name) for name in ("b:1", "c:1"))]
+    waiting = []
+    for told in (*news, _node("b:1"), _node("d:1")):
+        waiting.append(asyncio.create_task(deliveries.deliver(told)))
+        await _until(lambda: deliveries.in_flight == len(waiting))
+    channel.gate.set()
+    await asyncio.gather(*waiting)
+    seen = [(text.split()[0], next(word for word in text.split() if word.endswith(":1"))) for text in channel.texts]
+    ends = [("RESOLVED", "b:1"), ("RESOLVED", "c:1"), ("FIRING", "b:1")]
+    assert seen == [("FIRING", "a:1"), ("FIRING", "d:1"), *ends]
+
+
+async def test_a_page_that_comes_while_slack_asks_to_wait_goes_before_the_ticket_that_met_it() -> None:
+    channel = Channel(SlackFailure("rate_limited", "wait", wait=0.4))
+    deliveries = _deliveries(channel, Pace(spacing=0))
+    tickets = [notification(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(2)]
+    assert (await deliveries.deliver(tickets[0])).result == "failed"
+    waiting = [asyncio.create_task(deliveries.deliver(tickets[1]))]
+    await _until(lambda: deliveries.in_flight == 1)
+    waiting.append(asyncio.create_task(deliveries.deliver(_node("page:1"))))
+    await asyncio.gather(*waiting)
+    assert [text.split()[4] for text in channel.texts] == ["page:1", "n1:1"]
 
 
 async def test_what_nobody_thought_of_is_a_failure_that_is_counted() -> None:
@@ -239,14 +282,18 @@ async def test_one_message_that_hangs_does_not_hold_the_next_for_ever() -> None:
     assert (await deliveries.deliver(_node("b:2"))).result == "sent"
 
 
-async def test_a_queue_that_is_full_refuses_at_once() -> None:
+async def test_a_queue_that_is_full_refuses_at_once_tickets_before_pages() -> None:
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel, Pace(patience=20, spacing=0, most=2))
-    waiting = [asyncio.create_task(deliveries.deliver(_node(f"n{number}:1"))) for number in range(2)]
+    tickets = [notification(alert(f"t{n}:1", labels={"severity": "warning"}), groupKey=f"t{n}") for n in range(3)]
+    waiting = [asyncio.create_task(deliveries.deliver(ticket)) for ticket in tickets[:2]]
     await _until(lambda: deliveries.in_flight == 2)
-    answer = await deliveries.deliver(_node("n2:1"))
+    answer = await deliveries.deliver(tickets[2])
     assert (answer.result, answer.delivered) == ("refused", False)
+    waiting += [asyncio.create_task(deliveries.deliver(_node(f"n{number}:1"))) for number in range(6)]
+    await _until(lambda: deliveries.in_flight == 8)
+    assert (await deliveries.deliver(_node("n6:1"))).result == "refused"
     channel.gate.set()
     assert all(answer.delivered for answer in await asyncio.gather(*waiting))
 

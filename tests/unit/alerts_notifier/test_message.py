@@ -45,7 +45,12 @@ def test_a_firing_alert_says_what_where_since_when_and_what_to_do() -> None:
         "Instance": "10.0.0.1:6379",
         "Firing since": _BEGAN,
     }
-    assert texts[-2].startswith("*What to do:* Automatic failover is due: verify that a replica was promoted")
+    assert not any("What to do" in text for text in texts), "the story says it, and better"
+
+
+def test_a_story_that_does_not_say_what_to_do_first_is_helped_by_the_action() -> None:
+    texts = _texts(render(notification(alert(annotations={"description": "It is down."}))))
+    assert texts[-2].startswith("*What to do:* If it was a primary under Sentinel or in a Cluster: see that")
 
 
 def test_a_firing_alert_links_runbook_dashboard_and_the_silence_for_just_this_group() -> None:
@@ -84,7 +89,7 @@ def test_every_action_of_the_policy_is_put_into_words() -> None:
 
 
 def test_an_action_of_another_rule_is_shown_as_it_is() -> None:
-    texts = _texts(render(notification(alert(labels={"action": "call <bob>"}))))
+    texts = _texts(render(notification(alert(labels={"action": "call <bob>"}, annotations={"description": ""}))))
     assert "*What to do:* call &lt;bob&gt;" in texts
 
 
