@@ -38,8 +38,11 @@ def exporter_up(policy: Policy) -> str:
 
 
 def prober_speaks(policy: Policy) -> str:
-    """Something that is there as long as the exporter hears from its prober: a dead prober is one page, not one per node."""
-    return selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)
+    """Something that is there as long as the exporter hears from its prober: a dead prober is one page, not one per node.
+
+    Of this exporter alone: a fleet may be watched in parts, and the other's prober does not probe this one's nodes.
+    """
+    return selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name, instance=policy.stack.exporter)
 
 
 def verdict_memory(policy: Policy) -> timedelta:

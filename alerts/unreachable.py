@@ -1,11 +1,28 @@
-"""Thresholds that nothing can cross: their alerts cannot fire. Pure."""
+"""Thresholds that nothing can cross, and alerts on what nobody measures: they cannot fire. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policy.alerts import ALERTS
 from policy.model import Policy
 from policy.units import latency_text
+
+# Beside those on latency and availability: they ask whether a node is up, which the prober alone knows.
+_VERDICTS = (
+    "CacheFailoverOverdue",
+    "CacheWritesRefused",
+    "CacheSlotsUncovered",
+    "CacheReplicasMissing",
+    "CacheCollectionFailing",
+)
+
+
+def unprobed(policy: Policy) -> tuple[str, ...]:
+    """The alerts that cannot fire because the policy has nobody probed; CacheNodeDown tells of the exporter alone then."""
+    if policy.collect.background:
+        return ()
+    return (*_VERDICTS, *(spec.name for spec in ALERTS if spec.is_probed))
 
 
 def unreachable(policy: Policy) -> Iterator[tuple[str, str]]:

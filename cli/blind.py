@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alerts.unreachable import unreachable
+from alerts.unreachable import unprobed, unreachable
 from policy.model import Policy
 
 
 def cannot_fire(policy: Policy) -> Iterator[str]:
-    """Alerts whose threshold nothing crosses, and those that `collect.families` blinds."""
+    """Alerts on what nobody measures, those whose threshold nothing crosses, and those that `collect.families` blinds."""
+    if without := unprobed(policy):
+        none = "collect.background is false: nobody is probed, so no node that is down is paged (CacheNodeDown)"
+        yield f"{none}, no budget of availability or latency is watched, and these cannot fire: {', '.join(without)}"
     for place, why in unreachable(policy):
         yield f"{place} {why}, so this alert cannot fire"
     if not policy.collect.families.all:

@@ -16,6 +16,7 @@ from cli.console import output
 from cli.context import Context, Refused
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
+from policy.model import Policy
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml check --connect")
@@ -54,22 +55,27 @@ def _sound(context: Context) -> Loaded:
 def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, object]:
     return {
         "policy": loaded.file,
-        "page_bound_seconds": loaded.policy.page_bound_seconds(),
+        "page_bound_seconds": loaded.policy.page_bound_seconds() if loaded.policy.collect.background else None,
         "discovery_error": trouble,
         "nodes": [asdict(answer) for answer in answers],
     }
 
 
 def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
-    bound = loaded.policy.page_bound_seconds()
-    click.echo(
-        f"{loaded.file}: fine. A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
-    )
+    click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
     console = output()
     if trouble:
         console.print(Text(trouble, "red"))
     if answers:
         console.print(_table(answers))
+
+
+def _promise(policy: Policy) -> str:
+    """How soon a dead node is told."""
+    if not policy.collect.background:
+        return "Nobody is probed: a dead node pages nobody."
+    bound = policy.page_bound_seconds()
+    return f"A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
 
 
 def _table(answers: list[Answer]) -> Table:

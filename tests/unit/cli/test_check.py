@@ -54,6 +54,14 @@ def test_alerts_that_cannot_fire_are_warned_of(tmp_path: Path) -> None:
     )
 
 
+def test_where_nobody_is_probed_no_page_is_promised(tmp_path: Path) -> None:
+    write(tmp_path, "collect: {background: false}\n")
+    ended = cachewatch(tmp_path, "check")
+    assert ended.out == "cachewatch.yaml: fine. Nobody is probed: a dead node pages nobody.\n"
+    assert "CacheFailoverOverdue" in ended.err
+    assert json.loads(cachewatch(tmp_path, "check", "--json").out)["page_bound_seconds"] is None
+
+
 def test_the_problems_are_there_for_programs_too(tmp_path: Path) -> None:
     write(tmp_path, "fleat: {}\nhealth: {failures: 0}\n")
     ended = cachewatch(tmp_path, "check", "--json")
