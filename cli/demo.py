@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from cli.console import output
 from cli.context import Refused
 from sandbox import control
 from sandbox import demo as sandbox_demo
@@ -34,7 +34,7 @@ def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> N
     if ctx.invoked_subcommand is not None:
         return
     try:
-        sandbox_demo.run(directory or DEFAULT_DIRECTORY, seconds, Console())
+        sandbox_demo.run(directory or DEFAULT_DIRECTORY, seconds, output())
     except SandboxError as error:
         raise Refused(str(error)) from error
 

@@ -52,6 +52,8 @@ def _put(inside: Any, change: Change) -> str:
         problem = _in_the_way(inside, part)
         if problem:
             return problem
+        if isinstance(inside[part], str) and change.place[:2] == ("fleet", "nodes"):
+            inside[part] = {"url": inside[part]}  # the short form of a node
         inside = inside[part]
     problem = _in_the_way(inside, last)
     if not problem:
@@ -63,6 +65,8 @@ def _in_the_way(inside: Any, part: str | int) -> str:
     if isinstance(inside, list):
         there = f"{len(inside)} entries, counted from 0"
         return "" if isinstance(part, int) and part < len(inside) else f"the list above has {there}"
+    if not isinstance(inside, dict):
+        return f"{inside!r} stands there, which has no keys; give the whole value"
     if isinstance(part, int):
         return f"there is no list in the file that {part} could count in; give the whole list, as in slos=[...]"
     return ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import ports, web
+from sandbox.demo_dir import is_taken
 from sandbox.errors import SandboxError
 from sandbox.files import write_json
 
@@ -60,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(409, {"error": str(error)})
         except (ValueError, KeyError, TypeError) as error:
             return self._answer(400, {"error": f"unreadable request: {error}"})
+        except Exception as fault:  # told, or the other terminal would take the demo for ended
+            return self._answer(500, {"error": f"{verb} failed: {type(fault).__name__}: {fault}"})
 
     def _answer(self, status: int, value: dict[str, str]) -> None:
         content = json.dumps(value).encode()
@@ -105,6 +108,10 @@ def send(directory: Path, verb: str, name: str | None) -> str:
     try:
         where = json.loads((directory / FILE).read_text())
     except (OSError, ValueError):
+        if is_taken(directory):
+            raise SandboxError(
+                f"the demo in {directory} is still starting, or ending: try again when its table is there"
+            ) from None
         raise SandboxError(f"no demo runs in {directory}: start one with `cachewatch demo --dir {directory}`") from None
     try:
         answer = web.post_json(

@@ -11,6 +11,7 @@ from rich.live import Live
 
 from sandbox import binaries, demo_dir, demo_policy, screen
 from sandbox.control import Control
+from sandbox.errors import SandboxError
 from sandbox.faults import Faults
 from sandbox.files import write_json
 from sandbox.fleet import SentinelFleet
@@ -74,6 +75,7 @@ class Demo:
         self.watchers = Stack(self._directory, section, shortened, clock)
         self._faults = Faults(self.fleet, self.traffic, self._run, self.watchers)
         self._endpoints: dict[str, object] = {}
+        self._unwritten = ""
 
     @property
     def sink(self) -> Sink:
@@ -132,6 +134,7 @@ class Demo:
         if endpoints != self._endpoints:
             write_json(self._directory / "endpoints.json", endpoints)
             self._endpoints = endpoints
+        self._unwritten = ""
 
     def _shown_urls(self) -> dict[str, str]:
         """What a person may want to open, the board first; `endpoints.json` has names that are fixed."""
@@ -145,7 +148,10 @@ class Demo:
             left = None if deadline is None else deadline - time.monotonic()
             show(left)
             self._control.serve_for(1.0 if left is None else min(1.0, max(0.0, left)))
-            self._note_endpoints()
+            try:
+                self._note_endpoints()
+            except SandboxError as error:  # the disk is full, say: the stack itself goes on
+                self._unwritten = str(error)
 
     def scene(self, left: float | None) -> screen.Scene:
         """Look at the stack from outside; `left` is the seconds that remain, None without an end."""
@@ -154,13 +160,14 @@ class Demo:
             seen=look(self.watchers.prometheus, self.sink, instances),
             urls=self._shown_urls(),
             faults=self._faults.active,
-            ended=tuple(part.name for part in self._parts if not part.alive),
-            shortened=demo_policy.shortened(self._short),
+            ended=tuple(part.name for part in self._parts if not part.alive and part.name not in self._faults.active),
             directory=str(self._name),
             left=left,
+            trouble=self._unwritten,
         )
 
     def _live(self) -> Callable[[float | None], None]:
+        self._say(screen.shortened_sentence(demo_policy.shortened(self._short)))
         live = self._stack.enter_context(Live(console=self._console, auto_refresh=False))
         return lambda left: live.update(screen.render(self.scene(left)), refresh=True)
 

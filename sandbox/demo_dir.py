@@ -23,7 +23,7 @@ def taken(directory: Path) -> Iterator[None]:
     be written. What a dead demo has left is removed first: the kernel has released its lock.
     """
     try:
-        made = _make(directory)
+        made, parents = _make(directory)
         lock = _lock(directory)
     except OSError as error:
         raise SandboxError(f"{directory} cannot be used: {error.strerror}. Choose another with --dir.") from error
@@ -36,19 +36,21 @@ def taken(directory: Path) -> Iterator[None]:
     finally:
         (directory / LOCK).unlink(missing_ok=True)
         os.close(lock)
-        if made:
-            with suppress(OSError):  # somebody else has put a file into it: then it stays
-                directory.rmdir()
+        with suppress(OSError):  # somebody else has put a file into it: then it stays
+            for folder in (*([directory] if made else []), *parents):
+                folder.rmdir()
 
 
-def _make(directory: Path) -> bool:
+def _make(directory: Path) -> tuple[bool, list[Path]]:
+    """Make the directory if it is not there; whether it was made, and what was made above it, the innermost first."""
+    parents = [folder for folder in directory.absolute().parents if not folder.exists()]
     try:
         directory.mkdir(parents=True)
     except FileExistsError:
         if not directory.is_dir():
             raise
-        return False
-    return True
+        return False, []
+    return True, parents
 
 
 def _lock(directory: Path) -> int:
@@ -68,6 +70,19 @@ def _lock(directory: Path) -> int:
             if os.fstat(lock).st_ino == path.stat().st_ino:
                 return lock
         os.close(lock)  # its owner removed the file between our open and our lock
+
+
+def is_taken(directory: Path) -> bool:
+    """Whether a demo holds the directory now."""
+    with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
+        lock = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+    return False
 
 
 def _take_over(directory: Path, lock: int, made: bool) -> bool:

@@ -216,11 +216,24 @@ class Faults:
     def heal(self, name: str | None = None) -> str:
         """Undo the fault, or all of them, and return a sentence; what is not broken is left alone. `UnknownFault`."""
         if name is None:
-            return "\n".join(self.heal(each) for each in self.active) or "nothing is broken"
+            return self._heal_all() or "nothing is broken"
         fault = self._known(name)
         if not fault.active:
             return f"{name}: not broken, nothing changed"
         return f"{name}: {_honest(fault.undo)}"
+
+    def _heal_all(self) -> str:
+        """Undo each that is there, whatever becomes of the others. `SandboxError` with all that was done and was not."""
+        told, failed = [], False
+        for name in self.active:
+            try:
+                told.append(self.heal(name))
+            except SandboxError as error:
+                told.append(f"{name}: NOT healed: {error}")
+                failed = True
+        if failed:
+            raise SandboxError("\n".join(told))
+        return "\n".join(told)
 
     def _known(self, name: str) -> Fault:
         try:

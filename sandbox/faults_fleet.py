@@ -26,9 +26,11 @@ class ReplicaDownFault:
         return self._node is not None
 
     def begin(self) -> str:
-        """Kill the replica. `SandboxError` when the shard has no primary that answers."""
+        """Kill the replica. `SandboxError` when the shard has no primary, or no replica, that answers."""
         if self._fleet.primary(self._shard).role() != "primary":
             raise SandboxError(f"{self._shard} has no primary that answers; heal what is broken there first")
+        if self._fleet.replica(self._shard).role() is None:
+            raise SandboxError(f"{self._shard} has no replica that answers; heal what is broken there first")
         self._node = self._fleet.replica(self._shard)
         self._node.kill()
         return f"{self._node.instance}, replica of {self._shard}, is dead (SIGKILL)"
@@ -38,7 +40,8 @@ class ReplicaDownFault:
         node, port = self._node, primary_port(self._fleet.sentinels, self._shard)
         if node is None:
             return f"no replica of {self._shard} is dead"
-        node.start(port if port != node.port else None)
+        if not node.alive:
+            node.start(port if port != node.port else None)
         self._node = None
         return f"{node.instance} is back as replica of {self._shard}"
 
@@ -77,7 +80,7 @@ class ReplicaCutFault:
             return f"the replica of {self._shard} has its primary"
         with self._primary.client() as client:
             client.execute_command("ACL", "SETUSER", "default", "+psync")
-            wait_until(self._fleet.in_sync, _HEAL_TIMEOUT, "the replicas to be in sync")
+            wait_until(lambda: self._fleet.pair_in_sync(self._shard), _HEAL_TIMEOUT, "the replica to be in sync")
             client.execute_command("ACL", "SETUSER", "default", "+sync")
         self._primary = None
         return f"the replica of {self._shard} follows its primary again"
@@ -90,12 +93,26 @@ class FloodFault(ProcessFault):
         begun, over = "is written to without end", f"nobody floods {shard} any more"
         super().__init__(fleet, shard, directory, module="sandbox.flood", begun=begun, over=over)
 
+        self._there = False
+
+    @property
+    def active(self) -> bool:
+        """Whether what it wrote may still be there: the process itself ends with its node."""
+        return self._there
+
+    def begin(self) -> str:
+        """Start the process."""
+        told = super().begin()
+        self._there = True
+        return told
+
     def undo(self) -> str:
         """End the process and delete what it has written, wherever the shard's primary is now."""
         over = super().undo()
         with self._fleet.primary(self._shard).client(timeout=5.0) as client:
             for key in client.scan_iter(f"{PREFIX}*", count=1000):
                 client.unlink(key)
+        self._there = False
         return over
 
 
@@ -186,12 +203,14 @@ class PersistenceFault:
         return f"{node.instance}, primary of {self._shard}, has failed to write its snapshot"
 
     def undo(self) -> str:
-        """Take the folder away and let every node write one."""
+        """Take the folder away and let every node that answers write one."""
         if self._blocked is None:
             return "no snapshot is prevented"
-        self._blocked.rmdir()
+        if self._blocked.is_dir():
+            self._blocked.rmdir()
         for _, node in self._fleet.members():
-            self._save(node, "ok")
+            if node.role() is not None:
+                self._save(node, "ok")
         self._blocked.unlink(missing_ok=True)
         self._blocked = None
         return "snapshots are written again"

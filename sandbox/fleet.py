@@ -107,9 +107,10 @@ class SentinelFleet(Started):
 
     def in_sync(self) -> bool:
         """Whether every shard has one answering primary and one connected replica of it."""
-        return all(self._pair_in_sync(shard) for shard in self.by_shard)
+        return all(self.pair_in_sync(shard) for shard in self.by_shard)
 
-    def _pair_in_sync(self, shard: str) -> bool:
+    def pair_in_sync(self, shard: str) -> bool:
+        """Whether that shard has one answering primary and one connected replica of it."""
         primary, replica = self.primary(shard), self.replica(shard)
         if primary.role() != "primary" or replica.role() != "replica":
             return False

@@ -9,6 +9,7 @@ from redis.retry import Retry
 
 from sandbox import binaries, ports
 from sandbox.certificates import ServerTls
+from sandbox.files import write_atomic
 from sandbox.process import Child, Started
 
 START_TIMEOUT = 20.0
@@ -102,7 +103,7 @@ class RedisNode(Started):
         ports.require_free(self.port, f"Redis node {self.name}")
         self._file.parent.mkdir(parents=True, exist_ok=True)
         # Written anew each time: Sentinel has the server rewrite its own file.
-        self._file.write_text("\n".join(self._lines()) + "\n")
+        write_atomic(self._file, "\n".join(self._lines()) + "\n")
         self._child.start()
         self._child.wait_ready(self.answers, START_TIMEOUT)
 

@@ -17,15 +17,18 @@ _PROMISE = Policy().thresholds  # the demo shortens durations only
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything on the screen. `faults` are the active ones, `ended` the parts that died unasked, `left` seconds or None."""
+    """Everything on the screen. `faults` are the active ones, `ended` the parts that died unasked, `left` seconds or None.
+
+    `trouble` is what the demo itself could not do.
+    """
 
     seen: Observation
     urls: Mapping[str, str]
     faults: tuple[str, ...]
     ended: tuple[str, ...]
-    shortened: Mapping[str, tuple[str, str]]
     directory: str
     left: float | None = None
+    trouble: str = ""
 
 
 def render(scene: Scene) -> RenderableType:
@@ -33,9 +36,9 @@ def render(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_table(scene.seen), Text(), *_alert_texts(scene.seen)]
     if warning := _warning(scene):
         parts.append(Text(warning, style="bold red"))
-    parts += [Text(_fault_line(scene)), Text()]
+    # What to type stands before what is always the same: a terminal of 24 lines shows no more.
+    parts += [Text(_fault_line(scene)), Text(_help_line(scene), style="dim"), Text()]
     parts += [Text(f"{name:<13}{url}") for name, url in scene.urls.items()]
-    parts += [Text(), Text(shortened_sentence(scene.shortened), style="dim"), Text(_help_line(scene), style="dim")]
     return Group(*parts)
 
 
@@ -52,7 +55,8 @@ def lines(scene: Scene) -> str:
 
 def _table(seen: Observation) -> Table:
     table = Table(title=_sent_line(seen), title_justify="left")
-    for heading in ("node", "shard", "role", "up"):
+    table.add_column("node", no_wrap=True, min_width=15)  # its port tells it from the others
+    for heading in ("shard", "role", "up"):
         table.add_column(heading)
     for heading in ("hit rate", "p95", "memory", "pages"):
         table.add_column(heading, justify="right")
@@ -129,7 +133,7 @@ def _fault_line(scene: Scene) -> str:
 
 def _warning(scene: Scene) -> str:
     ended = [f"{name} ended unasked, see {scene.directory}/run/{name}.log" for name in scene.ended]
-    return "; ".join([*ended, *filter(None, [scene.seen.trouble])])
+    return "; ".join([*ended, *filter(None, [scene.trouble, scene.seen.trouble])])
 
 
 def shortened_sentence(shortened: Mapping[str, tuple[str, str]]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import redis
 
 from sandbox import binaries, ports
+from sandbox.files import write_atomic
 from sandbox.process import Child
 from sandbox.redis_node import START_TIMEOUT, connect
 
@@ -41,7 +42,7 @@ class Sentinel:
         """Start and wait until it answers. Raises `PortInUse` or `StartFailed`."""
         ports.require_free(self.port, "Sentinel")
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text("\n".join(self._lines()) + "\n")
+        write_atomic(self._file, "\n".join(self._lines()) + "\n")
         self.start_again()
 
     def start_again(self) -> None:

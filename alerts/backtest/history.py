@@ -102,7 +102,7 @@ def unfounded(rule: Rule, present: Mapping[str, float]) -> str:
 
 async def require_bounds(server: Prometheus, rules: Iterable[Rule], window: Window) -> None:
     """Unusable when an alert counts a bucket whose bound the history does not have: it would be silent, whatever happened."""
-    problems = []
+    problems: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     asked: dict[str, list[str]] = {}
     for rule in rules:
         for buckets in {selector_text(selector, "le") for selector in rule.wanted() if _has_le(selector)}:
@@ -110,15 +110,17 @@ async def require_bounds(server: Prometheus, rules: Iterable[Rule], window: Wind
                 asked[buckets] = await server.label_values("le", buckets, window.start, window.end)
             lacking = [bound for bound in _bounds(rule) if bound not in asked[buckets]]
             if asked[buckets] and lacking:
-                problems.append(_no_bucket(rule, buckets, lacking, asked[buckets]))
+                problems.setdefault((buckets, tuple(lacking)), []).append(rule.name)
     if problems:
-        raise Unusable("\n".join(dict.fromkeys(problems)))
+        told = (_no_bucket(names, buckets, lacking, asked[buckets]) for (buckets, lacking), names in problems.items())
+        raise Unusable("\n".join(told))
 
 
-def _no_bucket(rule: Rule, buckets: str, lacking: list[str], there: list[str]) -> str:
+def _no_bucket(names: list[str], buckets: str, lacking: tuple[str, ...], there: list[str]) -> str:
+    """One line for all rules that read the bucket, to fire by it or to be held back by it."""
     bounds = ", ".join(sorted(there, key=float))
     return (
-        f"{rule.name} counts answers within {', '.join(lacking)} s, and the history of {buckets} has no such bucket. "
+        f"the history of {buckets} has no bucket of {', '.join(lacking)} s, which {', '.join(dict.fromkeys(names))} would read. "
         f"Choose a latency among its bounds (seconds): {bounds}"
     )
 

@@ -117,7 +117,7 @@ def scene(policy: Policy, seconds: int) -> Scene:
         add("up", up, lambda at: 0.0 if between(at, exporter_down) else 1.0)
     add(
         "cache_probe_schedule_lag_seconds",
-        {"fleet": fleet},
+        {"fleet": fleet, "instance": policy.stack.exporter},
         lambda at: None if between(at, exporter_down) else 0.001,
     )
     for name, address in (("alertmanager", policy.stack.alertmanager), ("notifier", policy.stack.notifier)):

@@ -55,7 +55,7 @@ def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, valu
     assert "FAILED" in result.stderr
 
 
-ONLY_WITH_PROBER = ' and on () cache_probe_schedule_lag_seconds{fleet="cache"}'
+ONLY_WITH_PROBER = ' and on () cache_probe_schedule_lag_seconds{fleet="cache",instance="127.0.0.1:9121"}'
 
 
 def without(piece: str) -> Callable[[str], str]:

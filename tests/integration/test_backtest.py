@@ -192,7 +192,9 @@ def test_a_server_that_bears_only_small_queries_is_asked_in_parts(stage: Stage, 
 def test_a_bucket_that_the_history_lacks_is_refused_and_not_called_silence(stage: Stage) -> None:
     ended = stage.backtest("--set", "thresholds.latency_p95.critical.above=3ms")
     assert (ended.status, ended.out) == (2, "")
-    assert ended.err.startswith("CacheVeryHighLatency counts answers within 0.003 s, and the history of ")
+    assert ended.err.startswith("the history of cache_probe_duration_seconds_bucket")
+    assert "has no bucket of 0.003 s, which CacheVeryHighLatency" in ended.err
+    assert len(ended.err.splitlines()) == 1
     assert "among its bounds (seconds): 5e-05, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, " in ended.err
 
 

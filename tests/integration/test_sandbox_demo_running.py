@@ -106,8 +106,12 @@ def test_a_dead_node_pages_once_for_that_node_and_the_page_is_closed_when_it_is_
     assert dead in events("trigger")[0]
     wait_until(lambda: bool(received(directory, "slack")), 60, "the message in Slack")
     pids = {node["instance"]: node["pid"] for node in before}
-    after = {node["instance"]: node["pid"] for node in endpoints(directory)["nodes"]}
-    assert [instance for instance in pids if pids[instance] != after[instance]] == [dead]
+
+    def started_again() -> list[str]:
+        return [node["instance"] for node in endpoints(directory)["nodes"] if node["pid"] != pids[node["instance"]]]
+
+    wait_until(lambda: bool(started_again()), 60, "the new process to be noted")
+    assert started_again() == [dead]
 
 
 def test_low_hit_rate_latency_and_memory_raise_their_alerts_and_healing_ends_them(directory: Path) -> None:

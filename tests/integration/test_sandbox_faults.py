@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from sandbox import ports
+from sandbox.errors import SandboxError
 from sandbox.faults import Faults, UnknownFault
 from sandbox.fleet import SentinelFleet
 from sandbox.process import wait_until
@@ -144,6 +145,55 @@ def test_a_dead_replica_comes_back_and_follows(fleet: SentinelFleet, faults: Fau
     assert not replica.answers()
     assert fleet.primary("shard-a") is primary
     faults.heal("replica-down")
+    wait_until(fleet.in_sync, 60, "the replica to be in sync")
+
+
+def test_a_replica_that_is_dead_already_cannot_be_killed_again_and_all_is_healed(
+    fleet: SentinelFleet, faults: Faults
+) -> None:
+    dead = fleet.primary("shard-a")
+    faults.break_it("node-down")
+    wait_until(lambda: fleet.primary("shard-a") is not dead, 60, "the failover")
+    with pytest.raises(SandboxError, match="has no replica that answers"):
+        faults.break_it("replica-down")
+    assert faults.active == ("node-down",)
+    faults.heal()
+    wait_until(fleet.in_sync, 60, "the old primary to follow")
+
+
+def test_one_that_cannot_be_healed_keeps_none_of_the_others_broken(
+    fleet: SentinelFleet, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.break_it("password")
+    faults.break_it("read-only")
+    with monkeypatch.context() as patch:
+        patch.setattr(faults._faults["password"], "undo", lambda: (_ for _ in ()).throw(SandboxError("not now")))
+        with pytest.raises(SandboxError, match="password: NOT healed: not now") as told:
+            faults.heal()
+    assert "read-only: " in str(told.value)
+    assert list(faults.active) == ["password"]
+    faults.heal()
+    assert list(faults.active) == []
+    wait_until(fleet.in_sync, 60, "the replica to be in sync")
+
+
+def test_what_a_flood_wrote_is_deleted_though_the_flood_itself_has_ended(fleet: SentinelFleet, faults: Faults) -> None:
+    primary = fleet.primary("shard-b")
+    faults.break_it("evictions")
+    wait_until(lambda: memory_share(primary) > 0.5, 60, "the flood")
+    child = faults._faults["evictions"]._child  # type: ignore[attr-defined]
+    child.kill()
+    assert faults.active == ("evictions",)
+    faults.heal("evictions")
+    wait_until(lambda: memory_share(primary) < 0.5, 60, "the memory to be given back")
+
+
+def test_snapshots_are_healed_while_another_node_is_dead(fleet: SentinelFleet, faults: Faults) -> None:
+    faults.break_it("persistence")
+    faults.break_it("replica-down")
+    assert "written again" in faults.heal("persistence")
+    faults.heal()
+    assert faults.active == ()
     wait_until(fleet.in_sync, 60, "the replica to be in sync")
 
 

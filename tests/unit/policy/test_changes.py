@@ -19,6 +19,12 @@ def test_a_value_takes_the_place_of_the_files() -> None:
     assert policy.fleet.name == "shop"
 
 
+def test_a_key_of_a_node_in_its_short_form_can_be_changed_and_one_inside_a_text_not() -> None:
+    assert parse(TEXT, "p.yaml", Path(), (read("fleet.nodes.0.shard=s"),)).policy.fleet.nodes[0].shard == "s"
+    with pytest.raises(PolicyError, match="has no keys; give the whole value"):
+        parse("fleet: {files: ['a/*.yaml']}\n", "p.yaml", Path(), (read("fleet.files.0.x=1"),))
+
+
 def test_the_defaults_can_be_changed_as_well() -> None:
     assert load(None, (read("slos=[{name: availability, objective: 99.9}]"),)).policy.slos[0].ratio * 1000 == 999
 

@@ -1,9 +1,11 @@
 """What the person in front of the demo reads."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from sandbox.observe import Alert, NodeRow, Observation
-from sandbox.screen import Scene, lines, render
+from sandbox.screen import Scene, lines, render, shortened_sentence
 
 SCENE = Scene(
     seen=Observation(
@@ -19,14 +21,13 @@ SCENE = Scene(
     urls={"prometheus": "http://127.0.0.1:9090"},
     faults=("node-down",),
     ended=("exporter",),
-    shortened={"collect.interval": ("10s", "2s")},
     directory=".demo",
     left=59.6,
 )
 
 
-def on_a_terminal(scene: Scene) -> str:
-    console = Console(width=160, force_terminal=False, color_system=None)
+def on_a_terminal(scene: Scene, width: int = 160) -> str:
+    console = Console(width=width, force_terminal=False, color_system=None)
     with console.capture() as capture:
         console.print(render(scene))
     return capture.get()
@@ -48,12 +49,28 @@ def test_both_forms_name_alerts_faults_and_parts_that_died() -> None:
         assert "exporter ended unasked, see .demo/run/exporter.log" in shown
 
 
-def test_the_screen_says_that_durations_are_shortened_and_which() -> None:
-    shown = on_a_terminal(SCENE)
-    assert "Durations are shortened" in shown
-    assert "collect.interval 10s -> 2s" in shown
-    assert "http://127.0.0.1:9090" in shown
-    assert "Ends in 60 s" in shown
+def test_it_is_said_that_durations_are_shortened_and_which() -> None:
+    said = shortened_sentence({"collect.interval": ("10s", "2s")})
+    assert "Durations are shortened" in said
+    assert "collect.interval 10s -> 2s" in said
+
+
+def test_a_terminal_of_the_usual_size_shows_the_ports_and_what_to_type() -> None:
+    nodes = tuple(replace(SCENE.seen.nodes[0], instance=f"127.0.0.1:1234{n}") for n in range(4))
+    urls = dict.fromkeys(
+        ("board", "exporter", "prometheus", "alertmanager", "notifier", "sink"), "http://127.0.0.1:12345"
+    )
+    shown = on_a_terminal(replace(SCENE, seen=replace(SCENE.seen, nodes=nodes), urls=urls), width=80).splitlines()
+    assert all(any(node.instance in line for line in shown) for node in nodes)
+    (typed,) = (number for number, line in enumerate(shown) if "cachewatch demo break" in line)
+    assert typed < 22
+    assert any("Ends in 60 s" in line for line in shown)
+
+
+def test_what_the_demo_could_not_do_is_shown() -> None:
+    assert "endpoints.json cannot be written" in on_a_terminal(
+        replace(SCENE, trouble="endpoints.json cannot be written")
+    )
 
 
 def test_what_nobody_measured_is_shown_as_missing_and_not_as_zero() -> None:
