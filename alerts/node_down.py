@@ -61,13 +61,22 @@ def _verdict(policy: Policy) -> Alert:
     text = texts.Text(
         f"Cache node {texts.NODE}{texts.OF_SHARD} is down",
         f"{failed} of {texts.NODE} failed{_how(policy)}{_belongs()}. {_failover(policy)} "
-        f"First: redis-cli -u redis://{texts.NODE} PING, then the process and the machine.",
+        f"First: {_ping(policy)}, then the process and the machine.",
     )
     return _alert(policy, NO_ANSWER, f"max by (fleet, shard, instance) ({newest}) == 0", text, links.INSTANCE_LABEL)
 
 
+def _ping(policy: Policy) -> str:
+    """How to ask the node. A URL in a message stands for no TLS, Unix socket or IPv6 address: the runbook's commands do."""
+    fleet = policy.fleet
+    encrypted = fleet.tls is not None or bool(fleet.overrides) or any(node.asks_for_tls for node in fleet.nodes)
+    if encrypted or any(not set("/:").isdisjoint(node.address[0]) for node in fleet.nodes):
+        return "PING it, as the runbook has it"
+    return f"redis-cli -u redis://{texts.NODE} PING"
+
+
 def _how(policy: Policy) -> str:
-    checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!="success"}}'
+    checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!~"success|readonly"}}'
     query = f"topk(1, rate({checks}[{duration(policy.rules.rate_window)}]) > 0)"
     return texts.lookup(query, " ({{ .Labels.result }})", "fleet", "instance")
 

@@ -80,7 +80,7 @@ class Failovers:
         """Open what may be a failover: nobody knows yet whether the primary of before is one no more."""
         followed = facts.fields.get("master_replid2", "")
         former = next((name for name, word in self._reigns.items() if name != heir and word.replid == followed), None)
-        if former is not None:
+        if followed and former is not None:
             began, reached = info.integer(facts.fields, "second_repl_offset"), self._reigns[former].offset
             lost = None if began is None or reached is None else max(0, reached - (began - 1))
             self._open[heir] = Promotion(heir, former, lost, facts.at)

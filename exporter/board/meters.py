@@ -67,10 +67,8 @@ class Meter:
             self._pings, self._latencies = node.pings, Sliding(self._window)
             self._latencies.mark(now, (0,) * len(node.pings.counts))
         self._latencies.mark(now, node.pings.counts)
-        checks, before = (
-            (node.checks["success"], sum(node.checks.values())),
-            self._checked,
-        )  # an objective counts every check
+        # An objective counts every check, those of refused writes too.
+        checks, before = (node.checks["success"], sum(node.checks.values())), self._checked
         sums.add("availability", checks[0] - before[0], checks[1] - before[1])
         self._checked = checks
         self._checks.mark(now, self._answered())

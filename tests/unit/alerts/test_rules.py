@@ -141,3 +141,18 @@ def test_refused_writes_are_seen_however_slowly_the_node_facts_are_scraped() -> 
     for interval, window in (("15s", "1m"), ("1m", "4m")):
         expr = one(Policy.model_validate({"rules": {"interval": interval}}), "CacheWritesRefused").expr
         assert f'err=~"NOREPLICAS|MISCONF|OOM"}}[{window}])' in expr
+
+
+@pytest.mark.parametrize(
+    ("fleet", "first"),
+    [
+        ({"nodes": ["redis://10.0.0.1"]}, "redis-cli -u redis://{{ $labels.instance }} PING"),
+        ({"nodes": ["redis://10.0.0.1"], "tls": {}}, "PING it, as the runbook has it"),
+        ({"nodes": ["redis://10.0.0.1", "rediss://10.0.0.2"]}, "PING it, as the runbook has it"),
+        ({"nodes": ["redis://[::1]:7000"]}, "PING it, as the runbook has it"),
+        ({"nodes": ["unix:///run/redis.sock"]}, "PING it, as the runbook has it"),
+    ],
+)
+def test_the_first_command_of_a_dead_node_is_one_that_works(fleet: dict[str, object], first: str) -> None:
+    found = [alert for alert in alerts_of(Policy.model_validate({"fleet": fleet})) if alert.name == "CacheNodeDown"]
+    assert f"First: {first}, then the process" in found[0].annotations["description"]
