@@ -368,6 +368,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     BURN_SLOW.name: ("error_budget", _error_budget),
     "CacheProberDown": ("prober", _stack),
     METRICS_MISSING.name: ("metrics", _stack),
+    "CacheWatchedTwice": ("watched_twice", _stack),
     "CacheNotifierDown": ("notifier", _stack),
     "CacheRuleFailures": ("rules", _stack),
     "CacheNotificationsFailing": ("notifications", _stack),

@@ -15,6 +15,7 @@ from alerts.node_down import exporter_up, verdict_memory
 from alerts.promql import duration, one_of, selector, template_text
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from alerts.texts import Text
+from policy import metrics
 from policy.alerts import (
     ALERTMANAGER_DOWN,
     METRICS_MISSING,
@@ -22,6 +23,7 @@ from policy.alerts import (
     NOTIFIER_DOWN,
     RULE_FAILURES,
     WATCHDOG,
+    WATCHED_TWICE,
     AlertSpec,
 )
 from policy.model import Policy
@@ -44,6 +46,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
     return (
         _watchdog(policy),
         _metrics_missing(policy),
+        *([_watched_twice(policy)] if policy.collect.background else []),
         *([_notifier_down(policy)] if notify.slack is not None else []),
         _alertmanager_down(policy),
         *_rule_failures(policy),
@@ -79,6 +82,20 @@ def _metrics_missing(policy: Policy) -> Alert:
     answered = f"max_over_time({exporter_up(policy)}[{duration(verdict_memory(policy))}]) == 1"
     expr = f"absent({targets.up(targets.of_exporter(policy))} == 1) and on () ({answered})"
     return _alert(policy, METRICS_MISSING, expr, text, hold, instance=exporter)
+
+
+def _watched_twice(policy: Policy) -> Alert:
+    # Of all that an exporter tells of a fleet this alone bears its own address: with `honor_labels` the rest is one series.
+    fleet, hold = template_text(policy.fleet.name), patience(policy)
+    text = Text(
+        f"{{{{ $value }}}} exporters tell of {fleet} to one Prometheus: rates of it are wrong",
+        f"More than one exporter has told of {fleet} for {duration(hold)}, and they write the same series: each moment at which "
+        "the one's counters are older than the other's looks like a restart, so that rates, hit rates and budgets are wrong by "
+        "orders of magnitude, and a verdict may flap. First: Prometheus' page /targets; let one Prometheus scrape one of them, "
+        "or give each a fleet.name of its own where they watch different nodes.",
+    )
+    expr = f"count by (fleet) ({selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)}) > 1"
+    return _alert(policy, WATCHED_TWICE, expr, text, hold)
 
 
 def _notifier_down(policy: Policy) -> Alert:

@@ -15,6 +15,7 @@ from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack import MOST_FAILED, SLACK_FAILURES, UNDELIVERED
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
+from policy import metrics
 from policy.alerts import (
     ALERTMANAGER_DOWN,
     METRICS_MISSING,
@@ -22,6 +23,7 @@ from policy.alerts import (
     NOTIFIER_DOWN,
     RULE_FAILURES,
     WATCHDOG,
+    WATCHED_TWICE,
     AlertSpec,
 )
 from policy.model import Policy
@@ -30,6 +32,7 @@ _BIT = 2**-10  # of a failure: sums of it are exact in floats
 _LIMIT = float(MOST_FAILED)
 _OVER, _UNDER = 1.01 * _LIMIT, 0.93 * _LIMIT  # increase() makes a little more of a jump than it is
 _WELL = 3  # samples at the start in which all is well
+_ANOTHER = "192.0.2.9:9121"
 _GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
 
 
@@ -72,6 +75,8 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     """All cases, evaluated each `step` milliseconds, which is the interval of the slow jobs."""
     yield from _watchdog(policy, step)
     yield from _gone(policy, step)
+    if policy.collect.background:
+        yield from _twice_watched(policy, step)
     yield from _rules(policy, step)
     yield from _notifications(policy, step)
     yield from looping(policy, step)
@@ -86,6 +91,26 @@ def _watchdog(policy: Policy, step: int) -> Iterator[Case]:
     scene = _scene(policy, step, WATCHDOG)
     always = (scene.watch.firing(0, scene.alert), scene.watch.firing(10 * step, scene.alert))
     yield scene.case("fires always, and from the first evaluation on", {}, *always)
+
+
+def _twice_watched(policy: Policy, step: int) -> Iterator[Case]:
+    """Another exporter tells of the fleet too."""
+    scene, hold = _scene(policy, step, WATCHED_TWICE), milliseconds(patience(policy))
+    ours, theirs, elsewhere = (
+        selector(metrics.PROBE_LAG.name, fleet=fleet, instance=instance)
+        for fleet, instance in (
+            (policy.fleet.name, policy.stack.exporter),
+            (policy.fleet.name, _ANOTHER),
+            ("another fleet", _ANOTHER),
+        )
+    )
+    long = scene.samples(hold)
+    both = {ours: gauge(0, _WELL + long + 3), theirs: f"_x{_WELL} {gauge(0, long + 1)} stale"}
+    ends = scene.watch.firing((_WELL + long + 1) * step)
+    yield scene.case("fires at its duration, resolves when one is alone again", both, *scene.fires(_WELL, hold), ends)
+    alone = {ours: gauge(0, long + 3), elsewhere: gauge(0, long + 3)}
+    yield scene.case("silent about one alone, and about another fleet's", alone, scene.silent(long + 3))
+    yield scene.case("silent without data", {}, scene.silent(long + 3))
 
 
 def _gone(policy: Policy, step: int) -> Iterator[Case]:

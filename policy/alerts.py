@@ -121,6 +121,7 @@ def _stack(name: str, severity: Severity, action: Action, *per: str) -> AlertSpe
 STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheProberDown", "critical", "page", "instance"),
     _stack("CacheMetricsMissing", "warning", "page", "instance"),
+    _stack("CacheWatchedTwice", "warning", "investigate"),
     _stack("CacheNotifierDown", "warning", "page", "instance"),
     _stack("CacheRuleFailures", "critical", "page", "part"),
     _stack("CacheNotificationsFailing", "warning", "page", "part"),
@@ -130,6 +131,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
 (
     PROBER_DOWN,
     METRICS_MISSING,
+    WATCHED_TWICE,
     NOTIFIER_DOWN,
     RULE_FAILURES,
     NOTIFICATIONS_FAILING,

@@ -35,7 +35,7 @@ def test_the_dashboard_opens_with_the_provisioned_data_source() -> None:
     ("text", "expected"),
     [
         ("{}", "15s"),
-        ("{collect: {interval: 90s}, rules: {rate_window: 6m}}", "90s"),
+        ("{collect: {interval: 75s}, rules: {rate_window: 5m}}", "75s"),
         ("{collect: {interval: 1500ms}, rules: {interval: 1500ms}}", "2s"),
     ],
 )
