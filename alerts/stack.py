@@ -178,13 +178,10 @@ def _integrations(policy: Policy) -> Alert:
 
 
 def _slack(policy: Policy) -> Alert:
-    why = texts.lookup(
-        f"topk(1, increase({selector(SLACK_FAILURES, **targets.of_notifier(policy))}[{duration(notified(policy))}]) > 0)",
-        " The notifier says: {{ .Labels.reason }}.",
-    )
-    posts = f"sum(increase({selector(SLACK_FAILURES, **targets.of_notifier(policy))}[{duration(notified(policy))}]))"
+    posts = f"increase({selector(SLACK_FAILURES, **targets.of_notifier(policy))}[{duration(notified(policy))}])"
+    why = texts.lookup(f"topk(1, {posts} > 0)", " The notifier says: {{ .Labels.reason }}.")
     refused = _answered(policy, ("refused",))
-    expr = f"{_webhook_failures(policy)} and on () ({posts} > 0 or {refused} > 0)"
+    expr = f"{_webhook_failures(policy)} and on () (sum({posts}) > 0 or {refused} > 0)"
     text = _failing(policy, "Slack", f"the notifier's log has the reason and the cure.{why}")
     return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part="slack")
 

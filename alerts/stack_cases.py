@@ -96,20 +96,17 @@ def _watchdog(policy: Policy, step: int) -> Iterator[Case]:
 def _twice_watched(policy: Policy, step: int) -> Iterator[Case]:
     """Another exporter tells of the fleet too."""
     scene, hold = _scene(policy, step, WATCHED_TWICE), milliseconds(patience(policy))
-    ours, theirs, elsewhere = (
-        selector(metrics.PROBE_LAG.name, fleet=fleet, instance=instance)
-        for fleet, instance in (
-            (policy.fleet.name, policy.stack.exporter),
-            (policy.fleet.name, _ANOTHER),
-            ("another fleet", _ANOTHER),
-        )
+    exporters = policy.stack.exporter, _ANOTHER
+    (ours, theirs), elsewhere = (
+        [selector(metrics.PROBE_LAG.name, fleet=fleet, instance=instance) for instance in exporters]
+        for fleet in (policy.fleet.name, "another fleet")
     )
     long = scene.samples(hold)
     both = {ours: gauge(0, _WELL + long + 3), theirs: f"_x{_WELL} {gauge(0, long + 1)} stale"}
     ends = scene.watch.firing((_WELL + long + 1) * step)
     yield scene.case("fires at its duration, resolves when one is alone again", both, *scene.fires(_WELL, hold), ends)
-    alone = {ours: gauge(0, long + 3), elsewhere: gauge(0, long + 3)}
-    yield scene.case("silent about one alone, and about another fleet's", alone, scene.silent(long + 3))
+    alone = dict.fromkeys((ours, *elsewhere), gauge(0, long + 3))
+    yield scene.case("silent about one alone, and about two of another fleet", alone, scene.silent(long + 3))
     yield scene.case("silent without data", {}, scene.silent(long + 3))
 
 

@@ -28,11 +28,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A replica that became a primary, and whom it followed; `lost` is in bytes, None where one of them did not tell."""
+    """A replica that became a primary, and whom it followed: what that one said then. `shared` is how far both have the same.
+
+    `at` is monotonic seconds, `shared` bytes, None where the replica did not tell.
+    """
 
     heir: str
     former: str
-    lost: int | None
+    reign: Word
+    shared: int | None
     at: float
 
 
@@ -55,10 +59,8 @@ class Failovers:
         self._reigns = {
             name: word for name, word in self._reigns.items() if name in nodes or now - word.at < _UNDECIDED
         }
-        news = list(self._news())
-        for instance, _, facts in news:
+        for instance, before, facts in self._news():
             self._hear(instance, facts)
-        for instance, before, facts in news:
             if before is not None and before.role == "replica" and facts.vitals.role == "primary":
                 self._promoted(instance, facts)
         for promotion in list(self._open.values()):
@@ -79,11 +81,11 @@ class Failovers:
     def _promoted(self, heir: str, facts: Facts) -> None:
         """Open what may be a failover: nobody knows yet whether the primary of before is one no more."""
         followed = facts.fields.get("master_replid2", "")
-        former = next((name for name, word in self._reigns.items() if name != heir and word.replid == followed), None)
-        if followed and former is not None:
-            began, reached = info.integer(facts.fields, "second_repl_offset"), self._reigns[former].offset
-            lost = None if began is None or reached is None else max(0, reached - (began - 1))
-            self._open[heir] = Promotion(heir, former, lost, facts.at)
+        reigns = ((name, word) for name, word in self._reigns.items() if name != heir and word.replid == followed)
+        former, reign = next(reigns, ("", None))
+        if followed and reign is not None:
+            began = info.integer(facts.fields, "second_repl_offset")
+            self._open[heir] = Promotion(heir, former, reign, None if began is None else began - 1, facts.at)
 
     def _settle(self, promotion: Promotion, now: float) -> None:
         """Count it when its former primary is down or none any more; forget it when that one lives on."""
@@ -91,9 +93,16 @@ class Failovers:
         fallen = _fallen(former, promotion.at)
         if heir is not None and fallen is not None:
             seen = self.state.failovers.get(heir.target.shard, Failover())
-            self.state.failovers[heir.target.shard] = Failover(seen.count + 1, promotion.at - fallen, promotion.lost)
+            lost = self._lost(promotion)
+            self.state.failovers[heir.target.shard] = Failover(seen.count + 1, promotion.at - fallen, lost)
         if heir is None or fallen is not None or now - promotion.at > _UNDECIDED:
             del self._open[promotion.heir]
+
+    def _lost(self, promotion: Promotion) -> int | None:
+        """What the former primary told of and the new one has not got. Sentinel lets it take writes for some seconds more."""
+        newest = self._reigns.get(promotion.former, promotion.reign)
+        reached = (newest if newest.replid == promotion.reign.replid else promotion.reign).offset
+        return None if reached is None or promotion.shared is None else max(0, reached - promotion.shared)
 
 
 def _word(facts: Facts) -> Word:

@@ -125,6 +125,11 @@ class Override(Model):
         pattern = self.match if self.match.startswith("unix:") else self.match.lower()
         return fnmatch.fnmatchcase(instance, pattern.replace("[", "[[]"))
 
+    @property
+    def is_wild(self) -> bool:
+        """Whether it may be about nodes that nobody has listed."""
+        return not {"*", "?"}.isdisjoint(self.match)
+
     def _faults(self) -> Iterator[Fault]:
         if self.auth is None and self.tls is None:
             yield "", "changes nothing; give it auth or tls"

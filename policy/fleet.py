@@ -243,7 +243,11 @@ class Fleet(Model):
     def _login_in_the_clear(self) -> Iterator[Fault]:
         """TLS that only the URLs of listed nodes ask for is none for those that are found, and they get the login too."""
         listed = next((node.url for node in self.nodes if node.asks_for_tls), None)
-        login = self.auth is not None and self.auth.enabled
+        logins = (
+            self.auth,
+            *(override.auth for override in self.overrides if override.is_wild and override.tls is None),
+        )
+        login = any(auth is not None and auth.enabled for auth in logins)
         sources = [source for source in SOURCES if getattr(self, source)]
         if listed and login and self.tls is None and sources:
             found = " and ".join(f"fleet.{source}" for source in sources)

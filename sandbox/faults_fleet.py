@@ -92,7 +92,6 @@ class FloodFault(ProcessFault):
     def __init__(self, fleet: SentinelFleet, shard: str, directory: Path) -> None:
         begun, over = "is written to without end", f"nobody floods {shard} any more"
         super().__init__(fleet, shard, directory, module="sandbox.flood", begun=begun, over=over)
-
         self._there = False
 
     @property

@@ -193,6 +193,8 @@ class Deliveries:
                 self._turns.hold(failure.wait)
             return self._failed(failure, message)
         except TimeoutError:
+            if not sending.wanted:
+                return self._dropped(message)
             late = SlackFailure("timeout", f"not sent within {self._pace.lifetime:g} s, the wait in the queue included")
             return self._failed(late, message)
         except Exception as error:  # whatever it is, it is a page that is not there: counted, and told

@@ -117,6 +117,15 @@ async def test_a_server_whose_config_command_is_renamed_is_collected_without_it(
     assert {part for part, ok in parts.items() if not ok} == {"config"}
 
 
+async def test_where_config_is_refused_the_most_clients_are_those_that_info_tells(tmp_path: Path) -> None:
+    """CacheClientsNearLimit reads them."""
+    with RedisNode(free_port(), tmp_path, config=['rename-command CONFIG ""', "maxclients 123"]) as node:
+        async with watching(_fleet(node)) as exporter:
+            await until(lambda: detailed(exporter), 20.0)
+            assert value(shown(exporter), "redis_config_maxclients", instance=node.instance) == 123
+            assert value(shown(exporter), "redis_config_maxmemory", instance=node.instance) is None
+
+
 async def test_a_server_that_hangs_over_a_dear_part_is_up_and_its_cheap_facts_are_there() -> None:
     class Hanging(Player):
         """Never answers CONFIG, nor what comes after it on the connection."""

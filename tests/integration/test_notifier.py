@@ -76,6 +76,27 @@ def _counted(notifier: WebChild, series: str) -> int:
     return int(next(line.split()[-1] for line in lines if line.startswith(series)))
 
 
+def test_the_links_of_a_message_lead_to_the_alertmanager_that_people_reach(tmp_path: Path, sink: Sink) -> None:
+    file, port = _write_policy(tmp_path, f"{sink.url}/api"), free_port()
+    file.write_text(file.read_text() + 'stack: {links: {alertmanager: "https://alerts.example.com/am"}}\n')
+    with WebChild("notifier", _command(file, port), tmp_path, port, env=module_env()) as notifier:
+        assert _tell(notifier, body(alert())) == 200
+    (message,) = sink.received("slack")[-1:]
+    told = json.dumps(message["body"])
+    assert "https://alerts.example.com/am/#/silences/new?filter=" in told
+    assert "http://127.0.0.1:9093/#" not in told
+
+
+def test_it_takes_as_many_descriptors_as_it_may_have(tmp_path: Path, sink: Sink) -> None:
+    """Each group of alerts has a connection of its own, and 1024 are few."""
+    port = free_port()
+    few = ("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *_command(_write_policy(tmp_path, f"{sink.url}/api"), port))
+    with WebChild("notifier", few, tmp_path, port, env=module_env()) as notifier:
+        limits = Path(f"/proc/{notifier.pid}/limits").read_text()
+    (soft, hard) = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+    assert soft == hard
+
+
 # --- with a real Alertmanager -------------------------------------------------------------------------------------
 
 

@@ -13,12 +13,15 @@ import pytest
 
 from sandbox import web
 from sandbox.control import FILE, Control, send
+from sandbox.demo_dir import taken
 from sandbox.errors import SandboxError
 
 
 def obey(verb: str, name: str | None) -> str:
     if name == "fire":
         raise SandboxError("there is no fault 'fire'")
+    if name == "surprise":
+        raise FileNotFoundError(2, "No such file", "dump.rdb")
     return f"{verb} {name}"
 
 
@@ -51,6 +54,18 @@ def test_a_command_is_done_and_answered(tmp_path: Path) -> None:
 def test_a_refusal_comes_back_in_its_own_words(tmp_path: Path) -> None:
     with serving(tmp_path), pytest.raises(SandboxError, match="there is no fault 'fire'"):
         send(tmp_path, "break", "fire")
+
+
+def test_what_nobody_foresaw_is_told_and_the_demo_is_not_taken_for_ended(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        with pytest.raises(SandboxError, match=r"heal failed: FileNotFoundError: .*dump.rdb"):
+            send(tmp_path, "heal", "surprise")
+        assert send(tmp_path, "heal", None) == "heal None"
+
+
+def test_while_a_demo_starts_who_asks_is_told_to_wait(tmp_path: Path) -> None:
+    with taken(tmp_path), pytest.raises(SandboxError, match="is still starting, or ending: try again"):
+        send(tmp_path, "break", "node-down")
 
 
 def test_only_who_can_read_the_file_may_command(tmp_path: Path) -> None:

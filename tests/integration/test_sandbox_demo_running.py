@@ -123,6 +123,13 @@ def test_low_hit_rate_latency_and_memory_raise_their_alerts_and_healing_ends_the
     wait_until(lambda: not expected & firing(directory), 90, "the alerts to end")
 
 
+def test_a_part_that_was_ended_by_a_fault_is_not_said_to_have_ended_unasked(directory: Path) -> None:
+    assert call("break", "notifier", "--dir", directory).returncode == 0
+    wait_until(lambda: "faults made: notifier" in output(directory), 60, "a look at the stack")
+    assert call("heal", "notifier", "--dir", directory).returncode == 0
+    assert "ended unasked" not in output(directory)
+
+
 def test_an_unknown_fault_is_refused_with_the_names_and_status_2(directory: Path) -> None:
     done = call("break", "fire", "--dir", directory)
     assert done.returncode == 2

@@ -201,6 +201,25 @@ async def test_a_page_is_told_while_alertmanager_asks_for_it_and_not_when_its_al
     assert (await deliveries.deliver(_node("b:1"))).result == "sent", "asked for again it is told"
 
 
+async def test_a_page_that_had_its_turn_and_is_asked_for_again_goes_before_those_that_wait() -> None:
+    channel = Channel()
+    channel.gate.clear()
+    deliveries = _deliveries(channel)
+    first, aside = (asyncio.create_task(deliveries.deliver(_node(name))) for name in ("a:1", "b:1"))
+    await _until(lambda: deliveries.in_flight == 2)
+    aside.cancel()  # its client is gone
+    channel.gate.set()
+    assert (await first).result == "sent"
+    channel.gate.clear()
+    waiting = []
+    for name in ("x:1", "c:1", "b:1"):
+        waiting.append(asyncio.create_task(deliveries.deliver(_node(name))))
+        await asyncio.sleep(0.05)
+    channel.gate.set()
+    await asyncio.gather(*waiting)
+    assert [text.split()[4] for text in channel.texts] == ["a:1", "x:1", "b:1", "c:1"]
+
+
 async def test_pages_that_nobody_wants_any_more_cost_the_others_no_time() -> None:
     channel = Channel()
     channel.gate.clear()
@@ -271,6 +290,23 @@ async def test_a_message_that_cannot_leave_is_given_up_after_its_lifetime() -> N
     answer = await _deliveries(channel, Pace(patience=20, lifetime=0.05)).deliver(notification())
     assert answer.result == "failed"
     assert "not sent within 0.05 s" in answer.text
+
+
+async def test_a_page_that_nobody_asks_for_when_its_lifetime_ends_is_no_failure_of_slack() -> None:
+    channel, counters = Channel(), Counters()
+    channel.gate.clear()
+    deliveries = Deliveries(channel.post, Seen(60), counters, Pace(patience=0.05, lifetime=0.3, spacing=0))
+    first = asyncio.create_task(
+        deliveries.deliver(notification(alert("t:1", labels={"severity": "warning"}), groupKey="t"))
+    )
+    await _until(lambda: deliveries.in_flight == 1)
+    assert (await deliveries.deliver(_node("b:1"))).result == "late"
+    await first
+    await _until(lambda: deliveries.in_flight == 0)
+    assert channel.texts == []
+    assert 'slack_failures_total{reason="timeout"} 1' in counters.exposition(0), (
+        "the ticket's, which Slack did not take"
+    )
 
 
 async def test_one_message_that_hangs_does_not_hold_the_next_for_ever() -> None:

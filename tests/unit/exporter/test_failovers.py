@@ -44,6 +44,8 @@ def test_a_failover_lasts_from_the_first_failed_check_to_the_new_primary_and_los
     failovers.look(9.5)
     assert state.failovers == {"a": Failover(1, 6.0, 100)}
     failovers.look(10.5)
+    promote(state, 14.0)  # its next INFO says the same
+    failovers.look(14.5)
     tells(state, OLD, "slave", 20.0, master_replid="second")
     failovers.look(21.0)
     assert state.failovers == {"a": Failover(1, 6.0, 100)}, "it is counted once"
@@ -57,6 +59,29 @@ def test_a_planned_failover_is_counted_when_the_old_primary_says_that_it_is_none
     tells(state, OLD, "slave", 9.0, master_replid="second")
     failovers.look(9.5)
     assert state.failovers == {"a": Failover(1, 0.0, 0)}
+
+
+def test_what_the_old_primary_takes_until_it_is_told_of_its_end_is_lost_too() -> None:
+    """After a planned failover Sentinel tells it ten seconds later."""
+    state, failovers = shard()
+    promote(state, 5.0, began="1001")
+    failovers.look(5.5)
+    tells(state, OLD, "master", 9.0, master_replid="first", master_repl_offset="5000")
+    failovers.look(9.5)
+    tells(state, OLD, "slave", 15.0, master_replid="second")
+    failovers.look(15.5)
+    assert state.failovers == {"a": Failover(1, 0.0, 4000)}
+
+
+def test_what_a_restarted_primary_says_of_another_history_is_not_counted() -> None:
+    state, failovers = shard()
+    promote(state, 5.0)
+    failovers.look(5.5)
+    tells(state, OLD, "master", 9.0, master_replid="of its restart", master_repl_offset="5000")
+    failovers.look(9.5)
+    tells(state, OLD, "slave", 15.0, master_replid="second")
+    failovers.look(15.5)
+    assert state.failovers == {"a": Failover(1, 0.0, 100)}
 
 
 def test_both_roles_may_have_changed_between_two_looks() -> None:

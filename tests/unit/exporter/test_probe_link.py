@@ -12,7 +12,7 @@ from exporter import probe_link
 from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.probe_link import ProbeLink, _heard
-from tests.unit.exporter.helpers import watching
+from tests.unit.exporter.helpers import check, watching
 
 
 async def _said(*pieces: bytes) -> list[Any]:
@@ -89,3 +89,15 @@ async def test_the_prober_is_told_when_a_name_is_used_by_another_address() -> No
         link._take({"lag": 0.0, "events": []}, 0.0)
         hosts.append(json.loads(link._order)["targets"][0]["host"])
     assert hosts == ["::1", "10.0.0.1"]
+
+
+def test_a_primary_that_refuses_writes_is_asked_who_it_is_until_that_is_a_verdict() -> None:
+    """It may have been told to follow another; INFO at every refused SET for hours would be a load."""
+    state, asked = watching(probe={"write": True}), list[object]()
+    (node,) = state.nodes.values()
+    link = ProbeLink(state, Keyring(state.policy.fleet, {}), Names(), asked.append)
+    check(state, node.target.instance, ["success"])
+    for _ in range(20):
+        link._take({"lag": 0.0, "events": [[node.target.instance, "readonly", 0.001, "set"]]}, 1.0)
+        link._take({"lag": 0.0, "events": [[node.target.instance, "readonly", None, "ping"]]}, 1.0)
+    assert len(asked) == state.policy.health.failures

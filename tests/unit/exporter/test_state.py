@@ -1,5 +1,6 @@
 """Health checks -> verdict and breaker, and what may not grow."""
 
+from exporter.verdict import Verdict
 from tests.unit.exporter.helpers import check, info_of, watching
 
 NODE = "127.0.0.1:6379"
@@ -63,3 +64,15 @@ def test_a_primary_that_refuses_writes_answers_and_is_told_by_a_verdict_of_its_o
     assert (node.verdict.up, node.writable.up) == (False, False)
     check(state, node.target.instance, ["success"] * state.policy.health.recoveries)
     assert (node.verdict.up, node.writable.up, node.last_error) == (True, True, "")
+
+
+def test_a_primary_that_refused_writes_and_became_a_replica_is_judged_by_them_no_more() -> None:
+    state = watching()
+    (node,) = state.nodes.values()
+    state.collected(node.target.instance, info_of(role="master"), 0.001, 0.0)
+    check(state, node.target.instance, ["success", *["readonly"] * 3])
+    refusing = node.writable
+    assert refusing.up is False
+    state.collected(node.target.instance, info_of(role="slave"), 0.001, 1.0)
+    assert node.writable == Verdict()
+    assert node.verdict.up

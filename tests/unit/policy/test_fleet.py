@@ -1,10 +1,11 @@
 """Addresses: what may be written, and that one node has one name however it is written."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from policy.fleet import Node, join_address, split_address
+from policy.fleet import Fleet, Node, join_address, split_address
 from policy.loader import parse
 
 
@@ -35,6 +36,31 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize("text", ["10.0.0.1:6379", "cache:1", "[::1]:65535"])
 def test_an_address_taken_apart_and_put_together_is_the_same(text: str) -> None:
     assert join_address(*split_address(text, 6379)) == text
+
+
+FOUND = {"nodes": ["rediss://10.0.0.1:6379"], "dns": [{"name": "cache.test"}]}
+LOGIN = {"password_env": "CACHE_PASSWORD"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "refused"),
+    [
+        ({"auth": LOGIN}, True),
+        ({"auth": LOGIN, "tls": {}}, False),
+        ({"auth": LOGIN, "tls": {"enabled": False}, "overrides": [{"match": "10.0.0.1:6379", "tls": {}}]}, False),
+        ({"auth": {"enabled": False}}, False),
+        ({}, False),
+        ({"overrides": [{"match": "10.0.*", "auth": LOGIN}]}, True),
+        ({"overrides": [{"match": "10.0.*", "auth": LOGIN, "tls": {}}]}, False),
+        ({"overrides": [{"match": "10.0.0.1:6379", "auth": LOGIN}]}, False),
+        ({"auth": LOGIN, "dns": []}, False),
+    ],
+)
+def test_a_login_never_goes_in_clear_text_to_found_nodes_because_only_listed_ones_ask_for_tls(
+    parts: dict[str, object], refused: bool
+) -> None:
+    with pytest.raises(ValueError, match="clear text") if refused else nullcontext():
+        Fleet.model_validate(FOUND | parts)
 
 
 def test_a_node_with_a_limit_of_its_own_does_not_have_the_fleets() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo_dir import ENTRIES, LOCK, taken
+from sandbox.demo_dir import ENTRIES, LOCK, is_taken, taken
 from sandbox.errors import SandboxError
+from sandbox.files import write_atomic
 
 
 def fill(directory: Path) -> None:
@@ -71,3 +72,24 @@ def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("mine")
     with pytest.raises(SandboxError, match=r"demo cannot be used: .*--dir"), taken(tmp_path / "demo"):
         pass
+
+
+def test_what_was_made_above_it_goes_with_it_and_what_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with taken(tmp_path / "mine" / "a" / "b"):
+        fill(tmp_path / "mine" / "a" / "b")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_whether_a_demo_holds_it_is_told_from_its_lock_and_not_from_its_files(tmp_path: Path) -> None:
+    assert not is_taken(tmp_path / "nowhere")
+    with taken(tmp_path / "demo"):
+        assert is_taken(tmp_path / "demo")
+    (tmp_path / LOCK).write_text("{}")
+    assert not is_taken(tmp_path), "it was killed"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"gone/endpoints.json cannot be written: No such file"):
+        write_atomic(tmp_path / "gone" / "endpoints.json", "{}")
