@@ -14,6 +14,7 @@ from policy.model import Policy
 _NODE = "{{instance}} {{shard}}"
 _EACH = "{{instance}}"
 _SHARD = "{{fleet}} {{shard}}"
+_OWN_WORDS = "Some kilobytes are what Sentinel itself wrote until the old primary was told."
 # What is asked for the fleet as a whole; it carries the exporter's instance. Every other part is a node's.
 _OF_FLEET = "|".join((*SOURCES, "policy"))
 _FLEET_PARTS, _NODE_PARTS = f'part=~"{_OF_FLEET}"', f'part!~"{_OF_FLEET}"'
@@ -169,7 +170,7 @@ def _replication() -> tuple[Panel, ...]:
             8,
         ),
         _of_shards("Last failover, time without a primary", m.FAILOVER_DURATION.help, "s", m.FAILOVER_DURATION),
-        _of_shards("Last failover, lost", m.FAILOVER_LOST.help, "bytes", m.FAILOVER_LOST),
+        _of_shards("Last failover, lost", f"{m.FAILOVER_LOST.help} {_OWN_WORDS}", "bytes", m.FAILOVER_LOST),
     )
 
 
