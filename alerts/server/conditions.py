@@ -45,7 +45,10 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     # as a busy replica does, is a replica still.
     alive, led = f"count by (fleet, shard) ({facts.replicas(policy)})", facts.primaries(policy)
     unknown = f"{facts.uncollected(policy, facts.up(policy))} unless on (fleet, instance) {facts.replicas(policy)}"
-    return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
+    # Of a region that holds replicas alone the primary is watched by others.
+    elsewhere = f"{newest_sli(policy, metrics.PRIMARY_ELSEWHERE.name, 'fleet, shard')} == 1"
+    silent = (led, f"({unknown})", f"({elsewhere})")
+    return " unless on (fleet, shard) ".join((alive, *silent)), policy.alerts.failover.for_
 
 
 def refused_window(policy: Policy) -> timedelta:

@@ -64,6 +64,10 @@ class Cast:
         """Whether a node's INFO was got."""
         return selector(metrics.COLLECT_SUCCESS.name, **node, part="info")
 
+    def elsewhere(self, node: Labels) -> str:
+        """Whether the primary of a node's shard is one that nobody watches."""
+        return selector(metrics.PRIMARY_ELSEWHERE.name, fleet=node["fleet"], shard=node["shard"])
+
     def pair(self, primary_up: int = 1, replica_up: int = 1) -> Values:
         """Both nodes, with their roles."""
         return {
@@ -100,6 +104,7 @@ def _failover_overdue(cast: Cast) -> Proof:
     replica = {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
     refuses = {**replica, cast.up(cast.primary): 1, cast.info(cast.primary): 0}
     elsewhere = {**cast.primary, "shard": "another", "instance": "192.0.2.3:6379"}
+    far, other_far = cast.elsewhere(cast.primary), cast.elsewhere(elsewhere)
     return Proof(
         name,
         cast.of_shard(name),
@@ -112,6 +117,7 @@ def _failover_overdue(cast: Cast) -> Proof:
             "about a node that has no replica": alone,
             "when the replica was promoted": promoted,
             "about a shard of which a node does not say what it is": refuses,
+            "about replicas of a primary that nobody watches": {**replica, far: 1},
         },
         {
             "whatever a dead node did not say": {**cast.pair(0), cast.info(cast.primary): 0},
@@ -122,6 +128,7 @@ def _failover_overdue(cast: Cast) -> Proof:
                 cast.up(elsewhere): 1,
                 cast.info(elsewhere): 0,
             },
+            "whatever the primary of another shard": {**replica, far: 0, other_far: 1},
         },
     )
 

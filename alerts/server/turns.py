@@ -19,6 +19,7 @@ def cases(cast: Cast, clock: Clock) -> Iterator[Case]:
     yield _all_replicas(cast, clock)
     yield _role_untold(cast, clock)
     yield _silence_untold(cast, clock)
+    yield _elsewhere_untold(cast, clock)
     yield _cut_untold(cast, clock)
     if cast.policy.alerts.replicas.expected is None:
         yield _sentinel_untold(cast, clock)
@@ -52,6 +53,13 @@ def _silence_untold(cast: Cast, clock: Clock) -> Case:
     scene = {**replica, cast.up(cast.primary): 1, info: 0}
     promise = "fires about a node of which nothing is told any more"
     return _untold(cast, clock, "CacheFailoverOverdue", promise, scene, info, cast.fast)
+
+
+def _elsewhere_untold(cast: Cast, clock: Clock) -> Case:
+    """A primary that nobody watches counts as one while the exporter says so, and for as long as its restart may take."""
+    far, replica = cast.elsewhere(cast.primary), {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
+    promise = "fires about replicas of which nobody says any more that their primary is elsewhere"
+    return _untold(cast, clock, "CacheFailoverOverdue", promise, {**replica, far: 1}, far, cast.fast)
 
 
 def _sentinel_untold(cast: Cast, clock: Clock) -> Case:

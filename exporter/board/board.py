@@ -16,6 +16,7 @@ from exporter.board.ring import Ring
 from exporter.board.rows import Row, Yardstick
 from exporter.board.verdict import Sight
 from exporter.board.view import Answers, View
+from exporter.elsewhere import led_elsewhere
 from exporter.state import State
 
 KEPT_FOR = 1.0
@@ -90,7 +91,8 @@ class Board:
         measured = list(self._meters.measures(self._state, now))
         found = await _gently(lambda pair: nodes.node_view(self._state, *pair, stick, now), measured)
         grouped = [(name, list(group)) for name, group in itertools.groupby(found, key=lambda node: node.shard)]
-        shards = view.by_badness(await _gently(lambda pair: nodes.shard_view(*pair, stick), grouped))
+        away = led_elsewhere(self._state, now)
+        shards = view.by_badness(await _gently(lambda pair: nodes.shard_view(*pair, stick, pair[0] in away), grouped))
         promises = view.fleet_rows(shards, stick)
         for name, row in promises.items():
             if self._row_states.get(name, ("", 0.0))[0] != row.state:

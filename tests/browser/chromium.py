@@ -9,6 +9,9 @@ import asyncio
 import base64
 import itertools
 import json
+import secrets
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,10 +31,14 @@ _FLAGS = (
 
 
 class Chromium(Started):
-    """The browser process. Its profile lives in `directory` and is thrown away with it."""
+    """The browser process. Its profile lives in `directory` and is thrown away with it.
+
+    What it leaves behind beside that has a folder of its own: it holds a socket, so that its path has to be short.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._profile = directory / "profile"
+        self._litter = Path(tempfile.gettempdir()) / f"cachewatch-{secrets.token_hex(4)}"
         homes = {name: str(directory) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
         argv: tuple[str | Path, ...] = (
             binaries.find("chromium"),
@@ -39,7 +46,7 @@ class Chromium(Started):
             f"--user-data-dir={self._profile}",
             "about:blank",
         )
-        self._child = Child("chromium", argv, directory, homes)
+        self._child = Child("chromium", argv, directory, {**homes, "TMPDIR": str(self._litter)})
 
     @property
     def _port_file(self) -> Path:
@@ -48,12 +55,14 @@ class Chromium(Started):
     def start(self) -> None:
         """Start, and wait until it can be spoken to."""
         self._port_file.unlink(missing_ok=True)  # of the last one
+        self._litter.mkdir(mode=0o700)
         self._child.start()
         self._child.wait_ready(lambda: self._port_file.exists() and "\n" in self._port_file.read_text(), _START)
 
     def stop(self) -> None:
         """End it with all its children."""
         self._child.stop(grace=20.0)
+        shutil.rmtree(self._litter, ignore_errors=True)
 
     @property
     def address(self) -> str:
