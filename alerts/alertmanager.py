@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from alerts import calendars, inhibition
-from alerts.promql import duration, quote
+from alerts.promql import duration, matched
 from alerts.receivers import HEARTBEAT, NOBODY, PAGE, TICKET, receivers
 from policy.alerts import WATCHDOG
 from policy.model import Policy
@@ -26,7 +26,7 @@ def config(policy: Policy) -> dict[str, Any]:
     pages = {**_timing(notify.page), **calendars.of_page(policy)}
     tickets = {**_timing(notify.ticket), **calendars.of_ticket(policy)}
     # Of our own Watchdog alone: another one's beat would hide that ours is silent.
-    beats = (f"alertname={quote(WATCHDOG.name)}", f"fleet={quote(policy.fleet.name)}")
+    beats = (f"alertname={matched(WATCHDOG.name)}", f"fleet={matched(policy.fleet.name)}")
     routes = [
         _route(heartbeat, _beat(notify.heartbeat), *beats),
         _route(NOBODY, {}, 'severity="none"'),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from alerts.node_down import UNWATCHED
-from alerts.promql import quote
+from alerts.promql import matched
 from policy.alerts import (
     ALERTS,
     BY_NAME,
@@ -48,7 +48,7 @@ def _nobody_watches() -> Iterator[dict[str, Any]]:
 
     Without the prober none on latency is, and without the page of node facts none on what they say.
     """
-    gone = [*_is(_NODE_DOWN.name), f"cause={quote(UNWATCHED)}"]
+    gone = [*_is(_NODE_DOWN.name), f"cause={matched(UNWATCHED)}"]
     yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), ("fleet",))
     yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed), ("fleet",))
     yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), ("fleet",))
@@ -61,7 +61,7 @@ def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:
         return
     if channels == ("slack",):
         yield _rule(_is(NOTIFIER_DOWN.name), watchdog, ("fleet",))
-    yield _rule([*_is(NOTIFICATIONS_FAILING.name), f"part={quote(channels[0])}"], watchdog, ("fleet",))
+    yield _rule([*_is(NOTIFICATIONS_FAILING.name), f"part={matched(channels[0])}"], watchdog, ("fleet",))
 
 
 def _tickets(choose: Callable[[AlertSpec], bool]) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def _tickets(choose: Callable[[AlertSpec], bool]) -> tuple[str, ...]:
 
 
 def _is(name: str) -> list[str]:
-    return [f"alertname={quote(name)}"]
+    return [f"alertname={matched(name)}"]
 
 
 def _rule(source: list[str], targets: tuple[str, ...], equal: tuple[str, ...]) -> dict[str, Any]:
@@ -78,6 +78,6 @@ def _rule(source: list[str], targets: tuple[str, ...], equal: tuple[str, ...]) -
     there = [f'{label}!=""' for label in equal if label != "fleet"]  # which every alert has
     return {
         "source_matchers": [*source, *there],
-        "target_matchers": [f"alertname=~{quote('|'.join(targets))}", *there],
+        "target_matchers": [f"alertname=~{matched('|'.join(targets))}", *there],
         "equal": list(equal),
     }

@@ -15,6 +15,13 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def matched(text: str) -> str:
+    """The value of an Alertmanager matcher, which knows three escapes (its pkg/labels, ParseMatcher)."""
+    for raw, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+        text = text.replace(raw, escape)
+    return f'"{text}"'
+
+
 def selector(metric: str, **labels: str) -> str:
     """`metric{label="value",...}`, the labels in the order given; a label whose value is empty is left out."""
     inside = ",".join(f"{name}={quote(value)}" for name, value in labels.items() if value)

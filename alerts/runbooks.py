@@ -13,7 +13,7 @@ from string import Template
 
 from alerts import prober_down, recording, redis_cli, stack_times, targets
 from alerts.node_down import SLI_JOB
-from alerts.promql import duration, markdown_code, one_of, quote, selector
+from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
@@ -335,7 +335,7 @@ def _query(policy: Policy, expr: str) -> str:
 
 
 def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
-    matchers = (f"alertname={spec.name}", f"fleet={quote(policy.fleet.name)}", *more)
+    matchers = (f"alertname={spec.name}", f"fleet={matched(policy.fleet.name)}", *more)
     command = (
         f"amtool silence add --alertmanager.url={policy.stack.link('alertmanager')} --duration=1h --comment='who and why' "
         + " ".join(map(shlex.quote, matchers))

@@ -201,9 +201,10 @@ def _webhooks(policy: Policy) -> Alert:
 
 def _prometheus_sends(policy: Policy) -> Alert:
     hold, mine = duration(sent(policy)), targets.of_prometheus(policy)
+    # Errors are counted for each Alertmanager: of several that know the same one is enough.
     lost = " or ".join(
-        f"sum(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{duration(resent(policy))}])) > 0"
-        for what in ("errors", "dropped")
+        f"{many}(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{duration(resent(policy))}])) > 0"
+        for many, what in (("min", "errors"), ("sum", "dropped"))
     )
     away = f"min_over_time({targets.up(targets.of_alertmanager(policy))}[{hold}]) == 0"
     fleet = template_text(policy.fleet.name)

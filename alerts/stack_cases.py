@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from alerts import targets
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
-from alerts.promql import milliseconds, selector
+from alerts.promql import milliseconds, narrowed, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
 from alerts.stack import MOST_FAILED, SLACK_FAILURES, UNDELIVERED
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
@@ -241,11 +241,14 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
     mine, hold = targets.of_prometheus(policy), milliseconds(sent(policy))
     lost = [selector(f"prometheus_notifications_{what}_total", **mine) for what in ("errors", "dropped")]
+    one, other = (narrowed(lost[0], f'alertmanager="http://192.0.2.{n}:9093/api/v2/alerts"') for n in (1, 2))
     for series in lost:
         yield from _repeated(scene, series, hold, milliseconds(resent(policy)))
     long = scene.samples(hold)
     reloads = {lost[1]: f"{gauge(0, _WELL)} 1 {gauge(2, 2 * long)}"}
     yield scene.case("silent when Prometheus is reloaded twice", reloads, scene.silent(2 * long))
+    either = {one: counter(1, 2 * long), other: gauge(0, 2 * long)}
+    yield scene.case("silent when one of two Alertmanagers is gone", either, scene.silent(2 * long))
     away = targets.up(targets.of_alertmanager(policy))
     failing = {lost[0]: counter(1, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
     yield scene.case("silent while Alertmanager is or was away in the window", failing, *_from(scene, 2 * long + 2))

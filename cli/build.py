@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -79,7 +80,9 @@ def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...],
     if form != "operator" and (labels or namespace):
         raise Refused("--label and --namespace are for --format operator only")
     pairs = [label.partition("=")[::2] for label in labels]
-    problems = [f"--label: {problem}" for key, value in pairs if (problem := engines.label_problem(key, value))]
+    problems = [f"--label: {label!r} has no value, as in {label}=monitoring" for label in labels if "=" not in label]
+    problems += [f"--label: {problem}" for key, value in pairs if (problem := engines.label_problem(key, value))]
+    problems += [f"--label: {key!r} comes twice" for key, times in Counter(k for k, _ in pairs).items() if times > 1]
     if namespace and (problem := engines.namespace_problem(namespace)):
         problems.append(f"--namespace: {problem}")
     if problems:

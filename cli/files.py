@@ -175,8 +175,11 @@ def _stage(path: Path, text: str) -> Path:
 
 
 def _make_folder(path: Path) -> None:
+    """Make it, and those above it, so that others can read there: Prometheus takes a closed `rules/` for one without rules."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        for folder in reversed([each for each in (path, *path.parents) if not each.is_dir()]):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, "is a file, and a folder must stand there", str(path)) from None
 

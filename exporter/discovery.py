@@ -28,27 +28,38 @@ class SentinelUnreachable(Unreachable):
 class Found:
     """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong.
 
+    `doubt` is what is odd about an answer that is whole all the same.
     `quorum` says of each master whether Sentinel could fail it over now; one that may not be asked is left out.
     """
 
     targets: Mapping[str, Target]
     missing: tuple[str, ...] = ()
     trouble: str = ""
+    doubt: str = ""
     quorum: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:
         """What is wrong with the answer; empty when nothing is."""
-        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else self.trouble
+        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else self.trouble or self.doubt
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it named all that there is to name."""
+        return not self.missing and not self.trouble
 
 
-async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, names: Names) -> Found:
-    """Ask the Sentinels in turn until one knows every master of the policy and reaches its quorum.
+async def discover(
+    sentinel: Sentinel, keys: Keyring | None, patience: float, names: Names, known: Mapping[str, Target] | None = None
+) -> Found:
+    """Ask the Sentinels in turn until they know every master of the policy and every node `known`, and reach the quorums.
 
-    Else the answer that lacks fewest. One Sentinel that reaches the quorum of a master is enough: it can fail it over,
-    whatever another says that is cut off. `patience` bounds each in seconds. SentinelUnreachable when none gives an
-    answer of use.
+    One that was set up anew has forgotten masters and dead replicas: they stay while any other knows them, and while no
+    majority answers. At first, where the policy names no masters, all are asked. One Sentinel that reaches the quorum of a
+    master is enough: it can fail it over, whatever another says that is cut off. `patience` bounds each in seconds.
+    SentinelUnreachable when none gives an answer of use.
     """
+    known = {i: node for i, node in (known or {}).items() if sentinel.masters is None or node.shard in sentinel.masters}
     said, found = [], []
     for address in sentinel.addresses:
         try:
@@ -57,13 +68,35 @@ async def discover(sentinel: Sentinel, keys: Keyring | None, patience: float, na
         except (OSError, NodeError) as error:
             said.append(f"{address}: {from_exception(error)}")
         else:
-            if not found[-1].missing and all(_quorum(found).values()):
+            if not found[-1].missing and all(_quorum(found).values()) and _is_enough(sentinel, known, found):
                 break
     if not found:
         raise SentinelUnreachable("; ".join(said))
     # Of equals the last: the one that was asked no further.
     best = min(reversed(found), key=lambda answer: len(answer.missing))
-    return replace(best, quorum=_quorum(found))
+    lost = {} if 2 * len(found) > len(sentinel.addresses) else _forgotten(known, found)
+    nodes = {i: node for answer in (*found, best) for i, node in answer.targets.items()}
+    return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt=_doubt(sentinel, found, lost))
+
+
+def _is_enough(sentinel: Sentinel, known: Mapping[str, Target], found: Sequence[Found]) -> bool:
+    return bool(known or sentinel.masters) and not _forgotten(known, found)
+
+
+def _forgotten(known: Mapping[str, Target], found: Sequence[Found]) -> dict[str, Target]:
+    """The known nodes that no answer has."""
+    return {i: node for i, node in known.items() if not any(i in answer.targets for answer in found)}
+
+
+def _doubt(sentinel: Sentinel, found: Sequence[Found], lost: Mapping[str, Target]) -> str:
+    """What Sentinels do not agree about, empty when nothing; a dead replica may be known to some alone."""
+    if lost:
+        return f"too few Sentinels answer to believe that these are gone: {', '.join(sorted(lost))}"
+    if sentinel.masters is not None:
+        return ""
+    shards: list[set[str]] = [{node.shard for node in answer.targets.values()} for answer in found]
+    only = {name for name in set[str]().union(*shards) if not all(name in known for known in shards)}
+    return f"only some Sentinels know {', '.join(sorted(only))}" if only else ""
 
 
 def _quorum(found: Sequence[Found]) -> dict[str, bool]:

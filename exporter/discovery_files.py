@@ -63,8 +63,8 @@ class Files:
             if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
                 return _Read(stamp, before.targets, "is no regular file")
             return before if stamp == before.stamp else _Read(stamp, read(path))
-        except FileNotFoundError:  # the pattern said it already
-            return _Read(None, before.targets)
+        except FileNotFoundError:  # where it is no link the pattern said it already, or says it at the next look
+            return _Read(None, before.targets, "is a link that leads nowhere" if path.is_symlink() else "")
         except OSError as error:
             return _Read(None, before.targets, f"cannot be read: {error.strerror}")
         except BrokenFile as broken:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter import info
-from exporter.state import Facts, Failover, NodeState, State
+from exporter.state import Facts, Failover, State
 
 # Seconds for which a promotion waits for its primary's end: who was detached from one that lives on followed nobody.
 _UNDECIDED = 60.0
@@ -40,16 +40,22 @@ class Promotion:
     at: float
 
 
+Reign = tuple[str, str]
+"""A node and the replication id of the history that it wrote as primary."""
+
+
 @dataclass
 class Failovers:
     """Looks at the nodes again and again, and counts in the state what is over. `now` is monotonic seconds.
 
-    `_reigns` are the last words that each node said as primary.
+    `_reigns` are the last words that each node said as primary of a history, `_downs` when it went down in the midst of it and
+    was last seen so: one that is restarted at once begins another history before anybody is promoted.
     """
 
     state: State
     _words: dict[str, Word] = field(default_factory=dict)
-    _reigns: dict[str, Word] = field(default_factory=dict)
+    _reigns: dict[Reign, Word] = field(default_factory=dict)
+    _downs: dict[Reign, tuple[float, float]] = field(default_factory=dict)
     _open: dict[str, Promotion] = field(default_factory=dict)
 
     def look(self, now: float) -> None:
@@ -57,14 +63,27 @@ class Failovers:
         nodes = self.state.nodes
         self._words = {name: word for name, word in self._words.items() if name in nodes}
         self._reigns = {
-            name: word for name, word in self._reigns.items() if name in nodes or now - word.at < _UNDECIDED
+            of: word for of, word in self._reigns.items() if now - word.at < _UNDECIDED or self._reigns_on(of)
         }
+        self._downs = {of: down for of, down in self._downs.items() if now - down[1] < _UNDECIDED}
+        self._see_who_is_down(now)
         for instance, before, facts in self._news():
             self._hear(instance, facts)
             if before is not None and before.role == "replica" and facts.vitals.role == "primary":
                 self._promoted(instance, facts)
         for promotion in list(self._open.values()):
             self._settle(promotion, now)
+
+    def _reigns_on(self, of: Reign) -> bool:
+        """Whether it is a node's newest word that it is primary of that history."""
+        word = self._words.get(of[0])
+        return word is not None and word.role == "primary" and word.replid == of[1]
+
+    def _see_who_is_down(self, now: float) -> None:
+        for name, word in self._words.items():
+            node = self.state.nodes[name]
+            if node.verdict.up is False and node.since is not None and word.role == "primary":
+                self._downs[name, word.replid] = node.since, now
 
     def _news(self) -> Iterator[tuple[str, Word | None, Facts]]:
         """The nodes that answered INFO since the last look, each with its word of then."""
@@ -76,12 +95,14 @@ class Failovers:
     def _hear(self, instance: str, facts: Facts) -> None:
         word = self._words[instance] = _word(facts)
         if word.role == "primary":
-            self._reigns[instance] = word
+            self._reigns[instance, word.replid] = word
+            if self.state.nodes[instance].verdict.up:
+                self._downs.pop((instance, word.replid), None)  # it is back, and nobody took its place
 
     def _promoted(self, heir: str, facts: Facts) -> None:
         """Open what may be a failover: nobody knows yet whether the primary of before is one no more."""
         followed = facts.fields.get("master_replid2", "")
-        reigns = ((name, word) for name, word in self._reigns.items() if name != heir and word.replid == followed)
+        reigns = ((of[0], word) for of, word in self._reigns.items() if of[0] != heir and of[1] == followed)
         former, reign = next(reigns, ("", None))
         if followed and reign is not None:
             began = info.integer(facts.fields, "second_repl_offset")
@@ -89,8 +110,7 @@ class Failovers:
 
     def _settle(self, promotion: Promotion, now: float) -> None:
         """Count it when its former primary is down or none any more; forget it when that one lives on."""
-        heir, former = self.state.nodes.get(promotion.heir), self.state.nodes.get(promotion.former)
-        fallen = _fallen(former, promotion.at)
+        heir, fallen = self.state.nodes.get(promotion.heir), self._fallen(promotion)
         if heir is not None and fallen is not None:
             seen = self.state.failovers.get(heir.target.shard, Failover())
             lost = self._lost(promotion)
@@ -98,10 +118,17 @@ class Failovers:
         if heir is None or fallen is not None or now - promotion.at > _UNDECIDED:
             del self._open[promotion.heir]
 
+    def _fallen(self, promotion: Promotion) -> float | None:
+        """Since when the shard has had no primary, the promotion where one followed the other at once; None while both are."""
+        of = promotion.former, promotion.reign.replid
+        node = self.state.nodes.get(promotion.former)
+        if node is not None and node.verdict.up is not False and self._reigns_on(of):
+            return None
+        return min(self._downs[of][0], promotion.at) if of in self._downs else promotion.at
+
     def _lost(self, promotion: Promotion) -> int | None:
         """What the former primary told of and the new one has not got. Sentinel lets it take writes for some seconds more."""
-        newest = self._reigns.get(promotion.former, promotion.reign)
-        reached = (newest if newest.replid == promotion.reign.replid else promotion.reign).offset
+        reached = self._reigns.get((promotion.former, promotion.reign.replid), promotion.reign).offset
         return None if reached is None or promotion.shared is None else max(0, reached - promotion.shared)
 
 
@@ -110,14 +137,3 @@ def _word(facts: Facts) -> Word:
     return Word(
         facts.at, facts.vitals.role, fields.get("master_replid", ""), info.integer(fields, "master_repl_offset")
     )
-
-
-def _fallen(former: NodeState | None, promoted: float) -> float | None:
-    """Since when the shard has had no primary, `promoted` where one followed the other at once; None while the former is one."""
-    if former is None:
-        return promoted
-    if former.verdict.up is False and former.since is not None:
-        return min(former.since, promoted)
-    if former.facts is not None and former.facts.vitals.role != "primary":
-        return promoted
-    return None

@@ -56,7 +56,7 @@ class Doors:
     async def sd(self, _: web.Request) -> web.Response:
         """The nodes for Prometheus' http_sd. It keeps the list it has when it is refused; half a list it would believe."""
         if not self.whole():
-            return _said(503, "Not everything that names nodes has answered yet.")
+            return _said(503, "Not everything that names nodes has answered yet, or no node is named.")
         return web.json_response(service_discovery.groups(self.state, time.monotonic()))
 
     async def healthy(self, _: web.Request) -> web.Response:

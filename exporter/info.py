@@ -11,7 +11,6 @@ import hiredis
 
 from exporter.failures import NodeError, from_reply
 from exporter.layout import Fields, Layouts, kind
-from policy.fleet import join_address
 from policy.metrics_redis import REDIS_ROWS
 
 # A number of more digits is none that a server counts, and one that Prometheus cannot read would cost the whole page.
@@ -117,8 +116,6 @@ class Vitals:
     system_memory: int | None
     evicts: bool | None
     link: str
-    replid: str
-    follows: str
 
     def memory_limit(self, of_policy: int | None) -> tuple[int, str] | None:
         """Bytes the node may use and where that comes from: maxmemory, else the policy, else the machine's memory."""
@@ -132,8 +129,6 @@ class Vitals:
 def vitals(fields: Mapping[str, str]) -> Vitals:
     """The vitals of an INFO; `link` is a replica's `master_link_status`, empty of a node that has no primary.
 
-    `replid` is that of the stream that the node writes or follows, `follows` the `instance` by which a replica knows its primary.
-
     `evicts` is whether a node that is full makes room by evicting any key.
     """
     maxmemory, keys = integer(fields, "maxmemory"), fields.get("maxmemory_policy")
@@ -146,11 +141,4 @@ def vitals(fields: Mapping[str, str]) -> Vitals:
         integer(fields, "total_system_memory"),
         None if keys is None else bool(maxmemory) and keys.startswith("allkeys-"),
         fields.get("master_link_status", ""),
-        fields.get("master_replid", ""),
-        _follows(fields),
     )
-
-
-def _follows(fields: Mapping[str, str]) -> str:
-    host, port = fields.get("master_host", ""), integer(fields, "master_port")
-    return "" if not host or port is None else join_address(host.lower(), port)

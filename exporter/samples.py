@@ -8,7 +8,6 @@ from functools import lru_cache
 from itertools import chain, islice
 
 from exporter import sli_forms
-from exporter.elsewhere import led_elsewhere
 from exporter.exposition import Labels, Sample, inner_text, lines_of
 from exporter.families import fixed
 from exporter.forms import Block, Form, Own, duration, slot
@@ -38,7 +37,7 @@ _ASKED = Form.of(
 def sli(state: State, now: float) -> Iterator[Block]:
     """The `cache_*` series: what alerts and the verdict need, small enough to be scraped every two seconds."""
     speaks = state.prober_speaks(now)
-    yield lines_of(chain(_of_fleet(state, speaks), _of_shards(state, now)))
+    yield lines_of(_of_fleet(state, speaks))
     for own, node in _watched(state):
         if speaks:
             yield sli_forms.probed(own, node, state.bound_texts)
@@ -53,16 +52,10 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), duration(collection.took))
     for shard, reached in state.quorum.items():
         yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
+    for shard in {node.target.shard: None for node in state.nodes.values()}:
+        yield from _failovers((*fleet, ("shard", shard)), state.failovers.get(shard, Failover()))
     if speaks:
         yield Sample(m.PROBE_LAG, fleet, duration(state.probe_lag()))
-
-
-def _of_shards(state: State, now: float) -> Iterator[Sample]:
-    elsewhere = led_elsewhere(state, now)
-    for shard in {node.target.shard: None for node in state.nodes.values()}:
-        labels: Labels = (("fleet", state.policy.fleet.name), ("shard", shard))
-        yield Sample(m.PRIMARY_ELSEWHERE, labels, str(int(shard in elsewhere)))
-        yield from _failovers(labels, state.failovers.get(shard, Failover()))
 
 
 def _failovers(shard: Labels, seen: Failover) -> Iterator[Sample]:

@@ -94,7 +94,7 @@ class Sources:
             error = f"{part}: {type(fault).__name__}: {fault}"
         else:
             self._found[part], error = found.targets, found.problem
-            if not error:
+            if found.is_whole:
                 self.unheard.discard(part)
         if error and error != getattr(self.parts.get(part), "error", None):
             log.warning("%s", error)
@@ -125,13 +125,13 @@ class Sources:
         if sentinel is None:
             return Found({})
         try:
-            found = await discovery.discover(sentinel, self._keys, self._patience, self._names)
+            found = await discovery.discover(sentinel, self._keys, self._patience, self._names, known)
         except Unreachable as unreachable:
             self.quorum = dict.fromkeys(self.quorum or sentinel.masters or (), False)
             raise Unreachable(f"no Sentinel answers: {unreachable}") from unreachable
         self.quorum = found.quorum
         kept = {instance: target for instance, target in known.items() if target.shard in found.missing}
-        return Found({**kept, **found.targets}, found.missing)
+        return replace(found, targets={**kept, **found.targets})
 
     async def _ask_cluster(self, known: Known) -> Found:
         cluster = self._policy.fleet.cluster

@@ -189,7 +189,10 @@ def _duplicates(nodes: tuple[Node, ...]) -> Iterator[Fault]:
 
 
 class Fleet(Model):
-    """The nodes that are watched, from all sources together. Without any source it is the Redis on this machine."""
+    """The nodes that are watched, from all sources together. Without any source it is the Redis on this machine.
+
+    `primary_elsewhere` are the shards of which only replicas are watched, as in a region of its own.
+    """
 
     name: Words = "cache"
     nodes: tuple[NodeEntry, ...] = ()
@@ -201,6 +204,7 @@ class Fleet(Model):
     tls: Tls | None = None
     overrides: tuple[Override, ...] = ()
     memory_limit: OptionalBytes = None
+    primary_elsewhere: tuple[Words, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -225,6 +229,7 @@ class Fleet(Model):
     def _faults(self) -> Iterator[Fault]:
         yield from self._plain_where_tls_is_asked()
         yield from self._login_in_the_clear()
+        yield from self._unknown_shards()
         if not self.nodes and not any(getattr(self, source) for source in SOURCES):
             yield (
                 "nodes",
@@ -239,6 +244,14 @@ class Fleet(Model):
             tls = self.tls_of(node.instance)
             if node.asks_for_tls and tls is not None and not tls.enabled:
                 yield f"nodes.{index}", f"{node.url} asks for TLS, which tls.enabled: false turns off for it"
+
+    def _unknown_shards(self) -> Iterator[Fault]:
+        """A name that no listed node has would hide nothing, or the wrong shard later; what a source names nobody knows yet."""
+        found = any(getattr(self, source) for source in SOURCES)
+        known = {node.shard for node in self.nodes}
+        for index, shard in enumerate(self.primary_elsewhere):
+            if not found and shard not in known:
+                yield f"primary_elsewhere.{index}", f"{shard!r} is the shard of no node in fleet.nodes"
 
     def _login_in_the_clear(self) -> Iterator[Fault]:
         """TLS that only the URLs of listed nodes ask for is none for those that are found, and they get the login too."""

@@ -83,12 +83,6 @@ SENTINEL_QUORUM = Metric(
     "",
     "1 when one of the policy's Sentinels reaches the quorum and the majority that a failover of the shard takes.",
 )
-PRIMARY_ELSEWHERE = Metric(
-    "cache_shard_primary_elsewhere",
-    "gauge",
-    "",
-    "1 while a replica of the shard has its link up to a primary that is none of the watched nodes.",
-)
 FAILOVERS = Metric(
     "cache_failovers_total",
     "counter",
@@ -150,7 +144,6 @@ SLI: tuple[Metric, ...] = (
     MEMORY_LIMIT,
     MEMORY_EVICTS,
     SENTINEL_QUORUM,
-    PRIMARY_ELSEWHERE,
     FAILOVERS,
     FAILOVER_DURATION,
     FAILOVER_LOST,

@@ -21,14 +21,14 @@ def runbook(policy: Policy, name: str) -> str:
     body = _MARKDOWN.render(runbooks.page(policy, name))
     # A wide table slides in a frame of its own: the page must not.
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
-    back = '<nav><a href="/runbooks">All runbooks</a></nav>'
+    back = '<nav><a href="../runbooks">All runbooks</a></nav>'
     return _page(f"{name} · runbook", f"{back}\n<main>\n{body}</main>")
 
 
 def index(policy: Policy) -> str:
     """All of them, as links."""
     items = "".join(
-        f'<tr><td><a href="/runbooks/{name}">{name}</a></td><td>{spec.severity}</td></tr>\n'
+        f'<tr><td><a href="runbooks/{name}">{name}</a></td><td>{spec.severity}</td></tr>\n'
         for name, spec in BY_NAME.items()
     )
     table = f"<table><thead><tr><th>alert</th><th>severity</th></tr></thead>\n<tbody>\n{items}</tbody></table>"

@@ -43,12 +43,11 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     # Replicas live and nobody is primary. Of a shard that is dead as a whole each node has its page already. One that
     # lives and does not say what it is may be the primary: it has a ticket. One that did say so and missed a collection,
     # as a busy replica does, is a replica still.
-    alive, led = f"count by (fleet, shard) ({facts.replicas(policy)})", facts.primaries(policy)
+    replicas, elsewhere = facts.replicas(policy), policy.fleet.primary_elsewhere
+    replicas = narrowed(replicas, f"shard!~{one_of(elsewhere)}") if elsewhere else replicas
+    alive, led = f"count by (fleet, shard) ({replicas})", facts.primaries(policy)
     unknown = f"{facts.uncollected(policy, facts.up(policy))} unless on (fleet, instance) {facts.replicas(policy)}"
-    # Of a region that holds replicas alone the primary is watched by others.
-    elsewhere = f"{newest_sli(policy, metrics.PRIMARY_ELSEWHERE.name, 'fleet, shard')} == 1"
-    silent = (led, f"({unknown})", f"({elsewhere})")
-    return " unless on (fleet, shard) ".join((alive, *silent)), policy.alerts.failover.for_
+    return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 
 def refused_window(policy: Policy) -> timedelta:

@@ -19,7 +19,6 @@ NODE = "fleet, shard, instance"
 UP = "instance:cache_node_up:newest"
 PRIMARY = "instance:cache_node_primary:newest"
 REPLICA = "instance:cache_node_replica:newest"
-OTHER = {"primary": "replica", "replica": "primary"}
 
 
 def memory(policy: Policy) -> timedelta:
@@ -57,11 +56,13 @@ def _role(policy: Policy, name: str, role: str) -> Record:
 def of_role(policy: Policy, role: str, matcher: str = "") -> str:
     """A 1 for each node that said last that it has a role.
 
-    It is forgotten as soon as the node says that it has the other: last words of both would overlap.
+    A word of before is forgotten as soon as the node says anything, of another role or under another shard: last words of
+    both would overlap.
     """
     own = f'role="{role}"{matcher and ","}{matcher}'
-    says_other = selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name, role=OTHER[role])
-    return f"{newest_sli(policy, metrics.NODE_ROLE.name, matcher=own)} unless on (fleet, instance) {says_other}"
+    says = selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name)
+    said = f"{newest_sli(policy, metrics.NODE_ROLE.name, matcher=own)} unless on (fleet, instance) {says}"
+    return f"(max by ({NODE}) ({narrowed(says, own)}) or {said})"
 
 
 def up(policy: Policy) -> str:

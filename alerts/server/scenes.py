@@ -35,7 +35,8 @@ class Cast:
         """Two nodes under the first name that the policy has for a shard."""
         fleet = policy.fleet
         masters = fleet.sentinel.masters if fleet.sentinel is not None else None
-        shard = next((node.shard for node in fleet.nodes if node.shard), (masters or ("",))[0])
+        named = (*(node.shard for node in fleet.nodes if node.shard), *(masters or ()))
+        shard = next((name for name in named if name not in fleet.primary_elsewhere), "")
         one, two = ({"fleet": fleet.name, "shard": shard, "instance": f"192.0.2.{n}:6379"} for n in (1, 2))
         return cls(policy, one, two, milliseconds(verdict_memory(policy)), milliseconds(facts.memory(policy)))
 
@@ -64,9 +65,10 @@ class Cast:
         """Whether a node's INFO was got."""
         return selector(metrics.COLLECT_SUCCESS.name, **node, part="info")
 
-    def elsewhere(self, node: Labels) -> str:
-        """Whether the primary of a node's shard is one that nobody watches."""
-        return selector(metrics.PRIMARY_ELSEWHERE.name, fleet=node["fleet"], shard=node["shard"])
+    def lone(self, shard: str) -> Values:
+        """A replica of a shard, alone."""
+        node = {**self.replica, "shard": shard}
+        return {self.up(node): 1, self.role(node, "replica"): 1}
 
     def pair(self, primary_up: int = 1, replica_up: int = 1) -> Values:
         """Both nodes, with their roles."""
@@ -104,7 +106,9 @@ def _failover_overdue(cast: Cast) -> Proof:
     replica = {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
     refuses = {**replica, cast.up(cast.primary): 1, cast.info(cast.primary): 0}
     elsewhere = {**cast.primary, "shard": "another", "instance": "192.0.2.3:6379"}
-    far, other_far = cast.elsewhere(cast.primary), cast.elsewhere(elsewhere)
+    far = {
+        f"about {shard}, whose primary is elsewhere": cast.lone(shard) for shard in cast.policy.fleet.primary_elsewhere
+    }
     return Proof(
         name,
         cast.of_shard(name),
@@ -117,7 +121,7 @@ def _failover_overdue(cast: Cast) -> Proof:
             "about a node that has no replica": alone,
             "when the replica was promoted": promoted,
             "about a shard of which a node does not say what it is": refuses,
-            "about replicas of a primary that nobody watches": {**replica, far: 1},
+            **far,
         },
         {
             "whatever a dead node did not say": {**cast.pair(0), cast.info(cast.primary): 0},
@@ -128,7 +132,6 @@ def _failover_overdue(cast: Cast) -> Proof:
                 cast.up(elsewhere): 1,
                 cast.info(elsewhere): 0,
             },
-            "whatever the primary of another shard": {**replica, far: 0, other_far: 1},
         },
     )
 

@@ -18,8 +18,8 @@ def cases(cast: Cast, clock: Clock) -> Iterator[Case]:
     """All of them."""
     yield _all_replicas(cast, clock)
     yield _role_untold(cast, clock)
+    yield _shard_given_up(cast, clock)
     yield _silence_untold(cast, clock)
-    yield _elsewhere_untold(cast, clock)
     yield _cut_untold(cast, clock)
     if cast.policy.alerts.replicas.expected is None:
         yield _sentinel_untold(cast, clock)
@@ -47,19 +47,29 @@ def _role_untold(cast: Cast, clock: Clock) -> Case:
     return _untold(cast, clock, "CacheFailoverOverdue", promise, {**cast.pair(), role: 1}, role, cast.fast)
 
 
+def _shard_given_up(cast: Cast, clock: Clock) -> Case:
+    """A shard whose slots went to another: both of its nodes are replicas there now, and nobody is missing here."""
+    name = "CacheFailoverOverdue"
+    until = up_to(clock.step, _WELL * clock.sample + cast.fast) + up_to(
+        clock.step, milliseconds(cast.policy.alerts.failover.for_)
+    )
+    count = clock.samples(until)
+    there = [{**node, "shard": "another"} for node in (cast.primary, cast.replica)]
+    chief = {**cast.primary, "shard": "another", "instance": "192.0.2.3:6379"}
+    series = {fact: f"{gauge(1, _WELL)} stale" for fact in cast.pair()}
+    series |= {cast.up(node): f"_x{_WELL} {gauge(1, count)}" for node in there}
+    series |= {cast.role(node, "replica"): f"_x{_WELL} {gauge(1, count)}" for node in there}
+    series |= {cast.up(chief): gauge(1, count), cast.role(chief, "primary"): gauge(1, count)}
+    quiet = (Watch(name).silent_until(until),)
+    return Case(f"{name}: silent about a shard that was given up", clock.sample, series, quiet)
+
+
 def _silence_untold(cast: Cast, clock: Clock) -> Case:
     """Of a node without a role the exporter says that it got no INFO, then nothing: it may be primary for so long."""
     info, replica = cast.info(cast.primary), {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
     scene = {**replica, cast.up(cast.primary): 1, info: 0}
     promise = "fires about a node of which nothing is told any more"
     return _untold(cast, clock, "CacheFailoverOverdue", promise, scene, info, cast.fast)
-
-
-def _elsewhere_untold(cast: Cast, clock: Clock) -> Case:
-    """A primary that nobody watches counts as one while the exporter says so, and for as long as its restart may take."""
-    far, replica = cast.elsewhere(cast.primary), {cast.up(cast.replica): 1, cast.role(cast.replica, "replica"): 1}
-    promise = "fires about replicas of which nobody says any more that their primary is elsewhere"
-    return _untold(cast, clock, "CacheFailoverOverdue", promise, {**replica, far: 1}, far, cast.fast)
 
 
 def _sentinel_untold(cast: Cast, clock: Clock) -> Case:

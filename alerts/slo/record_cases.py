@@ -24,6 +24,9 @@ def cases(scene: Scene) -> Iterator[Case]:
     yield _restarted(scene)
     if scene.scope.slo.good is not None:
         yield _restarted_into_errors(scene)
+        yield _some_left(scene)
+    if scene.scope.slo.within is not None:
+        yield _bound_untold(scene)
     yield _nothing(scene)
     yield _idle(scene)
     if any(span.spare_budget for span in scene.scope.policy.notify.maintenance):
@@ -94,6 +97,27 @@ def _restarted_into_errors(scene: Scene) -> Case:
     window, steps = scene.scope.slo.window_text, _RESTART - 1
     expects = tuple(_window(scene, _STEPS, window, 3 * steps + 2, steps + 4 * after))
     return scene.case("errors count before the first success after a restart, and once", series, expects)
+
+
+def _some_left(scene: Scene) -> Case:
+    """Series of a process that are told no more, as of a handler that is gone: what they had counted is no new event."""
+    story, until = scene.story(_STEPS, {}, (3, 1)), scene.story(_RESTART - 1, {}, (3, 1))
+    series = scene.series(story)
+    for raw in scene.raws():
+        series[f'{raw.series.removesuffix("}")},left="x"}}'] = f"{raw.text(until)} stale"
+    steps = 2 * (_RESTART - 1) + _STEPS - _RESTART
+    expects = tuple(_window(scene, _STEPS, scene.scope.slo.window_text, 3 * steps, steps))
+    return scene.case("series that leave are no restart", series, expects)
+
+
+def _bound_untold(scene: Scene) -> Case:
+    """Rules may be newer than the exporter's buckets: of PINGs that nobody measured none is bad."""
+    series = {
+        raw.series: raw.text(scene.story(_STEPS, {}, (3, 1))) for raw in scene.raws() if "_bucket" not in raw.series
+    }
+    names = (o.STEP, o.counted(records.CURRENT), o.error_ratio(records.CURRENT), o.BUDGET_LEFT)
+    expects = tuple(scene.nothing(_STEPS, name) for name in names)
+    return scene.case("no bucket, no word", series, (*expects, *_silent(scene)))
 
 
 def _nothing(scene: Scene) -> Case:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from alerts.model import Record
-from alerts.promql import selector
+from alerts.promql import duration, selector
 from alerts.slo.scope import Scope
 from policy import objectives as o
 from policy.selectors import Selector
@@ -40,13 +40,20 @@ def _summed(selectors: Iterable[Selector], per: tuple[str, ...]) -> str:
 
 
 def _node_events(scope: Scope) -> str:
+    """Events of each node; of PINGs only where the bucket is told: rules may be newer than the exporter's bounds."""
     found = o.events(scope.slo, scope.fleet)
-    return _summed(found.every, found.per)
+    every = _summed(found.every, found.per)
+    return f"({every}) and on ({', '.join(found.per)}) {found.good[0]}" if scope.slo.within is not None else every
 
 
 def _node_good(scope: Scope) -> str:
-    """Good events of each node, 0 where none has been counted yet: since its start, or since it began anew."""
+    """Good events of each node, 0 where none has been counted yet: since its start, or since it began anew.
+
+    A histogram has its buckets from the start.
+    """
     found = o.events(scope.slo, scope.fleet)
+    if scope.slo.within is not None:
+        return _summed(found.good, found.per)
     anew = f"{scope.of(o.NODE_EVENTS)} < {scope.before(o.NODE_EVENTS)}"
     none_yet = f"(0 * {scope.of(o.NODE_EVENTS)} unless ({scope.before(o.NODE_GOOD)} > 0 unless {anew}))"
     return f"({_summed(found.good, found.per)}) or on ({', '.join(found.per)}) {none_yet}"
@@ -55,11 +62,21 @@ def _node_good(scope: Scope) -> str:
 def _grown(scope: Scope, name: str, other: str) -> str:
     """By how much each node's counter grew since the look before: from zero when it, or its sister, has begun anew.
 
-    A sister that fell behind betrays a restart even where this one has grown past its old value already.
+    A sister that fell behind betrays a restart even where this one has grown past its old value already. Where another
+    series of the same process has gone on nothing began anew, and one is told no more: what the rest grew by is not known.
     """
     now, before = scope.of(name), scope.before(name)
     restarted = f"{scope.of(other)} < {scope.before(other)}"
-    return f"({now} - {before} >= 0 unless {restarted}) or ({now} and {before})"
+    grown = f"({now} - {before} >= 0 unless {restarted})"
+    if scope.slo.good is None:
+        return f"{grown} or ({now} and {before})"
+    return f"{grown} or ({now} and {before} unless on ({', '.join(o.PROCESS)}) {_gone_on(scope)}) or 0 * ({now} and {before})"
+
+
+def _gone_on(scope: Scope) -> str:
+    """The processes of which a series, that had counted something a step ago, has not begun anew."""
+    (every,) = o.events(scope.slo, scope.fleet).every
+    return f"count by ({', '.join(o.PROCESS)}) ({every} >= ({every} offset {duration(scope.step)} > 0))"
 
 
 def _step(scope: Scope) -> str:

@@ -36,7 +36,7 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     windows = " or ".join(f"{duration(pair.long)} and {duration(pair.short)}" for pair in pairs)
     left = lookup(f"{o.BUDGET_LEFT}{_OF}", " Budget left: {{ .Value | humanizePercentage }}.", "fleet", "slo")
     ends = lookup(
-        f"{o.EXHAUSTION}{_OF}",
+        f"{o.EXHAUSTION}{_OF} > 0",
         " At the pace of the last hour it is spent in {{ .Value | humanizeDuration }}.",
         "fleet",
         "slo",

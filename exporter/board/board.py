@@ -16,7 +16,6 @@ from exporter.board.ring import Ring
 from exporter.board.rows import Row, Yardstick
 from exporter.board.verdict import Sight
 from exporter.board.view import Answers, View
-from exporter.elsewhere import led_elsewhere
 from exporter.state import State
 
 KEPT_FOR = 1.0
@@ -91,7 +90,7 @@ class Board:
         measured = list(self._meters.measures(self._state, now))
         found = await _gently(lambda pair: nodes.node_view(self._state, *pair, stick, now), measured)
         grouped = [(name, list(group)) for name, group in itertools.groupby(found, key=lambda node: node.shard)]
-        away = led_elsewhere(self._state, now)
+        away = self._policy.fleet.primary_elsewhere
         shards = view.by_badness(await _gently(lambda pair: nodes.shard_view(*pair, stick, pair[0] in away), grouped))
         promises = view.fleet_rows(shards, stick)
         for name, row in promises.items():

@@ -88,7 +88,6 @@ class ShardView:
     nodes: tuple[NodeView, ...]
     rows: Mapping[str, Row]
     no_primary: bool
-    elsewhere: bool
     state: str
 
     @property
@@ -106,7 +105,7 @@ class ShardView:
         return {
             "name": self.name,
             "state": self.state,
-            "has_primary": False if self.no_primary else True if self.primary or self.elsewhere else None,
+            "has_primary": False if self.no_primary else True if self.primary else None,
             "promises": {name: row.json(rows.unit(name)) for name, row in self.rows.items()},
             "nodes": [node.json(wall) for node in self.nodes],
         }
@@ -164,14 +163,14 @@ def _judged(state: State, node: NodeState, now: float) -> bool:
 
 
 def shard_view(name: str, nodes: Sequence[NodeView], yardstick: Yardstick, elsewhere: bool = False) -> ShardView:
-    """The nodes of a shard together; `elsewhere` is whether they follow a primary that is none of the watched nodes."""
+    """The nodes of a shard together; `elsewhere` is whether its primary is none of them by the policy."""
     found = shard_rows(nodes, yardstick)
     no_primary = bool(name) and not elsewhere and lost_primary(nodes)
     # Hit rate and availability are promises of the fleet: of a shard they warn, and page nobody.
     soft = [found[name].state for name in ("hit_rate", "availability") if found[name].value is not None]
     state = rows.worst([*(node.state for node in nodes), *(WARNING for each in soft if each != OK)])
     order = sorted(nodes, key=lambda n: (-rows.RANK[n.state], n.role != "primary"))
-    return ShardView(name, tuple(order), found, no_primary, elsewhere, CRITICAL if no_primary else state)
+    return ShardView(name, tuple(order), found, no_primary, CRITICAL if no_primary else state)
 
 
 def shard_rows(nodes: Sequence[NodeView], yardstick: Yardstick) -> dict[str, Row]:

@@ -206,6 +206,75 @@ async def test_of_a_master_that_is_gone_from_sentinel_the_last_answer_stays_and_
         assert value(shown(exporter), "cache_node_up", instance=redis_node.instance, shard="shard-b") == 1
 
 
+@pytest.fixture
+def second(world: World) -> Iterator[Sentinel]:
+    """Another Sentinel, whose configuration names shard-a alone, asked before the first."""
+    sentinel = Sentinel(free_port(), world.directory, Watch({"shard-a": world.primary.port}, quorum=1))
+    sentinel.start()
+    try:
+        wait_until(lambda: sentinel.sees("shard-a", 1, 1), PATIENCE, "the other sentinel")
+        yield sentinel
+    finally:
+        sentinel.stop()
+
+
+def _error(exporter: Exporter) -> str:
+    part = exporter.state.parts.get("sentinel")
+    return "not asked" if part is None else part.error
+
+
+async def test_a_master_that_one_sentinel_has_forgotten_stays_while_another_knows_it(
+    world: World, second: Sentinel, redis_node: RedisNode
+) -> None:
+    port = str(redis_node.port)
+    async with watching(_fleet(second.instance, world.sentinel.instance)) as exporter:
+        for sentinel in (second, world.sentinel):
+            with connect(sentinel.port) as client:
+                client.execute_command("SENTINEL", "MONITOR", "shard-b", "127.0.0.1", port, "1")
+        await until(lambda: redis_node.instance in _instances(shown(exporter)) and _error(exporter) == "", PATIENCE)
+        with connect(second.port) as client:
+            client.execute_command("SENTINEL", "REMOVE", "shard-b")
+        await until(lambda: _error(exporter) == "only some Sentinels know shard-b", PATIENCE)
+        assert redis_node.instance in _instances(shown(exporter))
+        world.ask("SENTINEL", "REMOVE", "shard-b")
+        await until(lambda: redis_node.instance not in _instances(shown(exporter)), PATIENCE)
+        await until(lambda: _error(exporter) == "", PATIENCE)
+
+
+async def test_an_exporter_that_starts_asks_every_sentinel_for_masters_that_nobody_named(
+    world: World, second: Sentinel, redis_node: RedisNode
+) -> None:
+    world.ask("SENTINEL", "MONITOR", "shard-b", "127.0.0.1", str(redis_node.port), "1")
+    async with watching(_fleet(second.instance, world.sentinel.instance)) as exporter:
+        await until(lambda: len(_instances(shown(exporter))) == 3, PATIENCE)
+        await until(lambda: _error(exporter) == "only some Sentinels know shard-b", PATIENCE)
+        await until(exporter.ready, PATIENCE)
+
+
+async def test_a_dead_replica_that_a_sentinel_has_forgotten_stays_down_until_the_other_forgets_it_too(
+    world: World, second: Sentinel
+) -> None:
+    sentinels = (second, world.sentinel)
+    async with watching(_fleet(*(sentinel.instance for sentinel in sentinels), masters=["shard-a"])) as exporter:
+        await until(lambda: len(_instances(shown(exporter))) == 2, PATIENCE)
+        world.replica.kill()
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=world.replica.instance) == 0, PATIENCE)
+        with connect(second.port) as client:
+            client.execute_command("SENTINEL", "RESET", "shard-a")
+        asked = exporter.state.parts["sentinel"]
+        await until(lambda: exporter.state.parts["sentinel"] is not asked, PATIENCE)
+        await until(lambda: not second.sees("shard-a", 1, 1), PATIENCE)
+        assert value(shown(exporter), "cache_node_up", instance=world.replica.instance) == 0
+        assert _error(exporter) == ""
+        second.stop()
+        world.ask("SENTINEL", "RESET", "shard-a")
+        gone = f"too few Sentinels answer to believe that these are gone: {world.replica.instance}"
+        await until(lambda: _error(exporter) == gone, PATIENCE)
+        assert value(shown(exporter), "cache_node_up", instance=world.replica.instance) == 0
+        second.start()
+        await until(lambda: world.replica.instance not in _instances(shown(exporter)), PATIENCE)
+
+
 async def test_only_the_masters_that_the_policy_names_are_watched(world: World, redis_node: RedisNode) -> None:
     world.ask("SENTINEL", "MONITOR", "other", "127.0.0.1", str(redis_node.port), "1")
     sentinel = SentinelPolicy.model_validate({"addresses": [world.sentinel.instance], "masters": ["other"]})

@@ -45,28 +45,6 @@ def _of(exporter: Exporter, name: str, node: str, **labels: str) -> float | None
     return value(shown(exporter), name, instance=node, **labels)
 
 
-async def test_replicas_of_a_primary_that_nobody_watches_are_led_from_elsewhere_until_their_link_is_down(
-    pair: tuple[RedisNode, RedisNode],
-) -> None:
-    primary, replica = pair
-    fleet = {"nodes": [{"url": f"redis://{replica.instance}", "shard": "far"}]}
-    async with watching({**FAST, "fleet": fleet}) as exporter:
-        await until(lambda: value(shown(exporter), "cache_shard_primary_elsewhere", shard="far") == 1, 60.0)
-        primary.kill()
-        await until(lambda: value(shown(exporter), "cache_shard_primary_elsewhere", shard="far") == 0, 60.0)
-
-
-async def test_a_primary_that_is_watched_under_another_name_is_not_elsewhere(pair: tuple[RedisNode, RedisNode]) -> None:
-    """The replica knows it as 127.0.0.1."""
-    primary, replica = pair
-    urls = (f"redis://localhost:{primary.port}", f"redis://{replica.instance}")
-    async with watching({**FAST, "fleet": {"nodes": [{"url": url, "shard": "a"} for url in urls]}}) as exporter:
-        away = f"localhost:{primary.port}"
-        await until(lambda: _of(exporter, "cache_node_role", away, role="primary") == 1, 60.0)
-        await until(lambda: _of(exporter, "redis_master_link_up", replica.instance, master_host="127.0.0.1") == 1, 60.0)
-        assert value(shown(exporter), "cache_shard_primary_elsewhere", shard="a") == 0
-
-
 async def test_every_value_is_the_one_that_info_gives(pair: tuple[RedisNode, RedisNode]) -> None:
     primary, replica = pair
     with primary.client() as client:

@@ -6,7 +6,7 @@ from typing import Any
 from policy.model import Policy
 
 # What would break out of PromQL, YAML, a Go template, Markdown or a URL if it could.
-HOSTILE = 'a"b{{ query "up" }}c\\d\ne{%f%}é☂ `{g}` \'$x\' <!h>&#{'
+HOSTILE = 'a"b{{ query "up" }}c\\d\ne\t{%f%}é☂ `{g}` \'$x\' <!h>&#{'
 
 _SENTINEL = {"addresses": ["10.0.0.9:26379", "10.0.0.10"], "masters": ["shard-a", "shard-b"]}
 _PAGERDUTY = {"routing_key_file": "/run/secrets/pagerduty"}
@@ -37,7 +37,11 @@ DATA: dict[str, dict[str, Any]] = {
     "hostile": {
         "fleet": {
             "name": HOSTILE,
-            "nodes": [{"url": "redis://127.0.0.1:7001", "shard": HOSTILE}],
+            "nodes": [
+                {"url": "redis://127.0.0.1:7001", "shard": HOSTILE},
+                {"url": "redis://127.0.0.1:7002", "shard": f"far|{HOSTILE}"},
+            ],
+            "primary_elsewhere": [f"far|{HOSTILE}"],
             "sentinel": {**_SENTINEL, "masters": [HOSTILE, "{{", "}}"]},
             "auth": {**_AUTH, "username": HOSTILE},
         },

@@ -37,6 +37,8 @@ def test_another_form_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
             "--label: 'a b' is no label key of Kubernetes",
         ),
         (("--format", "operator", "--label", "x=y z"), "'y z' is no label value of Kubernetes"),
+        (("--format", "operator", "--label", "release"), "--label: 'release' has no value, as in release=monitoring"),
+        (("--format", "operator", "--label", "x=y", "--label", "x=z"), "--label: 'x' comes twice"),
         (("--format", "operator", "--namespace", "Prod"), "--namespace: 'Prod' is no namespace of Kubernetes"),
     ],
 )

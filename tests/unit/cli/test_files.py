@@ -172,6 +172,15 @@ def test_files_can_be_read_by_prometheus_whatever_the_umask(tmp_path: Path) -> N
     finally:
         os.umask(before)
     assert (tmp_path / "out" / "prometheus.yml").stat().st_mode & 0o777 == 0o644
+    folders = {path for path in (tmp_path / "out").rglob("*") if path.is_dir()} | {tmp_path / "out"}
+    assert len(folders) > 1
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o755}
+
+
+def test_the_mode_of_a_folder_that_was_there_is_its_owners(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir(mode=0o750)
+    write_tree(tmp_path / "out", OLD)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o750
 
 
 def test_a_build_waits_for_the_one_that_writes_to_the_same_folder(tmp_path: Path) -> None:

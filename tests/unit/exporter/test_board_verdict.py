@@ -15,7 +15,6 @@ from exporter.board.nodes import node_view, shard_view
 from exporter.board.rows import Row, Yardstick
 from exporter.board.verdict import Sight, _kept
 from exporter.board.view import Answers, View
-from exporter.elsewhere import led_elsewhere
 from exporter.families.facts import Collection
 from exporter.state import State
 from tests.unit.exporter.helpers import check, info_of, watching
@@ -54,7 +53,7 @@ def document(state: State, now: float = 100.0, answers: Answers | None = None) -
     meters.look(state, now)
     found_nodes = [node_view(state, node, measure, stick, now) for node, measure in meters.measures(state, now)]
     grouped = itertools.groupby(found_nodes, key=lambda node: node.shard)
-    away = led_elsewhere(state, now)
+    away = state.policy.fleet.primary_elsewhere
     shards = view.by_badness(shard_view(name, list(group), stick, name in away) for name, group in grouped)
     sight = Sight(state, shards, view.fleet_rows(shards, stick), {"hit_rate": now - 30}, now)
     found = view.fleet(
@@ -146,13 +145,13 @@ def test_a_shard_of_replicas_only_has_no_primary() -> None:
     assert said(state) == ("critical", "a has no primary: every node says that it is a replica")
 
 
-def test_replicas_of_a_primary_that_nobody_watches_have_one() -> None:
-    state = fleet("a")
+def test_replicas_of_a_primary_that_is_elsewhere_by_the_policy_lack_none() -> None:
+    state = watching(fleet={**nodes("a"), "primary_elsewhere": ["a"]})
     for number in (1, 2):
-        far = info_of(0, 0, role="slave", master_link_status="up", master_replid="far")
-        state.collected(at(number), far, 0.001, 100.0)
+        check(state, at(number), ["success"] * 5, 100.0)
+        state.collected(at(number), info_of(0, 0, role="slave", master_link_status="up"), 0.001, 100.0)
     assert said(state)[0] == "ok"
-    assert document(state)["shards"][0]["has_primary"] is True
+    assert document(state)["shards"][0]["has_primary"] is None
 
 
 def test_a_node_whose_role_nobody_knows_may_be_the_primary() -> None:

@@ -102,6 +102,18 @@ def test_a_folder_that_vanishes_takes_no_node_away_but_one_file_of_several_does(
         assert problem(files, pattern) == f"{pattern}: there is no such file"
 
 
+def test_a_link_that_leads_nowhere_is_told_under_a_wildcard_too(tmp_path: Path) -> None:
+    """As a ConfigMap's, whose folder is gone."""
+    files, pattern = Files(), tmp_path / "*.yml"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("- targets: [a]")
+    (tmp_path / "a.yml").symlink_to("data/a")
+    assert problem(files, pattern) == ""
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    assert problem(files, pattern) == f"{tmp_path / 'a.yml'}: is a link that leads nowhere"
+    assert set(found(files, pattern)) == {"a:6379"}
+
+
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.yml").mkdir()
     assert problem(Files(), tmp_path / "a.yml") == f"{tmp_path / 'a.yml'}: is no regular file"

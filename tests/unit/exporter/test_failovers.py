@@ -84,6 +84,33 @@ def test_what_a_restarted_primary_says_of_another_history_is_not_counted() -> No
     assert state.failovers == {"a": Failover(1, 0.0, 100)}
 
 
+def test_a_primary_that_was_restarted_before_anybody_took_its_place_fell_all_the_same() -> None:
+    """As under systemd: it is up again, with a history of its own, when the replica of before is promoted."""
+    state, failovers = shard()
+    check(state, OLD.instance, ["refused"] * 3, 3.0)
+    failovers.look(3.5)
+    check(state, OLD.instance, ["success"] * 3, 5.0)
+    for second in (5.5, 6.5):
+        tells(state, OLD, "master", second, master_replid="of its restart", master_repl_offset="0")
+        failovers.look(second)
+    promote(state, 7.0)
+    failovers.look(7.5)
+    assert state.failovers == {"a": Failover(1, 4.0, 100)}
+
+
+def test_a_primary_that_was_away_and_came_back_with_its_history_was_not_down_at_a_planned_failover() -> None:
+    state, failovers = shard()
+    check(state, OLD.instance, ["timeout"] * 3, 3.0)
+    failovers.look(3.5)
+    check(state, OLD.instance, ["success"] * 3, 5.0)
+    tells(state, OLD, "master", 5.5, master_replid="first", master_repl_offset="1000")
+    failovers.look(6.0)
+    promote(state, 20.0, began="1001")
+    tells(state, OLD, "slave", 20.0, master_replid="second")
+    failovers.look(20.5)
+    assert state.failovers == {"a": Failover(1, 0.0, 0)}
+
+
 def test_both_roles_may_have_changed_between_two_looks() -> None:
     state, failovers = shard()
     tells(state, OLD, "slave", 4.0, master_replid="second")

@@ -32,6 +32,14 @@ def test_nobody_is_asked_while_all_is_well_or_a_replica_is_down() -> None:
     assert asked(state, 1.0) == []
 
 
+def test_of_a_shard_whose_primary_is_only_just_back_they_are_asked_a_while_longer() -> None:
+    state = shard()
+    check(state, "10.0.0.1:1", ["refused"] * 3, 10.0)
+    check(state, "10.0.0.1:1", ["success"] * 3, 12.0)
+    assert asked(state, 26.9) == ["10.0.0.1:1", "10.0.0.2:1"]
+    assert asked(state, 27.1) == []
+
+
 def test_of_a_shard_whose_primary_is_down_the_living_are_asked_until_one_is_primary() -> None:
     state = shard()
     check(state, "10.0.0.1:1", ["refused"] * 3, 10.0)

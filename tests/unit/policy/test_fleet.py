@@ -63,6 +63,14 @@ def test_a_login_never_goes_in_clear_text_to_found_nodes_because_only_listed_one
         Fleet.model_validate(FOUND | parts)
 
 
+def test_a_shard_whose_primary_is_elsewhere_is_one_that_some_node_has() -> None:
+    nodes = [{"url": "redis://10.0.0.1", "shard": "far"}, "redis://10.0.0.2"]
+    assert Fleet.model_validate({"nodes": nodes, "primary_elsewhere": ["far"]}).primary_elsewhere == ("far",)
+    with pytest.raises(ValueError, match="'fra' is the shard of no node"):
+        Fleet.model_validate({"nodes": nodes, "primary_elsewhere": ["far", "fra"]})
+    assert Fleet.model_validate({"files": ["/a.yml"], "primary_elsewhere": ["fra"]}).primary_elsewhere == ("fra",)
+
+
 def test_a_node_with_a_limit_of_its_own_does_not_have_the_fleets() -> None:
     text = "fleet: {memory_limit: 1GiB, nodes: [redis://a, {url: redis://b, memory_limit: 2GiB}]}"
     fleet = parse(text, "p.yaml", Path("/")).policy.fleet
