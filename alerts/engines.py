@@ -13,13 +13,30 @@ from typing import Any
 
 import yaml
 
-from alerts.backtest.inline import Book, Inlined, inline
+from alerts.backtest.inline import Book, Inlined, inline, read_by
 from alerts.backtest.plan import recorded_by
 from alerts.backtest.selectors import NotUnderstood
 from alerts.build import dump
 
 FORMATS = ("prometheus", "operator", "mimir", "vmalert")
 _LONGEST_NAME = 63  # of a label's value: the name is used as one, though an object's own may have 253
+_INSTANCE = "app.kubernetes.io/instance"
+# What an engine tells of itself in place of Prometheus' own metrics, on its own /metrics.
+_OF_ITSELF = {
+    "mimir": (
+        "cortex_prometheus_rule_evaluation_failures_total",
+        "cortex_prometheus_rule_group_iterations_missed_total",
+        "cortex_ruler_config_last_reload_successful",
+        "cortex_prometheus_notifications_errors_total",
+    ),
+    "vmalert": (
+        "vmalert_execution_errors_total",
+        "vmalert_iteration_missed_total",
+        "vmalert_config_last_reload_successful",
+        "vmalert_alerts_send_errors_total",
+    ),
+}
+_MIMIR_MOST_RULES = 20  # of a group: the default of -ruler.max-rules-per-rule-group; Mimir refuses a longer one
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -61,15 +78,58 @@ def convert(files: Mapping[str, str], target: Target) -> dict[str, str]:
 
 def lost(files: Mapping[str, str], target: Target) -> Iterator[str]:
     """What that engine does not do as Prometheus does, of these very rules; for a warning."""
-    if target.format != "vmalert":
+    if target.format not in _OF_ITSELF:
         return
     documents = [yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")]
     groups = [group for document in documents for group in document["groups"]]
     rules = [rule for group in groups for rule in group["rules"]]
+    every = recorded_by(groups, target.interval)
+    yield from _without_prometheus(rules, target.format, every)
+    yield from _lost_by_mimir(groups) if target.format == "mimir" else _lost_by_vmalert(rules, every)
+
+
+def _without_prometheus(rules: list[dict[str, Any]], engine: str, every: Book) -> Iterator[str]:
+    """Alerts, or parts of them, that look at Prometheus itself."""
+    found = {_named(rule) for rule in rules if any(name.startswith("prometheus_") for name in _reads(rule, every))}
+    if found:
+        yield (
+            f"{engine} has no prometheus_* metrics: what reads them never fires, in {', '.join(sorted(found))}; "
+            f"watch {', '.join(_OF_ITSELF[engine])} instead"
+        )
+
+
+def _named(rule: Mapping[str, Any]) -> str:
+    """A record's name, or an alert's with its part: of several alerts of one name a part may be lost."""
+    part = rule.get("labels", {}).get("part")
+    return str(rule.get("record") or rule["alert"]) + (f'{{part="{part}"}}' if part else "")
+
+
+def _reads(rule: Mapping[str, Any], every: Book) -> set[str]:
+    """The metrics that a rule reads, through records too; every word of what cannot be read."""
+    try:
+        return {selector.name for selector in read_by(str(rule["expr"]), every)}
+    except NotUnderstood:
+        return set(re.findall("[A-Za-z_:][A-Za-z0-9_:]*", str(rule["expr"])))
+
+
+def _lost_by_mimir(groups: list[dict[str, Any]]) -> Iterator[str]:
+    long = {group["name"]: len(group["rules"]) for group in groups if len(group["rules"]) > _MIMIR_MOST_RULES}
+    if long:
+        yield (
+            f"mimir refuses groups of more than {_MIMIR_MOST_RULES} rules ({', '.join(sorted(long))}), unless "
+            f"ruler_max_rules_per_rule_group is {max(long.values())} or more for the tenant"
+        )
+    if any("alert" in rule for group in groups for rule in group["rules"]):
+        yield (
+            "mimir evaluates rules one minute late, and pages come that much later than `check` says, "
+            "unless ruler_evaluation_delay_duration is 0s for the tenant"
+        )
+
+
+def _lost_by_vmalert(rules: list[dict[str, Any]], every: Book) -> Iterator[str]:
     held = sorted({rule["alert"] for rule in rules if "keep_firing_for" in rule})
     if held:
         yield f"vmalert has keep_firing_for since 1.92 only; left out of {', '.join(held)}, which resolve at once"
-    every = recorded_by(groups, target.interval)
     late = {name for rule in rules for name in _on_raw_series(rule, every).kept}
     if late:
         yield f"vmalert reads {', '.join(sorted(late))} as of the round before: it writes in the background what it records"
@@ -95,13 +155,29 @@ def object_name(fleet: str, stem: str) -> str:
     A `-` in the name of a file is an objective's own; of those that have `_` there the plain name is.
     """
     wanted = f"cachewatch-{fleet}-{stem.replace('_', '-')}"
-    plain = re.sub("[^a-z0-9]+", "-", wanted.lower()).strip("-")
+    plain = _slug(wanted)
     if plain == wanted and len(plain) <= _LONGEST_NAME and "-" not in stem:
         return plain
     was = f"{fleet}\0{stem}" if "-" in stem else fleet
-    end = f"-{stem.replace('_', '-')}-{hashlib.sha256(was.encode()).hexdigest()[:8]}"
-    start = re.sub("[^a-z0-9]+", "-", f"cachewatch-{fleet}".lower()).strip("-")
-    return start[: _LONGEST_NAME - len(end)].strip("-") + end
+    end = f"-{stem.replace('_', '-')}-{_hash(was)}"
+    return _slug(f"cachewatch-{fleet}")[: _LONGEST_NAME - len(end)].strip("-") + end
+
+
+def instance(fleet: str) -> str:
+    """The label's value that chooses all objects of a fleet and of no other: its name, or a slug of it with a hash."""
+    plain = _slug(fleet)
+    if plain == fleet and len(plain) <= _LONGEST_NAME:
+        return plain
+    end = f"-{_hash(fleet)}"
+    return (plain[: _LONGEST_NAME - len(end)].strip("-") + end).strip("-")
+
+
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _scrape(config: Mapping[str, Any], target: Target) -> Any:
@@ -114,7 +190,7 @@ def _scrape(config: Mapping[str, Any], target: Target) -> Any:
 
 def _operator(groups: list[dict[str, Any]], target: Target, stem: str, _: Book) -> dict[str, Any]:
     namespace = {"namespace": target.namespace} if target.namespace else {}
-    labels = {"app.kubernetes.io/name": "cachewatch", **target.labels}
+    labels = {"app.kubernetes.io/name": "cachewatch", _INSTANCE: instance(target.fleet), **target.labels}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -124,8 +200,8 @@ def _operator(groups: list[dict[str, Any]], target: Target, stem: str, _: Book) 
 
 
 def _mimir(groups: list[dict[str, Any]], target: Target, stem: str, _: Book) -> dict[str, Any]:
-    """One namespace a file: `mimirtool rules sync` refuses one that comes twice."""
-    return {"namespace": object_name(target.fleet, stem), "groups": groups}
+    """One namespace a file: `mimirtool rules sync` refuses one that comes twice, and Mimir a group without rules."""
+    return {"namespace": object_name(target.fleet, stem), "groups": [group for group in groups if group["rules"]]}
 
 
 def _vmalert(groups: list[dict[str, Any]], target: Target, stem: str, every: Book) -> dict[str, Any]:

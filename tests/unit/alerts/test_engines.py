@@ -13,7 +13,7 @@ import yaml
 
 from alerts import engines
 from alerts.build import files
-from alerts.engines import Target, convert, label_problem, lost, object_name
+from alerts.engines import Target, convert, instance, label_problem, lost, object_name
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, HOSTILE, policy
 
@@ -64,7 +64,11 @@ def test_the_operators_objects_are_valid_and_hold_the_very_rules(name: str) -> N
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
         assert (document["apiVersion"], document["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
         assert DNS_LABEL.fullmatch(document["metadata"]["name"])
-        assert document["metadata"]["labels"] == {"app.kubernetes.io/name": "cachewatch", "release": "monitoring"}
+        assert document["metadata"]["labels"] == {
+            "app.kubernetes.io/name": "cachewatch",
+            "app.kubernetes.io/instance": instance(of.fleet.name),
+            "release": "monitoring",
+        }
         assert document["metadata"]["namespace"] == "cache"
     assert len({document["metadata"]["name"] for document in made.values()}) == len(made)
     assert list(every_rule(made)) == list(every_rule(rules("prometheus", of)))
@@ -126,6 +130,13 @@ def test_what_vmalert_must_read_of_its_own_is_told() -> None:
     assert said.startswith("vmalert reads ALERTS, a:step as of the round before")
 
 
+def test_mimir_gets_no_group_without_rules() -> None:
+    """As that of the prober is where nobody is probed."""
+    made = rules("mimir", Policy.model_validate({"collect": {"background": False}, "slos": []}))
+    assert [document for document in made.values() if not document["groups"]]
+    assert all(group["rules"] for document in made.values() for group in document["groups"])
+
+
 @pytest.mark.parametrize("form", ["operator", "mimir", "vmalert"])
 def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
     made = convert(files(Policy()), target(form, Policy()))
@@ -141,14 +152,85 @@ def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
     assert made["alertmanager.yml"] == files(Policy())["alertmanager.yml"]
 
 
-@pytest.mark.parametrize("fleet", ["prod", "Prod", "prod cache", "x" * 200, "☂", HOSTILE, "-", "prod-cache"])
+NAMED = ("CacheAlertmanagerDown", 'CacheNotificationsFailing{part="alertmanager"}', 'CacheRuleFailures{part="reload"}')
+
+
+@pytest.mark.parametrize(
+    ("form", "instead"),
+    [
+        ("mimir", "cortex_prometheus_rule_evaluation_failures_total"),
+        ("vmalert", "vmalert_alerts_send_errors_total"),
+    ],
+)
+def test_alerts_on_prometheus_itself_are_told_where_it_is_not(form: str, instead: str) -> None:
+    (said,) = (line for line in lost(files(Policy()), target(form, Policy())) if "prometheus_* metrics" in line)
+    blind = [rule for rule in every_rule(rules("prometheus", Policy())) if "prometheus_" in rule["expr"]]
+    assert len(blind) == 5
+    assert all(rule["alert"] in said for rule in blind)
+    assert all(name in said for name in NAMED)
+    assert instead in said
+    assert "CacheNodeDown" not in said
+
+
+def test_a_metric_of_prometheus_is_found_behind_a_record_and_in_what_cannot_be_read() -> None:
+    made = [
+        {"record": "a:b", "expr": "prometheus_build_info"},
+        {"alert": "Behind", "expr": "a:b > 1"},
+        {"alert": "Unread", "expr": '{job="x"} and prometheus_ready'},
+        {"alert": "Other", "expr": 'up{job="prometheus_x"} and x_prometheus_y', "labels": {"part": "p"}},
+    ]
+    built = {"rules/x.yml": yaml.safe_dump({"groups": [{"name": "g", "rules": made}]})}
+    said = next(iter(lost(built, target("mimir", Policy()))))
+    assert "never fires, in Behind, Unread, a:b; watch" in said
+
+
+def test_groups_that_mimir_refuses_are_told_with_the_limit_to_raise() -> None:
+    made = [("fits", 20), ("long", 21), ("longest", 40)]
+    groups = [{"name": name, "rules": [{"record": "a:b", "expr": "up"}] * many} for name, many in made]
+    built = {"rules/x.yml": yaml.safe_dump({"groups": groups})}
+    (said,) = lost(built, target("mimir", Policy()))
+    assert "more than 20 rules (long, longest)" in said
+    assert "ruler_max_rules_per_rule_group is 40 or more" in said
+    assert not [said for said in lost(built, target("vmalert", Policy())) if "ruler_max" in said]
+
+
+def test_mimirs_delay_is_told_where_there_are_alerts() -> None:
+    def said(rule: dict[str, str]) -> list[str]:
+        text = yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]})
+        return list(lost({"rules/x.yml": text}, target("mimir", Policy())))
+
+    (late,) = said({"alert": "A", "expr": "up == 0"})
+    assert "one minute late" in late
+    assert "ruler_evaluation_delay_duration is 0s" in late
+    assert said({"record": "a:b", "expr": "up"}) == []
+
+
+@pytest.mark.parametrize("form", ["prometheus", "operator"])
+def test_nothing_is_lost_where_prometheus_itself_evaluates(form: str) -> None:
+    assert not list(lost(files(Policy()), target(form, Policy())))
+
+
+FLEETS = ["prod", "Prod", "prod cache", "x" * 200, "☂", HOSTILE, "-", "prod-cache", "x" * 63, "x" * 53 + " y"]
+
+
+@pytest.mark.parametrize("fleet", FLEETS)
 def test_any_fleet_has_a_name_that_kubernetes_takes(fleet: str) -> None:
     assert DNS_LABEL.fullmatch(object_name(fleet, "node_down"))
+    assert DNS_LABEL.fullmatch(instance(fleet))
+    assert label_problem("app.kubernetes.io/instance", instance(fleet)) == ""
+
+
+def test_a_users_own_label_of_the_instance_wins() -> None:
+    own = {"app.kubernetes.io/instance": "mine", "app.kubernetes.io/name": "other"}
+    for document in rules("operator", Policy(), labels=own).values():
+        assert document["metadata"]["labels"] == own
 
 
 def test_different_fleets_have_different_names() -> None:
     fleets = ["prod", "Prod", "PROD", "prod cache", "prod-cache", "prod_cache", "☂", "☃", "x" * 100, "x" * 101]
     assert len({object_name(fleet, "memory") for fleet in fleets}) == len(fleets)
+    assert len({instance(fleet) for fleet in fleets}) == len(fleets)
+    assert instance("prod") == "prod"
     assert object_name("prod", "memory") == "cachewatch-prod-memory"
 
 
