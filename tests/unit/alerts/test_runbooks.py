@@ -120,5 +120,5 @@ def test_as_a_page_a_runbook_has_its_tables_commands_and_the_way_to_the_others()
     page = runbook_pages.runbook(Policy(), "CacheNodeDown")
     assert page.count('<div class="wide"><table>') == 2
     assert "redis-cli -h HOST -p PORT PING" in page
-    assert '<a href="/runbooks">' in page
+    assert '<a href="../runbooks">' in page
     assert 'name="viewport"' in page
