@@ -14,12 +14,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from policy import patterns
+
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*", re.ASCII)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _NEXT = re.compile(r"\s*(,?)\s*")
-# What Python's regular expressions have and RE2, Prometheus' own, has not.
-_NOT_RE2 = re.compile(r"\(\?[=!<>#(]|\\[1-9]|[*+?}]\+")
 _SHOWN = 'write a metric and its matchers, as in http_requests_total{job="api",code=~"2..|3.."}'
 
 
@@ -34,7 +34,7 @@ class Matcher:
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Whether a series with these labels meets it; a label that is not there is empty."""
         has = labels.get(self.label, "")
-        same = bool(re.fullmatch(self.value, has, re.DOTALL)) if "~" in self.op else has == self.value
+        same = bool(re.fullmatch(self.value, has, patterns.FLAGS)) if "~" in self.op else has == self.value
         return same is not self.op.startswith("!")
 
     def __str__(self) -> str:
@@ -103,6 +103,10 @@ def _matcher(label: str, op: str, quoted: str) -> Matcher:
         value = str(json.loads(quoted))
     except ValueError:
         raise ValueError(f'{_near(quoted)} has an escape that is none of \\\\, \\", \\n, \\t, \\r, \\uXXXX') from None
+    if patterns.has_half_character(value):
+        raise ValueError(
+            f"the value of the label {label!r} has half a character, \\uD800 to \\uDFFF alone; write the whole one"
+        )
     if "~" in op:
         _check_pattern(label, value)
     return Matcher(label, op, value)
@@ -110,11 +114,9 @@ def _matcher(label: str, op: str, quoted: str) -> Matcher:
 
 def _check_pattern(label: str, pattern: str) -> None:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"the regular expression of the label {label!r} is none: {error.msg}") from None
-    if _NOT_RE2.search(pattern):
-        raise ValueError(f"the regular expression of the label {label!r} has what Prometheus (RE2) does not know")
+        patterns.check(pattern)
+    except ValueError as error:
+        raise ValueError(f"the regular expression of the label {label!r} {error}") from None
 
 
 def _selector_or_none(value: Any) -> Any:
