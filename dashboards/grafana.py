@@ -89,8 +89,9 @@ def stat(
     *,
     nothing: Meaning | None = None,
     undefined: Meaning | None = None,
+    decimals: int | None = None,
 ) -> Panel:
-    """One big coloured number for each series, as it is now.
+    """One big coloured number for each series, as it is now, with so many decimals, or as many as Grafana likes.
 
     The query is an instant one: the last value of a range would stay on the screen, green, after its source died.
     `nothing` is what no series at all means, and NaN, unless `undefined` says what that means; their `value` is not used.
@@ -98,6 +99,7 @@ def stat(
     panel = core.Stat(
         **_common(about, queries, instant=True),
         format=about.unit,
+        decimals=decimals,
         thresholds=_steps(steps),
         mappings=_null_mappings(nothing, undefined),
         noValue=nothing.text if nothing else "no data",

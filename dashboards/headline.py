@@ -47,7 +47,8 @@ def _nodes() -> tuple[Panel, ...]:
 
 def _hit_rate(policy: Policy) -> Panel:
     row, window = policy.thresholds.hit_rate, duration_text(policy.rules.rate_window)
-    text = f"Share of reads that the cache answered in the last {window}, as the alert counts it: {colours.words(row)}."
+    text = f"Share of reads that the cache answered in the last {window}: {colours.words(row)}; "
+    text += f"of fewer than {policy.health.min_requests} in {duration_text(policy.health.window)} no alert speaks."
     query = Query(queries.hit_ratio("fleet", window), "{{fleet}}")
     return stat(About("Hit rate", text, "percentunit"), [query], colours.steps(row), 4, nothing=NO_READS)
 
@@ -84,7 +85,14 @@ def _objective(slo: Slo, identity: str, width: int) -> Panel:
     over = f"the last {slo.window_text}" if isinstance(slo.window, timedelta) else "this month (UTC)"
     text = f"Share of {what_is_good(slo)} in {over}, or since Prometheus has data; red below the objective."
     query = Query(objectives.ratio(slo, identity), "{{fleet}}")
-    return stat(About(_promise(slo), text, "percentunit"), [query], colours.objective_steps(slo), width)
+    about = About(_promise(slo), text, "percentunit")
+    return stat(about, [query], colours.objective_steps(slo), width, decimals=_decimals(slo))
+
+
+def _decimals(slo: Slo) -> int:
+    """Two more than the objective has: by itself Grafana shows 99.98 % as 100.0%, on red."""
+    exponent = slo.objective.normalize().as_tuple().exponent
+    return 2 + max(0, -exponent if isinstance(exponent, int) else 0)
 
 
 def _budget(slo: Slo, identity: str, width: int) -> Panel:
@@ -103,8 +111,9 @@ def _memory(policy: Policy) -> Panel:
 
 def _firing() -> Panel:
     text = "Each alert while it fires, or waits for its time (pending). No bands: all was well."
-    legend = "{{alertname}} {{instance}}"
-    by = "max by (alertname, fleet, instance)"
+    # What Alertmanager groups by: two shards, or two objectives, are two bands.
+    legend = "{{alertname}} {{shard}} {{instance}} {{part}} {{slo}}"
+    by = "max by (alertname, fleet, shard, instance, part, slo)"
     critical = f"{by} ({queries.alerts('firing', queries.is_('severity', 'critical'))}) * 3"
     warning = f"{by} ({queries.alerts('firing', queries.is_('severity', 'warning'))}) * 2"
     expr = f"{critical} or {warning} or {by} ({queries.alerts('pending')})"

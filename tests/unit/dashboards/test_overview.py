@@ -173,6 +173,21 @@ def test_each_objective_of_the_policy_has_its_panel_and_its_budget() -> None:
         assert panel(data, f"Budget left: {promise}")
 
 
+@pytest.mark.parametrize(
+    ("promise", "decimals"),
+    [("Availability 99.9% over 1h30m", 3), ("Hit rate 75% over 7d", 2), ("Availability 99.99% over 30d", 4)],
+)
+def test_what_is_just_below_an_objective_is_not_shown_as_kept(promise: str, decimals: int) -> None:
+    """By itself Grafana rounds 99.98 % to 100.0%, on red."""
+    assert panel(board(TWO_OBJECTIVES), promise)["fieldConfig"]["defaults"]["decimals"] == decimals
+
+
+def test_alerts_of_two_shards_or_objectives_are_bands_of_their_own() -> None:
+    (target,) = panel(board(Policy()), "Alerts")["targets"]
+    assert target["expr"].count("max by (alertname, fleet, shard, instance, part, slo)") == 3
+    assert all(f"{{{{{label}}}}}" in target["legendFormat"] for label in ("shard", "instance", "part", "slo"))
+
+
 def test_no_text_of_the_user_gets_into_a_query() -> None:
     hostile = policy_from("""{fleet: {name: "x\\"} or vector(1) or y{a=\\"$fleet {{ query }}"}}""")
     assert expressions(board(hostile)) == expressions(board(Policy()))
