@@ -7,21 +7,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alerts.backtest.plan import expanded
+from alerts.backtest.selectors import NotUnderstood, selectors
 from alerts.model import Group
 from policy.model import Policy
+
+# What each entry says in a place of its own, and what tells apart the rules that one entry stands for.
+_SAID = frozenset(("severity", "sloth_severity", "action", "fleet"))
+_SUBJECT = frozenset(("shard", "instance"))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One alerting rule, or several that differ in labels only (a rule for each expected node).
+    """One alerting rule, or several that differ in their subject only (a rule for each expected node).
 
-    `hold` and `keep` are Prometheus' durations, empty for none; `told` names who hears of it.
+    `own` are the labels that tell it from others of its name: `cause`, `part`, `slo`. `hold` and `keep` are Prometheus'
+    durations, empty for none; `told` names who hears of it.
     """
 
     name: str
     severity: str
     action: str
-    cause: str
+    own: tuple[tuple[str, str], ...]
     expr: str
     hold: str
     keep: str
@@ -36,7 +42,7 @@ class Entry:
             "alert": self.name,
             "severity": self.severity,
             "action": self.action,
-            **({"cause": self.cause} if self.cause else {}),
+            **dict(self.own),
             "expr": self.expr,
             "for": self.hold,
             **({"keep_firing_for": self.keep} if self.keep else {}),
@@ -48,14 +54,14 @@ class Entry:
 
 
 def entries(policy: Policy, groups: Mapping[str, Group]) -> tuple[Entry, ...]:
-    """The alerts in the order of the rules. Of rules that are the same but for their labels the first stands for all."""
-    found: dict[tuple[str, ...], list[Entry]] = {}
+    """The alerts in the order of the rules. Of rules that are the same but for their subject the first stands for all."""
+    found: dict[tuple[object, ...], list[Entry]] = {}
     for group in groups.values():
         data = group.data()
         for rule in data["rules"]:
             if "alert" in rule:
                 entry = _entry(policy, data, rule)
-                found.setdefault((entry.name, entry.cause, entry.severity, entry.hold, entry.group), []).append(entry)
+                found.setdefault((entry.name, entry.own, entry.severity, entry.hold, entry.group), []).append(entry)
     return tuple(replace(same[0], rules=len(same)) for same in found.values())
 
 
@@ -65,7 +71,7 @@ def _entry(policy: Policy, group: Mapping[str, Any], rule: Mapping[str, Any]) ->
         rule["alert"],
         labels.get("severity", ""),
         labels.get("action", ""),
-        labels.get("cause", ""),
+        _own(labels, str(rule["expr"])),
         str(rule["expr"]),
         rule.get("for", "0s"),
         rule.get("keep_firing_for", ""),
@@ -73,6 +79,20 @@ def _entry(policy: Policy, group: Mapping[str, Any], rule: Mapping[str, Any]) ->
         group["interval"],
         told(policy, labels.get("severity", ""), labels.get("action", "")),
     )
+
+
+def _own(labels: Mapping[str, str], expr: str) -> tuple[tuple[str, str], ...]:
+    """A rule's own labels, and the objective that its expression asks for, which the alert has from there."""
+    left = {name: value for name, value in labels.items() if value and name not in _SAID | _SUBJECT}
+    return tuple(sorted({**_objective(expr), **left}.items()))
+
+
+def _objective(expr: str) -> dict[str, str]:
+    try:
+        named = {m.value for s in selectors(expr) for m in s.matchers if (m.label, m.op) == ("slo", "=")}
+    except NotUnderstood:
+        return {}
+    return {"slo": named.pop()} if len(named) == 1 else {}
 
 
 def told(policy: Policy, severity: str, action: str) -> tuple[str, ...]:

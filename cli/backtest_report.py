@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from policy.units import duration_text
 
 POLICIES = ("current", "candidate")
 _MOST_LISTED = 20
+_MOST_NAMED = 8
 
 
 def data(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> dict[str, Any]:
@@ -128,14 +130,30 @@ def _list(console: Console, title: str, firings: Sequence[Firing]) -> None:
 
 
 def _remarks(outcome: Outcome) -> Iterator[str]:
-    for policy, told in zip(POLICIES, outcome.told, strict=False):
-        for rule in told.rules:
-            if rule.problem:
-                yield f"{policy}: {rule.name} was not evaluated: {rule.problem}"
-            yield from (f"{policy}: {rule.name} {note}" for note in rule.notes)
+    yield from _of_alerts(outcome)
     for start, end in outcome.blind:
         yield f"no data from {shown(start)} to {shown(end)} ({_lasting((end - start) / 1000)}): alerts stand still there"
     yield from outcome.notes
+
+
+def _of_alerts(outcome: Outcome) -> Iterator[str]:
+    """What is to be known of alerts, each thing once, with the policies and the alerts of which it is true."""
+    same: dict[tuple[str, str], list[str]] = {}
+    for policy, told in zip(POLICIES, outcome.told, strict=False):
+        found: dict[str, list[str]] = {}
+        for rule in told.rules:
+            for note in (*([f"not evaluated: {rule.problem}"] if rule.problem else []), *rule.notes):
+                found.setdefault(note, []).append(rule.name)
+        for note, names in found.items():
+            same.setdefault((_counted(names), note), []).append(policy)
+    yield from (f"{', '.join(policies)}: {who}: {note}" for (who, note), policies in same.items())
+
+
+def _counted(names: list[str]) -> str:
+    """`A (3 rules), B`; of many alerts the first."""
+    found = [f"{name} ({many} rules)" if many > 1 else name for name, many in Counter(names).items()]
+    more = [f"{len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else []
+    return ", ".join((*found[:_MOST_NAMED], *more))
 
 
 def _lasting(seconds: float) -> str:

@@ -49,8 +49,8 @@ def _show(found: tuple[Entry, ...]) -> None:
         table.add_column(title, overflow="fold", ratio=ratio)
     for entry in found:
         name = Text(entry.name)
-        if entry.cause:
-            name.append(f"\n{entry.cause}", "dim")
+        for label, value in entry.own:
+            name.append(f"\n{label}={value}", "dim")
         if entry.rules > 1:
             name.append(f"\n{entry.rules} rules, the first is shown", "dim")
         severity = Text(entry.severity, "red" if entry.severity == "critical" else "yellow")

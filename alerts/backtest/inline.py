@@ -9,7 +9,7 @@ range the recorded samples are the points of a subquery whose step is the group'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from alerts.backtest.selectors import Matcher, NotUnderstood, Selector, selectors
@@ -88,16 +88,24 @@ def _instead(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inl
         return Inlined(itself, {selector.name: str(error)}, False)
 
 
+def meant(selector: Selector, recorded: Book) -> Iterator[tuple[Recorded, tuple[Matcher, ...]]]:
+    """The rules that record what a selector selects, each with the matchers that its own labels leave open."""
+    for rule in recorded.get(selector.name, ()):
+        left = _undecided(selector.matchers, rule.labels)
+        if left is not None:
+            yield rule, left
+
+
 def read_by(expr: str, recorded: Book) -> tuple[Selector, ...]:
     """All selectors that an expression reads, those of the records it reads included, down to the raw series."""
     found: list[Selector] = []
-    todo, seen = [expr], set()
+    todo, seen = [expr], {expr}
     while todo:
         for selector in selectors(todo.pop()):
             found.append(selector)
-            if selector.name in recorded and selector.name not in seen:
-                seen.add(selector.name)
-                todo += [rule.expr for rule in recorded[selector.name]]
+            new = [rule.expr for rule, _ in meant(selector, recorded) if rule.expr not in seen]
+            seen.update(new)
+            todo += new
     return tuple(found)
 
 
@@ -125,12 +133,10 @@ def _union(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inlin
     parts: list[str] = []
     kept: dict[str, str] = {}
     ranges = False
-    for rule in recorded[selector.name]:
-        left = _undecided(selector.matchers, rule.labels)
-        if left is not None:
-            inner = inline(rule.expr, recorded, within)
-            parts.append(_matching(_labelled(inner.text, rule.labels), left))
-            kept, ranges = {**kept, **inner.kept}, ranges or inner.ranges
+    for rule, left in meant(selector, recorded):
+        inner = inline(rule.expr, recorded, within)
+        parts.append(_matching(_labelled(inner.text, rule.labels), left))
+        kept, ranges = {**kept, **inner.kept}, ranges or inner.ranges
     if not parts:
         raise NotUnderstood(f"no recording rule gives {selector.text}")
     return Inlined("(" + " or ".join(f"({part})" for part in parts) + ")", kept, ranges)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, read_by
+from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, meant, read_by
 from alerts.backtest.selectors import NotUnderstood, Selector
 from alerts.backtest.simulate import Timing
 from alerts.model import Group
@@ -117,7 +117,7 @@ def _taken(kept: Mapping[str, str]) -> Iterator[str]:
 
 
 def _elsewhere(group: str, reads: tuple[Selector, ...], recorded: Book) -> Iterator[str]:
-    others = {rule.name: rule for s in reads for rule in recorded.get(s.name, ()) if rule.group != group}
+    others = {rule.name: rule for s in reads for rule, _ in meant(s, recorded) if rule.group != group}
     for rule in others.values():
         yield f"reads {rule.name} of the group {rule.group}: its times are right to {rule.step}"
 

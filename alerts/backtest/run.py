@@ -32,6 +32,10 @@ class Outcome:
     blind: tuple[Run, ...]
     notes: tuple[str, ...]
 
+    def noting(self, notes: Iterable[str]) -> Outcome:
+        """The same, with more to know, which is said first."""
+        return replace(self, notes=(*notes, *self.notes))
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:

@@ -50,3 +50,27 @@ def test_an_entry_says_when_it_fires_and_how_often_that_is_looked_at() -> None:
         "told": [],
         "rules": 1,
     }
+
+
+def test_rules_of_one_name_that_ask_something_else_are_entries_of_their_own() -> None:
+    of = policy("objectives")
+    found = entries(of, groups(of))
+    failures = [entry for entry in found if entry.name == "CacheRuleFailures"]
+    assert [(entry.data()["part"], entry.rules) for entry in failures] == [
+        ("evaluation", 1),
+        ("missed", 1),
+        ("reload", 1),
+    ]
+    assert len({entry.expr for entry in failures}) == 3
+    fast = [entry.data() for entry in found if entry.name == "CacheErrorBudgetBurnFast"]
+    assert [entry["slo"] for entry in fast] == ["latency", "hit_rate", "shop"]
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_what_one_entry_stands_for_differs_in_its_subject_only(name: str) -> None:
+    of = policy(name)
+    found = entries(of, groups(of))
+    assert {entry.own for entry in found if entry.rules > 1} <= {(("cause", "vanished"),)}
+    keys = [(entry.name, *entry.own) for entry in found]
+    assert len(set(keys)) == len(keys)
+    assert all({label for label, _ in entry.own} <= {"cause", "part", "slo"} for entry in found)

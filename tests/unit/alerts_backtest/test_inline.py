@@ -93,6 +93,8 @@ def test_records_of_records_are_followed() -> None:
 def test_of_several_rules_with_one_name_the_fitting_ones_are_taken() -> None:
     assert names(text('slo:e{slo="one"}')) == ["one"]
     assert names(text("slo:e")) == ["one", "two"]
+    assert {s.name for s in read_by('slo:e{slo="one"}', BOOK)} == {"slo:e", "one"}
+    assert {s.name for s in read_by("slo:e", BOOK)} == {"slo:e", "one", "two"}
     assert '"slo", "$$2"' in text("slo:e"), "a dollar is text in a label, and a group in label_replace"
 
 

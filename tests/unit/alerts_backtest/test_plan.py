@@ -65,3 +65,12 @@ def test_a_record_of_another_group_is_noted() -> None:
     (rule,) = rules({"o": other, "g": own})
     assert rule.notes == ("reads a:b of the group other: its times are right to 30s",)
     assert rule.query == "((b)) > 1"
+
+
+def test_an_objective_does_not_read_the_records_of_another_one() -> None:
+    found = [rule for rule in rules(groups(policy("objectives"))) if "Burn" in rule.name]
+    others = {note.split(" of the group")[0] for r in found for note in r.notes if note.startswith("reads ")}
+    assert others == {"reads slo:maintenance:active"}, "which all objectives share"
+    for rule in found:
+        asked = {m.value for s in rule.reads for m in s.matchers if m.label == "slo"}
+        assert asked == {rule.group.removeprefix("cachewatch-slo-")}
