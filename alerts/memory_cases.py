@@ -156,6 +156,21 @@ def _roles_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
         series[selector(metrics.NODE_ROLE.name, **own, role=new)] = f"_x{_WELL} {gauge(1, count)}"
         expects = (Watch(ratio.name).firing(told, *both),)
         yield Case(f"{ratio.name}: fires on both of a pair whose {role} is {new} now", clock.sample, series, expects)
+    yield _role_untold_without_shard(policy, ratio, clock)
+
+
+def _role_untold_without_shard(policy: Policy, ratio: Ratio, clock: Clock) -> Case:
+    """Of which nobody knows that they are a pair, whatever one said of itself last."""
+    told = up_to(clock.step, _WELL * clock.sample) + up_to(clock.step, milliseconds(ratio.hold))
+    count = clock.samples(told)
+    members = [_member(policy, "", number) for number in (1, 2)]
+    series = _steady(_pair(policy, (_FULL, _FULL), _LIMIT, ""), count)
+    fact = selector(metrics.NODE_ROLE.name, **members[1], role="replica")
+    series[fact] = f"{gauge(1, _WELL)} {gone(count)}"
+    expects = (Watch(ratio.name).firing(told, *(labels(BY_NAME[ratio.name], each) for each in members)),)
+    return Case(
+        f"{ratio.name}: fires on a replica without a shard that tells its role no more", clock.sample, series, expects
+    )
 
 
 def _untold(
