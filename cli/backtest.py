@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     from policy.changes import Change
     from policy.model import Policy
 
-# What the exporter and Alertmanager do, and not the rules, or not they alone.
-_NOT_IN_A_HISTORY = {
-    ("health", "failures"),
-    ("health", "recoveries"),
-    ("probe",),
-    ("collect",),
-    ("breaker",),
-    ("notify",),
-}
 _EXAMPLE = (
     "Example: cachewatch -c prod.yaml alerts backtest --prometheus http://prometheus:9090 --from -7d "
     "--set thresholds.hit_rate.warning.below=72% --picture backtest.svg"
@@ -85,33 +75,22 @@ def backtest(
     What would have fired, when, for how long, and how many pages a week that is. Raw series are enough: recorded ones are
     computed anew. Nothing is written to the Prometheus. Exit status 0, or 2 when it cannot be done.
     """
+    from alerts.backtest.unseen import unseen
+
     current = context.loaded().policy
     candidate = context.loaded(changed).policy if changed else None
     window = _window(start, end)
     known = _incidents(incidents)
-    _warn_of_what_is_not_in_a_history(changed)
+    notes = tuple(unseen(current, candidate or current))
+    for note in notes:
+        click.secho(f"warning: --set {note}", fg="yellow", err=True)
     if picture is not None:
         _require_place(picture)
     outcome = _run(url or current.stack.prometheus, [current, *([candidate] if candidate else [])], window)
-    _show(_noted(outcome, current, candidate) if as_json else outcome, window, known, as_json)
+    # Programs do not read standard error.
+    _show(outcome.noting(notes) if as_json else outcome, window, known, as_json)
     if picture is not None:
         _draw(picture, outcome, window, known)
-
-
-def _warn_of_what_is_not_in_a_history(changed: Iterable[Change]) -> None:
-    """Verdicts, answers and probes in it are those of the exporter that ran then, and nobody's notifications are in it."""
-    for change in changed:
-        if _NOT_IN_A_HISTORY & {change.place[:1], change.place[:2]}:
-            key = ".".join(map(str, change.place))
-            said = f"{key} is not decided by the rules alone: the history has what was measured, and who was told, without it"
-            click.secho(f"warning: --set {said}", fg="yellow", err=True)
-
-
-def _noted(outcome: Outcome, current: Policy, candidate: Policy | None) -> Outcome:
-    """With the warning among what else to know: programs do not read standard error."""
-    from alerts.backtest.unseen import unseen
-
-    return outcome.noting(unseen(current, candidate or current))
 
 
 def _window(start: str, end: str) -> Window:

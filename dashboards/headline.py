@@ -112,7 +112,7 @@ def _memory(policy: Policy) -> Panel:
 def _firing() -> Panel:
     text = "Each alert while it fires, or waits for its time (pending). No bands: all was well."
     # What Alertmanager groups by: two shards, or two objectives, are two bands.
-    legend = "{{alertname}} {{shard}} {{instance}} {{part}} {{slo}}"
+    legend = "{{alertname}} {{fleet}} {{shard}} {{instance}} {{part}} {{slo}}"
     by = "max by (alertname, fleet, shard, instance, part, slo)"
     critical = f"{by} ({queries.alerts('firing', queries.is_('severity', 'critical'))}) * 3"
     warning = f"{by} ({queries.alerts('firing', queries.is_('severity', 'warning'))}) * 2"

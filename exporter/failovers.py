@@ -14,6 +14,8 @@ from exporter.state import Facts, Failover, State
 
 # Seconds for which a promotion waits for its primary's end: who was detached from one that lives on followed nobody.
 _UNDECIDED = 60.0
+# And for which a primary that came back may have been given up: the one in its place is heard a moment later.
+_BACK = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Word:
 class Promotion:
     """A replica that became a primary, and whom it followed: what that one said then. `shared` is how far both have the same.
 
-    `at` is monotonic seconds, `shared` bytes, None where the replica did not tell.
+    `at` and `down`, since when the former primary was, are monotonic seconds; `shared` is bytes, None where the replica did
+    not tell.
     """
 
     heir: str
@@ -38,6 +41,7 @@ class Promotion:
     reign: Word
     shared: int | None
     at: float
+    down: float | None
 
 
 Reign = tuple[str, str]
@@ -65,7 +69,7 @@ class Failovers:
         self._reigns = {
             of: word for of, word in self._reigns.items() if now - word.at < _UNDECIDED or self._reigns_on(of)
         }
-        self._downs = {of: down for of, down in self._downs.items() if now - down[1] < _UNDECIDED}
+        self._downs = {of: down for of, down in self._downs.items() if now - down[1] < _BACK}
         self._see_who_is_down(now)
         for instance, before, facts in self._news():
             self._hear(instance, facts)
@@ -96,8 +100,6 @@ class Failovers:
         word = self._words[instance] = _word(facts)
         if word.role == "primary":
             self._reigns[instance, word.replid] = word
-            if self.state.nodes[instance].verdict.up:
-                self._downs.pop((instance, word.replid), None)  # it is back, and nobody took its place
 
     def _promoted(self, heir: str, facts: Facts) -> None:
         """Open what may be a failover: nobody knows yet whether the primary of before is one no more."""
@@ -106,7 +108,8 @@ class Failovers:
         former, reign = next(reigns, ("", None))
         if followed and reign is not None:
             began = info.integer(facts.fields, "second_repl_offset")
-            self._open[heir] = Promotion(heir, former, reign, None if began is None else began - 1, facts.at)
+            shared = None if began is None else began - 1
+            self._open[heir] = Promotion(heir, former, reign, shared, facts.at, self._down(former, reign))
 
     def _settle(self, promotion: Promotion, now: float) -> None:
         """Count it when its former primary is down or none any more; forget it when that one lives on."""
@@ -120,11 +123,19 @@ class Failovers:
 
     def _fallen(self, promotion: Promotion) -> float | None:
         """Since when the shard has had no primary, the promotion where one followed the other at once; None while both are."""
-        of = promotion.former, promotion.reign.replid
         node = self.state.nodes.get(promotion.former)
-        if node is not None and node.verdict.up is not False and self._reigns_on(of):
+        if (
+            node is not None
+            and node.verdict.up is not False
+            and self._reigns_on((promotion.former, promotion.reign.replid))
+        ):
             return None
-        return min(self._downs[of][0], promotion.at) if of in self._downs else promotion.at
+        down = self._down(promotion.former, promotion.reign) if promotion.down is None else promotion.down
+        return promotion.at if down is None else min(down, promotion.at)
+
+    def _down(self, former: str, reign: Word) -> float | None:
+        """Since when a primary is or was down in the midst of its reign, None where that is over for long."""
+        return self._downs.get((former, reign.replid), (None, 0.0))[0]
 
     def _lost(self, promotion: Promotion) -> int | None:
         """What the former primary told of and the new one has not got. Sentinel lets it take writes for some seconds more."""

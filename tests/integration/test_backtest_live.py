@@ -16,6 +16,8 @@ import yaml
 from alerts.backtest.simulate import Clock, Timing, runs, spans
 from alerts.backtest.times import parse
 from alerts.build import files
+from alerts.node_down import SLI_JOB
+from alerts.targets import ALL_JOB
 from policy.model import Policy
 from sandbox.binaries import find
 from sandbox.ports import free_port
@@ -95,14 +97,14 @@ def step(name: str) -> int:
 
 
 def raced(server: Prometheus, firings: set[Firing]) -> set[str]:
-    """The alerts that were evaluated while a scrape was being written.
+    """The alerts that were evaluated while a scrape of the exporter was being written.
 
     A sample stands in the history under the time at which its scrape began: such an evaluation may not have had it yet. Which
     alerts it is hangs on the hashes by which Prometheus spreads scrapes and groups over the interval; it is the same each time.
     """
     scrapes = [
         (round(float(at) * 1000), float(took) * 1000 + WRITING)
-        for series in server.query("scrape_duration_seconds[10m]")
+        for series in server.query(f'scrape_duration_seconds{{job=~"{ALL_JOB}|{SLI_JOB}"}}[10m]')
         for at, took in series["values"]
     ]
     return {name_of(one) for one in firings if any(began <= one[1] <= began + took for began, took in scrapes)}

@@ -248,7 +248,7 @@ async def test_an_exporter_that_starts_asks_every_sentinel_for_masters_that_nobo
     async with watching(_fleet(second.instance, world.sentinel.instance)) as exporter:
         await until(lambda: len(_instances(shown(exporter))) == 3, PATIENCE)
         await until(lambda: _error(exporter) == "only some Sentinels know shard-b", PATIENCE)
-        await until(exporter.ready, PATIENCE)
+        await until(exporter.whole, PATIENCE)
 
 
 async def test_a_dead_replica_that_a_sentinel_has_forgotten_stays_down_until_the_other_forgets_it_too(

@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from alerts.alertmanager import GROUP_BY
 from dashboards.build import files
 from policy.model import Policy
 from tests.unit.dashboards.board import Json, board, expressions, filled, panel, panels, policy_from
@@ -184,8 +185,8 @@ def test_what_is_just_below_an_objective_is_not_shown_as_kept(promise: str, deci
 
 def test_alerts_of_two_shards_or_objectives_are_bands_of_their_own() -> None:
     (target,) = panel(board(Policy()), "Alerts")["targets"]
-    assert target["expr"].count("max by (alertname, fleet, shard, instance, part, slo)") == 3
-    assert all(f"{{{{{label}}}}}" in target["legendFormat"] for label in ("shard", "instance", "part", "slo"))
+    assert target["expr"].count(f"max by ({', '.join(GROUP_BY)})") == 3
+    assert target["legendFormat"] == " ".join(f"{{{{{label}}}}}" for label in GROUP_BY)
 
 
 def test_no_text_of_the_user_gets_into_a_query() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from exporter.failovers import Failovers
 from exporter.state import Failover, State
 from exporter.targets import Target
@@ -61,27 +63,19 @@ def test_a_planned_failover_is_counted_when_the_old_primary_says_that_it_is_none
     assert state.failovers == {"a": Failover(1, 0.0, 0)}
 
 
-def test_what_the_old_primary_takes_until_it_is_told_of_its_end_is_lost_too() -> None:
+@pytest.mark.parametrize(("history", "lost"), [("first", 4100), ("of its restart", 100)])
+def test_what_the_old_primary_takes_of_its_own_history_until_it_is_told_of_its_end_is_lost_too(
+    history: str, lost: int
+) -> None:
     """After a planned failover Sentinel tells it ten seconds later."""
-    state, failovers = shard()
-    promote(state, 5.0, began="1001")
-    failovers.look(5.5)
-    tells(state, OLD, "master", 9.0, master_replid="first", master_repl_offset="5000")
-    failovers.look(9.5)
-    tells(state, OLD, "slave", 15.0, master_replid="second")
-    failovers.look(15.5)
-    assert state.failovers == {"a": Failover(1, 0.0, 4000)}
-
-
-def test_what_a_restarted_primary_says_of_another_history_is_not_counted() -> None:
     state, failovers = shard()
     promote(state, 5.0)
     failovers.look(5.5)
-    tells(state, OLD, "master", 9.0, master_replid="of its restart", master_repl_offset="5000")
+    tells(state, OLD, "master", 9.0, master_replid=history, master_repl_offset="5000")
     failovers.look(9.5)
     tells(state, OLD, "slave", 15.0, master_replid="second")
     failovers.look(15.5)
-    assert state.failovers == {"a": Failover(1, 0.0, 100)}
+    assert state.failovers == {"a": Failover(1, 0.0, lost)}
 
 
 def test_a_primary_that_was_restarted_before_anybody_took_its_place_fell_all_the_same() -> None:
@@ -95,6 +89,22 @@ def test_a_primary_that_was_restarted_before_anybody_took_its_place_fell_all_the
         failovers.look(second)
     promote(state, 7.0)
     failovers.look(7.5)
+    assert state.failovers == {"a": Failover(1, 4.0, 100)}
+
+
+def test_a_primary_that_hung_and_is_back_when_the_new_one_is_heard_fell_all_the_same() -> None:
+    """Sentinel has decided, and tells the old one ten seconds later: until then it says what it said before."""
+    state, failovers = shard()
+    check(state, OLD.instance, ["timeout"] * 3, 3.0)
+    failovers.look(3.5)
+    check(state, OLD.instance, ["success"] * 3, 7.0)
+    tells(state, OLD, "master", 7.0, master_replid="first", master_repl_offset="1000")
+    promote(state, 7.0)
+    for second in (7.5, 8.5, 16.5):
+        failovers.look(second)
+    assert state.failovers == {}
+    tells(state, OLD, "slave", 40.0, master_replid="second")
+    failovers.look(40.5)
     assert state.failovers == {"a": Failover(1, 4.0, 100)}
 
 
