@@ -9,6 +9,8 @@ from typing import Any
 
 # The header of the notifier's message: "FIRING (critical): CacheNodeDown on 127.0.0.1:7001 (fleet demo)".
 _HEADER = re.compile(r"(?P<state>FIRING|RESOLVED)\b[^:]*: (?P<alert>\w+) on (?P<where>.+)$")
+UNREADABLE = "unreadable"
+"""Stands for the alert of a message whose header is none of ours."""
 _FLEET = re.compile(r"^fleet \S+$| \(fleet .*\)$")
 
 
@@ -50,15 +52,19 @@ def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]]) -> Iterato
 
 
 def _message(entry: Mapping[str, Any]) -> Iterator[Told]:
+    if not entry["path"].endswith("/chat.postMessage"):
+        return
     blocks = entry["body"].get("blocks") or [{}]
     header = blocks[0].get("text", {}).get("text", "")
     found = _HEADER.search(header)
     if found:
         subject = _FLEET.sub("", found["where"])
         yield Told(entry["at"], "slack", found["alert"], subject, found["state"] == "FIRING")
+    else:  # somebody has read it, whatever it is
+        yield Told(entry["at"], "slack", UNREADABLE, header, True)
 
 
-def open_pages(heard: Iterable[Told]) -> list[Told]:
-    """The pages that have not been resolved."""
-    last = {each.about: each for each in heard if each.to == "pagerduty"}
+def left_open(heard: Iterable[Told]) -> list[Told]:
+    """What somebody was told of and never told the end of, by whom it was told to."""
+    last = {(each.to, each.about): each for each in heard}
     return [each for each in last.values() if each.firing]

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bench.alert_quality.heard import Told, open_pages, told
+from bench.alert_quality.heard import Told, left_open, told
 from bench.alert_quality.lab import Lab
 from bench.alert_quality.scenarios import Scenario
 from bench.alert_quality.score import About, Outcome, receivers
@@ -16,7 +16,7 @@ from sandbox.web import WebError
 PATIENCE = 90.0
 """Seconds for everything that must come to come."""
 SETTLE = 6.0
-"""Seconds in which something more could come, after all that must: longer than the wait of a ticket."""
+"""Seconds in which something more could come, after all that must and after the end: longer than the wait of a ticket."""
 WATCH = 25.0
 """Seconds for which a harmless event is watched: longer than the `for` of all but the slowest alerts."""
 _LONG = 4
@@ -46,6 +46,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     healed = time.time()
     scenario.end(lab)
     quiet = _quiet(lab, before, scenario.rest)
+    time.sleep(SETTLE)
     return Outcome(
         name=scenario.name,
         kind=scenario.kind,
@@ -80,7 +81,7 @@ def _all_told(lab: Lab, before: int, wanted: Iterable[About]) -> None:
 
 
 def _quiet(lab: Lab, before: int, patience: float) -> bool:
-    return _in_time(lambda: _calm(lab) and not open_pages(_heard(lab, before)), patience)
+    return _in_time(lambda: _calm(lab) and not left_open(_heard(lab, before)), patience)
 
 
 def _in_time(check: Callable[[], bool], patience: float) -> bool:

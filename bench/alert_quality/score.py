@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.alert_quality.heard import Told, open_pages
+from bench.alert_quality.heard import Told, left_open
 from policy.alerts import BY_NAME, NOTIFIER_DOWN
 
 About = tuple[str, str]
@@ -61,8 +61,8 @@ class Outcome:
 
     @property
     def unresolved(self) -> list[Told]:
-        """Pages that went on after all was well."""
-        return open_pages(self.heard)
+        """What somebody was told, and not told the end of after all was well."""
+        return left_open(self.heard)
 
     @property
     def good(self) -> bool:

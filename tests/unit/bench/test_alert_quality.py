@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.notifier.message import render
 from bench.alert_quality import hurry, report
-from bench.alert_quality.heard import Told, open_pages, told
+from bench.alert_quality.heard import UNREADABLE, Told, left_open, told
 from bench.alert_quality.scenarios import FAULTS, HARMLESS, SCENARIOS
 from bench.alert_quality.score import Outcome, score
 from policy.alerts import BY_NAME
@@ -52,8 +52,8 @@ def test_a_page_and_its_end_are_known_by_their_key() -> None:
     first, last = told([page("trigger"), page("resolve", at=3.0)])
     assert first == Told(1.0, "pagerduty", "CacheNodeDown", NODE, True)
     assert last == Told(3.0, "pagerduty", "CacheNodeDown", NODE, False)
-    assert open_pages([first]) == [first]
-    assert open_pages([first, last]) == []
+    assert left_open([first]) == [first]
+    assert left_open([first, last]) == []
 
 
 def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
@@ -61,6 +61,14 @@ def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
     assert (one.to, one.firing) == ("slack", True)
     assert one.alert == "CacheNodeDown"
     assert one.subject == NODE
+
+
+def test_a_message_that_is_none_of_ours_was_read_by_somebody_all_the_same() -> None:
+    text = message() | {"body": {"text": "three kinds of alert"}}
+    (one,) = told([text])
+    assert (one.alert, one.firing) == (UNREADABLE, True)
+    assert outcome([*PAGED, one], DOWN).false == {one.about}
+    assert list(told([text | {"path": "/api/auth.test"}])) == []
 
 
 def test_all_that_should_come_once_and_to_all_is_good() -> None:
@@ -78,7 +86,7 @@ def test_a_page_that_reached_slack_alone_is_missed() -> None:
 
 def test_what_should_not_come_is_false_and_what_may_come_is_neither() -> None:
     slow = ("CacheHighLatency", NODE)
-    more = [*PAGED, *heard(*slow, "slack")]
+    more = [*PAGED, *heard(*slow, "slack"), *heard(*slow, "slack", at=11.0, firing=False)]
     assert outcome(more, DOWN).false == {slow}
     assert score([outcome(more, DOWN)]).precision == 0.5
     assert outcome(more, DOWN, also=("CacheHighLatency",)).good
@@ -112,8 +120,16 @@ def test_the_end_of_what_is_not_healed_is_as_bad_as_telling_it_twice() -> None:
 
 def test_a_page_that_stays_open_is_no_good_end() -> None:
     assert not outcome(heard(*DOWN, *BOTH), DOWN).good
-    assert score([outcome(heard(*DOWN, *BOTH), DOWN)]).unresolved == 1
+    assert score([outcome(heard(*DOWN, *BOTH), DOWN)]).unresolved == 2
     assert not outcome(PAGED, DOWN, quiet=False).good
+
+
+def test_of_a_page_and_of_a_ticket_slack_must_be_told_the_end_too() -> None:
+    ended = heard(*DOWN, "pagerduty", at=11.0, firing=False)
+    assert [each.to for each in outcome([*heard(*DOWN, *BOTH), *ended], DOWN).unresolved] == ["slack"]
+    ticket = ("CacheReplicaLinkDown", NODE)
+    assert not outcome(heard(*ticket, "slack"), ticket).good
+    assert outcome([*heard(*ticket, "slack"), *heard(*ticket, "slack", at=11.0, firing=False)], ticket).good
 
 
 def test_the_figures_say_when_something_was_missed() -> None:
