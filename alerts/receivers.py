@@ -19,6 +19,9 @@ _ALERT = "(index (or .Alerts.Firing .Alerts) 0)"
 _TITLES = ("Annotations.summary", "Annotations.message", "Labels.alertname")
 _DETAILS = ("fleet", "shard", "instance", "part", "slo", "cause", "action")
 
+# A message shows fifteen; all of a group of thousands are more than the notifier reads, and it would tell nothing of it.
+_MOST_TOLD = 1000
+
 
 def receivers(policy: Policy) -> list[dict[str, Any]]:
     """Those that tell somebody; `NOBODY` is left to who routes to it."""
@@ -33,11 +36,15 @@ def _page(policy: Policy) -> dict[str, Any]:
 
 
 def _webhooks(policy: Policy, kind: Literal["pages", "tickets"]) -> dict[str, Any]:
-    """The notifier, which speaks to Slack (threads, and a retry when Slack answers 429), and whom the policy names."""
+    """The notifier, which speaks to Slack (a message for each change), and whom the policy names."""
     notify = policy.notify
-    slack = [] if notify.slack is None else [_webhook(f"http://{policy.stack.notifier}/alertmanager", None)]
+    slack = [] if notify.slack is None else [_notifier(policy)]
     others = [_webhook(webhook.url, webhook.token_file) for webhook in notify.webhooks if webhook.takes(kind)]
     return {"webhook_configs": [*slack, *others]} if slack or others else {}
+
+
+def _notifier(policy: Policy) -> dict[str, Any]:
+    return {**_webhook(f"http://{policy.stack.notifier}/alertmanager", None), "max_alerts": _MOST_TOLD}
 
 
 def _heartbeat(policy: Policy) -> dict[str, Any]:

@@ -14,26 +14,16 @@ import dashboards.build
 from alerts import engines
 from alerts.promql import duration
 from cli.blind import cannot_fire
-from cli.context import Context, Refused
+from cli.context import Context, Folder, Refused
+from cli.dead_links import lead_to_loopback
 from cli.files import CannotWrite, Parts, write_tree
 from policy import secret_files
 from policy.calendars import Day
 from policy.loader import Loaded
 from policy.model import Policy
 
-
-class _Folder(click.Path):
-    """A folder that has a name: `-o "$OUT"` with OUT unset would write into the current one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Turn the option's text into a path."""
-        if value == "":
-            self.fail("is empty; name a folder, or write . for this one", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 out_option = click.option(
-    "-o", "--out", type=_Folder(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+    "-o", "--out", type=Folder(file_okay=False, path_type=Path), required=True, help="Folder to write to."
 )
 
 
@@ -95,7 +85,8 @@ def for_engine(policy: Policy, parts: Parts, form: str, labels: tuple[str, ...],
 
 def warn_unrouted(loaded: Loaded) -> None:
     """Say so when an alert would reach nobody, or with a dead link."""
-    for warning in (*_unrouted(loaded.policy), *cannot_fire(loaded.policy), *_unreadable(loaded)):
+    policy = loaded.policy
+    for warning in (*_unrouted(policy), *lead_to_loopback(policy), *cannot_fire(policy), *_unreadable(loaded)):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 

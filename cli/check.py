@@ -14,6 +14,7 @@ from rich.text import Text
 from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
+from cli.dead_links import lead_to_loopback
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
@@ -35,7 +36,7 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         click.secho(
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
-    for warning in cannot_fire(loaded.policy):
+    for warning in (*lead_to_loopback(loaded.policy), *cannot_fire(loaded.policy)):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:

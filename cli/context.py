@@ -31,6 +31,16 @@ class Refused(click.ClickException):
         click.echo(self.format_message(), file=file, err=file is None)
 
 
+class Folder(click.Path):
+    """An option's folder that has a name: `-o "$OUT"` with OUT unset would write into the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn the option's text into a path."""
+        if value == "":
+            self.fail("is empty; name a folder, or write . for this one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def refuse(problems: Iterable[Problem]) -> None:
     """Raise when there is any problem, with all of them."""
     lines = [str(problem) for problem in problems]

@@ -18,9 +18,9 @@ _CAPACITY = 10_000
 
 
 def key(notification: Notification) -> str:
-    """A digest of what a notification says: the group and the state of each of its alerts, in any order."""
+    """A digest of what a notification says: the group, the state of each of its alerts in any order, how many it leaves out."""
     states = sorted((alert.fingerprint, alert.starts_at.isoformat(), alert.status) for alert in notification.alerts)
-    said = json.dumps([notification.group_key, states])
+    said = json.dumps([notification.group_key, states, notification.truncated])
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -198,11 +198,11 @@ class Deliveries:
             late = SlackFailure("timeout", f"not sent within {self._pace.lifetime:g} s, the wait in the queue included")
             return self._failed(late, message)
         except Exception as error:  # whatever it is, it is a page that is not there: counted, and told
-            log.exception("not sent: %s", message.text)
+            log.exception("not sent: %s", message.logged)
             return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
         self._seen.add(sending.group, sending.news, time.monotonic())
         self._counters.told()
-        log.info("sent: %s", message.text)
+        log.info("sent: %s", message.logged)
         return None
 
     async def _told_in_turn(self, sending: _Sending) -> bool:
@@ -222,10 +222,10 @@ class Deliveries:
 
     def _dropped(self, message: Message) -> SlackFailure:
         """Nobody failed: Alertmanager has lost interest, because the alert has ended."""
-        log.info("not sent, nobody asks for it any more: %s", message.text)
+        log.info("not sent, nobody asks for it any more: %s", message.logged)
         return SlackFailure("timeout", f"nobody has asked for it for {self._pace.interest:g} s")
 
     def _failed(self, failure: SlackFailure, message: Message) -> SlackFailure:
         self._counters.failed(failure.reason)
-        log.log(logging.WARNING if failure.passing else logging.ERROR, "not sent: %s: %s", message.text, failure)
+        log.log(logging.WARNING if failure.passing else logging.ERROR, "not sent: %s: %s", message.logged, failure)
         return failure

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.notifier.model import Alert, Notification
-from alerts.notifier.mrkdwn import link, many_lines, moment, one_line
+from alerts.notifier.mrkdwn import link, many_lines, moment, one_line, unescaped
 from policy.units import duration_text
 
 Block = dict[str, Any]
@@ -51,6 +51,11 @@ class Message:
         """The message as text alone, for when Slack refuses the blocks."""
         return f"{self.text}\n{self.links}" if self.links else self.text
 
+    @property
+    def logged(self) -> str:
+        """The text as a log shows it, without Slack's escapes."""
+        return unescaped(self.text)
+
 
 def render(notification: Notification) -> Message:
     """Make the message about a group of alerts as it stands now."""
@@ -78,12 +83,15 @@ def _header(notification: Notification) -> Block:
 
 def _state(notification: Notification) -> tuple[str, str]:
     """The mark and the words of the state."""
+    listed = len(notification.alerts)
+    if not notification.firing and notification.truncated:  # nobody knows of the others, and some may fire
+        return "🔵", f"RESOLVED ({listed} of {listed + notification.truncated})"
     if not notification.firing:
         # With its duration, so that "RESOLVED ...: node is down" cannot be taken for news of a node that is down.
         return "✅", f"RESOLVED after {_lasted(_ended(notification) - _began(notification))}"
     severity = _severity(notification)
     mark = {"critical": "🔴", "warning": "🟡"}.get(severity, "🔵")
-    ended = f", {len(notification.resolved)} of {len(notification.alerts)} resolved" if notification.resolved else ""
+    ended = f", {len(notification.resolved)} of {listed} resolved" if notification.resolved else ""
     return mark, f"FIRING ({severity}{ended})"
 
 

@@ -7,15 +7,27 @@ newer Alertmanagers add some; what a message is made from is required.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 _SHOWN_PROBLEMS = 5
 
 
 class InvalidNotification(Exception):
     """A body that is no notification; the text says what is wrong with it, field by field."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The same moment in UTC, in which all that reads it counts."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies before the year 1 or after 9999 in UTC") from None
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class _Incoming(BaseModel):
@@ -28,8 +40,8 @@ class Alert(_Incoming):
     status: Literal["firing", "resolved"]
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = Field(default_factory=dict)
-    starts_at: AwareDatetime = Field(alias="startsAt")
-    ends_at: AwareDatetime = Field(alias="endsAt")
+    starts_at: _Moment = Field(alias="startsAt")
+    ends_at: _Moment = Field(alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
     fingerprint: str = Field(min_length=1)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -23,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerts.notifier.failures import SlackFailure, from_answer
+from alerts.notifier.loopback import is_loopback
 from alerts.notifier.message import Message
 from policy.notify import Slack
 from policy.secret_files import SecretError, read_token
@@ -30,6 +29,9 @@ from policy.secret_files import SecretError, read_token
 # One request: Slack answers within a second; past ten it will not.
 _REQUEST = aiohttp.ClientTimeout(total=10, sock_connect=3)
 _RETRIES = 3
+# The failures in which nothing was sent: no connection came about. After any other one Slack may have the message, and
+# only its answer was lost; to ask again is left to Alertmanager, whose pauses grow, or one page is posted many times.
+_NOT_SENT: list[type[Exception]] = [aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError]
 LONGEST_WAIT = 3
 """Seconds of Retry-After that are waited out here; told to wait longer we give up, and Alertmanager comes back.
 
@@ -61,11 +63,11 @@ class SlackChannel:
         self.name = settings.channel
         self._settings = settings
         # The SDK knows HTTPS_PROXY but not NO_PROXY, aiohttp knows both; a proxy cannot reach our own loopback.
-        self._session = aiohttp.ClientSession(timeout=_REQUEST, trust_env=not _is_loopback(settings.url))
+        self._session = aiohttp.ClientSession(timeout=_REQUEST, trust_env=not is_loopback(settings.url))
         self._handlers = [
             _RateLimit(_RETRIES),
             AsyncServerErrorRetryHandler(_RETRIES),
-            AsyncConnectionErrorRetryHandler(_RETRIES),
+            AsyncConnectionErrorRetryHandler(_RETRIES, error_types=_NOT_SENT),
         ]
 
     async def __aenter__(self) -> Self:
@@ -142,11 +144,3 @@ def _refusal(error: SlackApiError) -> SlackFailure:
         data = response.data if isinstance(response.data, dict) else {}
         return from_answer(response.status_code, str(data.get("error", "")), response.headers.get("Retry-After", ""))
     return from_answer(response.status, "")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

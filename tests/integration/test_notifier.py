@@ -247,6 +247,11 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChild]:
     [
         (b'{"alerts": [', "application/json", "Invalid JSON"),
         (json.dumps(body(alert(startsAt="now"))).encode(), "application/json", "alerts.0.startsAt: Input should be"),
+        (
+            json.dumps(body(alert(startsAt="0001-01-01T00:00:00+14:00"))).encode(),
+            "application/json",
+            "alerts.0.startsAt: Value error, lies before the year 1",
+        ),
         (json.dumps(body()).encode(), "text/plain", "Content-Type is text/plain, not application/json"),
         (b" " * (9 * 2**20), "application/json", "the body is larger than 8388608 bytes; set max_alerts"),
     ],

@@ -84,6 +84,14 @@ def test_a_webhook_gets_what_it_is_told_of(told: str, kinds: list[str]) -> None:
     assert webhook["http_config"] == {"authorization": {"credentials_file": HOOK["token_file"]}}
 
 
+def test_a_group_of_thousands_is_cut_to_what_the_notifier_reads_and_whole_for_others() -> None:
+    found = notifying(slack={"channel": "#a", "token_file": "/t"}, webhooks=[HOOK])
+    for receiver in found["receivers"][:2]:
+        notifier, other = receiver["webhook_configs"]
+        assert (notifier["url"], notifier["max_alerts"]) == ("http://127.0.0.1:9122/alertmanager", 1000)
+        assert "max_alerts" not in other
+
+
 def test_office_hours_hold_for_tickets_alone_and_maintenance_for_all_but_the_heartbeat() -> None:
     found = notifying(
         time_zone="Europe/Berlin",

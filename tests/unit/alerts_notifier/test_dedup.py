@@ -26,6 +26,7 @@ def test_a_new_value_in_the_description_is_no_news() -> None:
         {"alerts": [alert(fingerprint="another")]},
         {"alerts": [alert(), alert("10.0.0.2:6379")]},
         {"groupKey": "another"},
+        {"truncatedAlerts": 1},
     ],
 )
 def test_another_state_another_start_another_alert_or_another_group_is_news(other: dict[str, Any]) -> None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
+
 from alerts.notifier.counters import Counters
 from alerts.notifier.dedup import Seen
 from alerts.notifier.delivery import Answer, Deliveries, Pace
@@ -82,6 +84,17 @@ async def test_a_failed_attempt_is_not_remembered_as_done() -> None:
     assert (first.result, first.delivered) == ("failed", False)
     assert "HTTP 500" in first.text
     assert second.result == "sent"
+
+
+async def test_the_log_names_a_message_as_people_read_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "alerts.notifier")
+    deliveries = _deliveries(Channel(SlackFailure("server_error", "HTTP 500")))
+    low = notification(alert(annotations={"summary": "hit rate < 70%"}))
+    for _ in range(2):
+        await deliveries.deliver(low)
+    failed, sent = caplog.messages
+    assert failed.startswith("not sent: FIRING (critical): hit rate < 70%, ")
+    assert sent.startswith("sent: FIRING (critical): hit rate < 70%, ")
 
 
 async def test_both_of_a_pair_hear_of_the_failure_of_the_one_attempt_they_share() -> None:

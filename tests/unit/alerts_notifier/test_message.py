@@ -4,8 +4,12 @@ from typing import Any, get_args
 
 import pytest
 
+from alerts.model import Alert as Rule
 from alerts.notifier.message import ACTIONS, MAX_ALERTS, Message, render
+from alerts.notifier.mrkdwn import MAX_LINK
+from alerts.rules import groups
 from policy.alerts import Action
+from policy.model import Policy
 from sandbox.sink_rules import blocks_are_valid
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
@@ -113,6 +117,13 @@ def test_two_hundred_alerts_make_one_valid_message_that_says_how_many_are_left_o
     assert any(left_out in text for text in _texts(message))
 
 
+def test_a_group_of_which_only_ended_alerts_are_told_is_not_called_over() -> None:
+    """Alertmanager cuts a group without a look at what still fires."""
+    message = render(notification(alert("a:1", ended=ENDED), alert("b:2", ended=ENDED), truncatedAlerts=7))
+    assert _texts(message)[0] == "🔵 RESOLVED (2 of 9): CacheNodeDown on 2 instances"
+    assert message.text.startswith("RESOLVED (2 of 9): ")
+
+
 @pytest.mark.parametrize("filling", ["x", "&", "<", "é", "\n", "😀", "`", "*", '"', "\\"])
 def test_no_text_of_an_alert_can_make_a_message_that_slack_refuses(filling: str) -> None:
     long = filling * 5000
@@ -155,3 +166,41 @@ def test_the_silence_link_survives_quotes_and_backslashes_in_a_label() -> None:
 def test_the_text_for_a_slack_that_refuses_blocks_has_the_links_too() -> None:
     message = render(notification())
     assert message.plain == f"{message.text}\n{message.links}"
+
+
+def test_a_log_shows_the_text_as_people_read_it() -> None:
+    message = render(notification(alert(annotations={"summary": "hit rate < 70% & <!here> &lt;"})))
+    assert "hit rate < 70% & <!here> &lt;, " in message.logged
+
+
+def test_the_longest_links_fit_where_they_stand() -> None:
+    url = "https://x/".ljust(MAX_LINK, "a")
+    group = {"fleet": "x" * (MAX_LINK - len("https://x/#/silences/new?filter=%7Bfleet%3D%22%22%7D"))}
+    flood = [alert(annotations={"runbook_url": url, "dashboard_url": url}) for _ in range(MAX_ALERTS + 999)]
+    message = render(notification(*flood, groupLabels=group, externalURL="https://x", truncatedAlerts=99_999_999))
+    assert blocks_are_valid(list(message.blocks))
+    assert [place.rpartition("|")[2] for place in message.links.split("  |  ")] == [
+        "Runbook>",
+        "Dashboard>",
+        "Silence it>",
+        "Alertmanager>",
+    ]
+    assert any("all of them in Alertmanager" in text for text in _texts(message))
+
+
+def _rules() -> list[Rule]:
+    """Every alert of a policy without Grafana, whose fleet has a long name."""
+    slos = [{"name": name, "objective": 99.9, "window": "30d"} for name in ("availability", "hit_rate")]
+    made = groups(Policy.model_validate({"fleet": {"name": "payments-cache-production-eu"}, "slos": slos}))
+    return [rule for group in made.values() for rule in group.rules if isinstance(rule, Rule)]
+
+
+@pytest.mark.parametrize("rule", _rules(), ids=lambda rule: f"{rule.name}-{rule.labels['severity']}")
+def test_no_default_alert_of_a_fleet_with_a_long_name_loses_a_link(rule: Rule) -> None:
+    # A brace that stands for itself is what the templates of links without Grafana have, and nothing else.
+    urls = {name: rule.annotations[name].replace('{{"{"}}', "{") for name in ("runbook_url", "dashboard_url")}
+    for told in ([alert(annotations=urls)], [alert("a:1", annotations=urls), alert("b:2", annotations=urls)]):
+        message = render(notification(*told))
+        assert blocks_are_valid(list(message.blocks))
+        for url in urls.values():
+            assert any(f"<{url.replace('&', '&amp;')}|" in text for text in _texts(message)), len(url)

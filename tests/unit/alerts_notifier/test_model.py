@@ -18,6 +18,11 @@ def test_a_webhook_body_is_read_whole() -> None:
     assert (read.truncated, read.external_url) == (3, "http://127.0.0.1:9093")
 
 
+def test_a_moment_is_the_same_in_every_zone() -> None:
+    (read,) = notification(alert(startsAt="2026-11-22T05:04:05+02:00")).alerts
+    assert read.starts_at.isoformat() == "2026-11-22T03:04:05+00:00"
+
+
 def test_fields_that_a_newer_alertmanager_adds_are_tolerated() -> None:
     assert notification(alert(novelty=[1, 2]), notificationReason="first").alerts
 
@@ -41,6 +46,11 @@ def test_a_body_that_is_no_notification_is_refused_with_what_is_wrong(broken: by
     [
         ({"startsAt": "yesterday"}, "alerts.0.startsAt: Input should be a valid datetime"),
         ({"startsAt": "2026-11-22T03:04:05"}, "alerts.0.startsAt: Input should have timezone info"),
+        (
+            {"startsAt": "0001-01-01T00:00:00+14:00"},
+            "alerts.0.startsAt: Value error, lies before the year 1 or after 9999",
+        ),
+        ({"endsAt": "9999-12-31T23:59:59-14:00"}, "alerts.0.endsAt: Value error, lies before the year 1 or after 9999"),
         ({"status": "pending"}, "alerts.0.status: Input should be 'firing' or 'resolved'"),
         ({"fingerprint": ""}, "alerts.0.fingerprint: String should have at least 1 character"),
         ({"labels": {"instance": 7}}, "alerts.0.labels.instance: Input should be a valid string"),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.notifier.mrkdwn import link, many_lines, moment, one_line
+from alerts.notifier.mrkdwn import MAX_LINK, link, many_lines, moment, one_line, unescaped
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ def test_markup_in_a_label_is_shown_not_obeyed(hostile: str) -> None:
         assert "<" not in shown
         assert ">" not in shown
         assert shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == hostile
+        assert unescaped(shown) == hostile
 
 
 def test_one_line_stays_one_line() -> None:
@@ -46,7 +47,7 @@ def test_a_link_cannot_be_broken_open_by_its_url() -> None:
     assert link('https://g/d?x=a|b>c<d e"&y=%7B', "Go") == "<https://g/d?x=a%7Cb%3Ec%3Cd%20e%22&amp;y=%7B|Go>"
 
 
-@pytest.mark.parametrize("url", ["", "javascript:alert(1)", "/runbooks/X", "ftp://x", "https://x/" + "a" * 1500])
+@pytest.mark.parametrize("url", ["", "javascript:alert(1)", "/runbooks/X", "ftp://x", "https://x/" + "a" * MAX_LINK])
 def test_what_is_no_web_address_or_too_long_makes_no_link(url: str) -> None:
     assert link(url, "Go") == ""
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -188,6 +191,66 @@ async def test_a_reply_cut_in_half_never_counts_as_sent(token: Path, message: Me
 
     failure = await _failure_against(cut, token, message)
     assert failure.reason == "unreachable"
+
+
+async def _take_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Take a whole request and go without a word; whether one came."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    except asyncio.IncompleteReadError:
+        return False
+    await reader.readexactly(int(head.split("content-length:")[1].split()[0]))
+    writer.close()
+    return True
+
+
+async def _take_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """The same, but the connection is broken off."""
+    linger: socket.socket = writer.get_extra_info("socket")
+    linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return await _take_and_close(reader, writer)
+
+
+async def _take_and_say_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Ty")
+    return await _take_and_close(reader, writer)
+
+
+@pytest.mark.parametrize("goes", [_take_and_close, _take_and_reset, _take_and_say_half])
+async def test_a_message_whose_answer_is_lost_is_posted_once_for_each_request(
+    token: Path, message: Message, goes: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
+) -> None:
+    """Slack may have it: who asks again, and when, is for Alertmanager to say."""
+    taken = []
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await goes(reader, writer))
+
+    failures = [await _failure_against(count, token, message) for _ in range(2)]
+    assert [failure.reason for failure in failures] == ["unreachable"] * 2
+    assert sum(taken) == 2
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["a host that is silent", "a port that refuses"])
+async def test_a_slack_to_which_no_connection_comes_about_is_tried_four_times(
+    token: Path, message: Message, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """Nothing was sent, so nothing can be told twice."""
+    tried = []
+    connect = aiohttp.TCPConnector.connect
+
+    async def counted(*asked: Any, **how: Any) -> Any:
+        tried.append(asked)
+        if not answers:
+            raise TimeoutError  # as after the three seconds that a connection may take
+        return await connect(*asked, **how)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", counted)
+    url = f"http://127.0.0.1:{free_port()}/api"
+    async with SlackChannel(Slack(channel="#a", token_file=token, url=url)) as channel:
+        with pytest.raises(SlackFailure):
+            await channel.post(message)
+    assert len(tried) == 4
 
 
 async def _failure_against(

@@ -84,8 +84,9 @@ def test_an_alert_that_would_reach_nobody_is_warned_of(tmp_path: Path) -> None:
     whole = f"{pages}, {tells}, heartbeat: {{url: 'http://h.example.com/x'}}"
     hook = f"webhooks: [{{url: 'http://w.example.com/'}}], heartbeat: {{url: 'http://h.example.com/'}}, {tells}"
     tickets = "webhooks: [{url: 'http://w.example.com/', told: tickets}]"
+    links = "{notifier: 'https://n.example.com', prometheus: 'https://p.example.com'}"
     for notify in ("", pages, tells, f"{pages}, {tells}", whole, hook, tickets):
-        write(tmp_path, f"notify: {{{notify}}}\n")
+        write(tmp_path, f"notify: {{{notify}}}\nstack: {{links: {links}}}\n")
         ended = cachewatch(tmp_path, "build", "-o", "out")
         assert ended.status == 0
         told[notify] = ended.err
