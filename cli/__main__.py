@@ -1,5 +1,10 @@
 """`python -m cli` is `cachewatch`."""
 
-from cli.main import main
+import sys
 
-main()
+try:
+    from cli.main import main
+
+    main()
+except KeyboardInterrupt:  # while the imports ran; main itself sees to the rest
+    sys.exit(130)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.console import output
-from cli.context import Refused
+from cli.context import Folder, Refused
 from sandbox import control
 from sandbox import demo as sandbox_demo
 from sandbox.errors import SandboxError
 
 DEFAULT_DIRECTORY = Path(".demo")
 
+
+class _Seconds(click.FloatRange):
+    """A time that passes: neither `inf` nor `nan` does, and Python takes both for numbers."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn the option's text into seconds."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds; without it the demo runs until Ctrl-C", param, ctx)
+        return seconds
+
+
 _directory = click.option(
     "--dir",
     "directory",
-    type=click.Path(path_type=Path),
+    type=Folder(file_okay=False, path_type=Path),
     help=f"Where the demo keeps its files while it runs.  [default: {DEFAULT_DIRECTORY}]",
 )
 
 
 @click.group(invoke_without_command=True, epilog="Example: cachewatch demo --for 120")
-@click.option("--for", "seconds", type=click.FloatRange(min=0), help="End by itself that many seconds after all is up.")
+@click.option("--for", "seconds", type=_Seconds(min=0), help="End by itself that many seconds after all is up.")
 @_directory
 @click.pass_context
 def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> None:

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -29,11 +29,11 @@ COMMANDS = {
 }
 
 
-# What writing to standard output can fail with, and the status then: nobody reads on, or its disk is full.
-_UNWRITABLE = {
-    errno.EPIPE: 128 + signal.SIGPIPE,
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO), 2),
-}
+# What writing fails with where a disk is full or broken.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# The same of standard output, where nobody may read on either, and the status then.
+_UNWRITABLE = {errno.EPIPE: 128 + signal.SIGPIPE, **dict.fromkeys(_FULL, 2)}
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 class Unwritten(Exception):
@@ -44,23 +44,38 @@ class Unwritten(Exception):
         self.number = number
 
 
+class _Output:
+    """Standard output whose own failures are Unwritten: an OSError of a full disk does not say which file it was."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, as the stream does."""
+        with _writing():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, as the stream does."""
+        with _writing():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @contextlib.contextmanager
 def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _UNWRITABLE or error.filename is not None:
+        if error.errno not in _UNWRITABLE:
             raise
         raise Unwritten(error.errno) from error
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported on use."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Unwritten when its output is lost: click itself would end with 1, which is an answer here."""
-        with _writing():
-            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order in which a user meets them."""
@@ -93,22 +108,34 @@ def cachewatch(ctx: click.Context, file: Path | None) -> None:
 def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 the thing asked about is not fine, 2 wrong usage or policy.
 
-    2 too where standard output cannot be written, and 141, as of a shell's own commands, where nobody reads it.
+    2 too where a disk is full, and, as of a shell's own commands, 141 where nobody reads standard output, and 130 after
+    Ctrl-C.
     """
+    with contextlib.redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+        status = _run()
+    sys.exit(status)
+
+
+def _run() -> Any:
+    """Run the command line and say what went wrong; the exit status."""
     try:
         status = cachewatch.main(prog_name="cachewatch", standalone_mode=False)
-        with _writing():
-            sys.stdout.flush()
+        sys.stdout.flush()
     except click.ClickException as refused:
         refused.show()
-        status = refused.exit_code
-    except click.Abort:
+        return refused.exit_code
+    except (click.Abort, KeyboardInterrupt):
         click.echo("Aborted!", err=True)
-        status = 1
+        return _INTERRUPTED
     except Unwritten as lost:
         _let_go(lost)
-        status = _UNWRITABLE[lost.number]
-    sys.exit(status)
+        return _UNWRITABLE[lost.number]
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        click.echo(str(error), err=True)
+        return 2
+    return status
 
 
 def _let_go(lost: Unwritten) -> None:

@@ -105,19 +105,28 @@ class Control(HTTPServer):
 
 def send(directory: Path, verb: str, name: str | None) -> str:
     """Ask the demo of that directory to "break" or "heal" and return what it did. `SandboxError` says why not."""
+    silent = f"the demo of {directory} does not answer, it may have ended"
+    url, token = _address(directory)
+    try:
+        answer = web.post_json(f"{url}/{verb}", {"name": name}, {"X-Token": token}, timeout=_ANSWER_SECONDS)
+    except web.WebError as error:
+        raise SandboxError(error.said or silent) from None
+    except ValueError:  # what stands in the file is no address, or no token
+        raise SandboxError(silent) from None
+    done = answer.get("done") if isinstance(answer, dict) else None
+    if not isinstance(done, str):  # somebody else has the port by now
+        raise SandboxError(silent)
+    return done
+
+
+def _address(directory: Path) -> tuple[str, str]:
+    """Where the demo of that directory listens, and its token. `SandboxError` when no file says so."""
     try:
         where = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
+        return str(where["url"]), str(where["token"])
+    except (OSError, ValueError, TypeError, KeyError):
         if is_taken(directory):
             raise SandboxError(
                 f"the demo in {directory} is still starting, or ending: try again when its table is there"
             ) from None
         raise SandboxError(f"no demo runs in {directory}: start one with `cachewatch demo --dir {directory}`") from None
-    try:
-        answer = web.post_json(
-            f"{where['url']}/{verb}", {"name": name}, {"X-Token": where["token"]}, timeout=_ANSWER_SECONDS
-        )
-    except web.WebError as error:
-        raise SandboxError(error.said or f"the demo of {directory} does not answer, it may have ended") from None
-    done: str = answer["done"]
-    return done

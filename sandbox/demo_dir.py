@@ -1,11 +1,12 @@
 """The directory of a demo: taken by one demo at a time, and emptied of what a demo put there, and of nothing else."""
 
+import errno
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -22,35 +23,65 @@ def taken(directory: Path) -> Iterator[None]:
     `SandboxError` when a demo runs in it, when it holds files of somebody else under a demo's names, or when it cannot
     be written. What a dead demo has left is removed first: the kernel has released its lock.
     """
+    with ExitStack() as undo:
+        with _usable(directory):
+            _refuse_foreign(directory)
+            made = _make(directory)
+            undo.callback(_remove, made)
+            lock = _lock(directory)
+            undo.callback(os.close, lock)
+            undo.callback(_unlock, directory)
+            if _take_over(directory, lock, bool(made)) and not made:
+                made.append(directory)
+        undo.callback(_clean, directory)
+        yield
+
+
+@contextmanager
+def _usable(directory: Path) -> Iterator[None]:
     try:
-        made, parents = _make(directory)
-        lock = _lock(directory)
+        yield
     except OSError as error:
         raise SandboxError(f"{directory} cannot be used: {error.strerror}. Choose another with --dir.") from error
-    try:
-        made = _take_over(directory, lock, made)
-        try:
-            yield
-        finally:
-            _clean(directory)
-    finally:
-        (directory / LOCK).unlink(missing_ok=True)
-        os.close(lock)
-        with suppress(OSError):  # somebody else has put a file into it: then it stays
-            for folder in (*([directory] if made else []), *parents):
-                folder.rmdir()
 
 
-def _make(directory: Path) -> tuple[bool, list[Path]]:
-    """Make the directory if it is not there; whether it was made, and what was made above it, the innermost first."""
+def _refuse_foreign(directory: Path) -> None:
+    """Refuse files of somebody else, before there is a lock: beside one, even one without content, all is a demo's."""
+    foreign = _entries(directory)
+    if foreign and not os.path.lexists(directory / LOCK):
+        raise SandboxError(
+            f"{directory} holds {', '.join(foreign)}, not made by a demo: there is no {LOCK} beside. "
+            "Move away what is yours, remove what is not, or choose another directory with --dir."
+        )
+
+
+def _entries(directory: Path) -> list[str]:
+    """Which names of a demo are there."""
+    return [name for name in ENTRIES if os.path.lexists(directory / name)]
+
+
+def _make(directory: Path) -> list[Path]:
+    """Make the directory if it is not there; what was made for it, the innermost first."""
     parents = [folder for folder in directory.absolute().parents if not folder.exists()]
     try:
         directory.mkdir(parents=True)
     except FileExistsError:
         if not directory.is_dir():
-            raise
-        return False, []
-    return True, parents
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(directory)) from None
+        return []
+    return [directory, *parents]
+
+
+def _remove(made: Iterable[Path]) -> None:
+    with suppress(OSError):  # somebody else has put a file into it: then it stays
+        for folder in made:
+            folder.rmdir()
+
+
+def _unlock(directory: Path) -> None:
+    """Take the lock's file away, unless files are left that only it tells from somebody else's."""
+    if not _entries(directory):
+        (directory / LOCK).unlink(missing_ok=True)
 
 
 def _lock(directory: Path) -> int:
@@ -86,20 +117,16 @@ def is_taken(directory: Path) -> bool:
 
 
 def _take_over(directory: Path, lock: int, made: bool) -> bool:
-    """Note us as the owner and return whether the directory is a demo's own."""
-    before = _owner(lock)
-    foreign = [name for name in ENTRIES if (directory / name).exists()]
-    if foreign and not before:
-        raise SandboxError(f"{directory} holds {', '.join(foreign)}, not made by a demo. Choose another with --dir.")
+    """Clear what a dead demo has left, note us as the owner, and return whether the directory is a demo's own."""
+    made = made or bool(_owner(lock).get("made"))
     _clean(directory)
-    made = made or bool(before.get("made"))
     os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "made": made}).encode(), 0)
     return made
 
 
 def _owner(lock: int) -> dict[str, object]:
-    """Return what the lock's owner wrote; nothing from a demo that was killed before it wrote."""
+    """Return what the lock's owner wrote; nothing from a demo that was killed, or whose disk was full, before it had."""
     try:
         owner = json.loads(os.pread(lock, 1000, 0))
     except ValueError:

@@ -86,7 +86,7 @@ class NodeFault:
             node.resume()
             wait_until(node.answers, _HEAL_TIMEOUT, f"{node.instance} to answer again")
             _follow(node, follow)
-        else:
+        elif not node.alive:  # one that an earlier try has started was only late
             node.replica_of = follow
             node.start()
         self._node = None

@@ -169,9 +169,10 @@ class SentinelFault:
         return f"{len(self._dead)} of {len(self._fleet.sentinels)} sentinels are dead (SIGKILL)"
 
     def undo(self) -> str:
-        """Start them with what they knew."""
+        """Start them with what they knew; one that an earlier try has started runs already."""
         for sentinel in self._dead:
-            sentinel.start_again()
+            if not sentinel.alive:
+                sentinel.start_again()
         self._dead = ()
         wait_until(self._fleet.watched, _HEAL_TIMEOUT, "the sentinels to know each other")
         return "the sentinels are back"
@@ -182,36 +183,33 @@ class PersistenceFault:
 
     def __init__(self, fleet: SentinelFleet, shard: str) -> None:
         self._fleet, self._shard = fleet, shard
-        self._blocked: Path | None = None
+        self._node: RedisNode | None = None
 
     @property
     def active(self) -> bool:
         """Whether the folder is in the way."""
-        return self._blocked is not None
+        return self._node is not None
 
     def begin(self) -> str:
         """Put it there and ask for a snapshot."""
         node = self._fleet.primary(self._shard)
-        with node.client() as client:
-            place = client.config_get("dir", "dbfilename")
-        blocked = Path(place["dir"]) / place["dbfilename"]
-        blocked.unlink(missing_ok=True)  # what a full synchronisation left there
-        blocked.mkdir()
-        self._blocked = blocked
+        node.snapshot.unlink(missing_ok=True)  # what a full synchronisation left there
+        node.snapshot.mkdir()
+        self._node = node
         self._save(node, "err")
         return f"{node.instance}, primary of {self._shard}, has failed to write its snapshot"
 
     def undo(self) -> str:
-        """Take the folder away and let every node that answers write one."""
-        if self._blocked is None:
+        """Take the folder away and let the node write one, if it answers; nothing of it stays, or a restart would load it."""
+        node = self._node
+        if node is None:
             return "no snapshot is prevented"
-        if self._blocked.is_dir():
-            self._blocked.rmdir()
-        for _, node in self._fleet.members():
-            if node.role() is not None:
-                self._save(node, "ok")
-        self._blocked.unlink(missing_ok=True)
-        self._blocked = None
+        if node.snapshot.is_dir():
+            node.snapshot.rmdir()
+        if node.role() is not None:
+            self._save(node, "ok")
+        node.snapshot.unlink(missing_ok=True)
+        self._node = None
         return "snapshots are written again"
 
     def _save(self, node: RedisNode, status: str) -> None:

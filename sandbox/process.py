@@ -43,9 +43,13 @@ class Started:
         raise TypeError(f"{type(self).__name__} does not say how it is stopped")
 
     def __enter__(self) -> Self:
-        """Start it unless it runs."""
+        """Start it unless it runs. Where the start fails, what it has started is stopped: no `__exit__` comes to do it."""
         if not self.alive:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def __exit__(

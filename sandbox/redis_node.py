@@ -25,7 +25,7 @@ def connect(
 ) -> redis.Redis:
     """Return a client that tries once: redis-py's own ten retries would turn a hung server into a minute's wait.
 
-    `tls` is the server's: the client shows the same certificate, and checks the authority but no name.
+    `tls` is the server's: the client shows the same certificate, and checks none.
     """
     secure = tls.client_options() if tls else {}
     return redis.Redis(
@@ -94,6 +94,11 @@ class RedisNode(Started):
         """The file with what the server said."""
         return self._child.log
 
+    @property
+    def snapshot(self) -> Path:
+        """Where the server writes a snapshot when it is asked for one; of servers in one directory each has its own."""
+        return self._file.with_name(f"{self.name}.rdb")
+
     def start(self, replica_of: int | None = None) -> None:
         """Start and wait until it answers, as a replica of the port `replica_of` if one is given or was before.
 
@@ -112,7 +117,8 @@ class RedisNode(Started):
             f"bind {ports.LOOPBACK}",
             *(self.tls.lines(self.port) if self.tls else [f"port {self.port}"]),
             *([f'unixsocket "{self.socket}"'] if self.socket else []),
-            f'dir "{self._file.parent}"',
+            f'dir "{self.snapshot.parent}"',
+            f'dbfilename "{self.snapshot.name}"',
             'save ""',
             "appendonly no",
             f"maxmemory {self.maxmemory}",

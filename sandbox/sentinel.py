@@ -38,6 +38,11 @@ class Sentinel:
         """The process id."""
         return self._child.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self._child.alive
+
     def start(self) -> None:
         """Start and wait until it answers. Raises `PortInUse` or `StartFailed`."""
         ports.require_free(self.port, "Sentinel")

@@ -8,13 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import web
-from sandbox.control import FILE, Control, send
+from sandbox.control import FILE, Control, _Handler, send
 from sandbox.demo_dir import taken
 from sandbox.errors import SandboxError
+
+_ANSWER: Any = _Handler._answer
 
 
 def obey(verb: str, name: str | None) -> str:
@@ -105,3 +108,31 @@ def test_without_a_demo_the_cure_is_named_and_with_a_dead_one_that_it_ended(tmp_
     (tmp_path / FILE).write_text(left)
     with pytest.raises(SandboxError, match="may have ended"):
         send(tmp_path, "break", "node-down")
+
+
+@pytest.mark.parametrize("text", ["", "null", "{}", "[]", '{"url": "http://127.0.0.1:1"}', '{"url": '])
+def test_a_file_that_says_no_address_is_taken_for_no_demo(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(SandboxError, match=r"no demo runs in .*: start one with `cachewatch demo"):
+        send(tmp_path, "heal", None)
+
+
+@pytest.mark.parametrize(
+    ("url", "token"), [("http://127.0.0.1:port", "x"), ("nowhere", "x"), ("http://127.0.0.1:1", "\u20ac\n")]
+)
+def test_an_address_that_is_none_does_not_answer(tmp_path: Path, url: str, token: str) -> None:
+    (tmp_path / FILE).write_text(json.dumps({"url": url, "token": token}))
+    with pytest.raises(SandboxError, match="does not answer, it may have ended"):
+        send(tmp_path, "break", "node-down")
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], "done", {"done": None}])
+def test_an_answer_of_somebody_else_is_taken_for_none(
+    tmp_path: Path, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path) as control:
+        monkeypatch.setattr(
+            control.RequestHandlerClass, "_answer", lambda self, status, _value: _ANSWER(self, status, answer)
+        )
+        with pytest.raises(SandboxError, match="does not answer, it may have ended"):
+            send(tmp_path, "heal", None)

@@ -11,7 +11,7 @@ from sandbox import ports
 from sandbox.errors import SandboxError
 from sandbox.faults import Faults, UnknownFault
 from sandbox.fleet import SentinelFleet
-from sandbox.process import wait_until
+from sandbox.process import StartFailed, wait_until
 from sandbox.redis_node import RedisNode
 from sandbox.traffic import Traffic, start_traffic
 
@@ -197,6 +197,17 @@ def test_snapshots_are_healed_while_another_node_is_dead(fleet: SentinelFleet, f
     wait_until(fleet.in_sync, 60, "the replica to be in sync")
 
 
+def test_a_node_can_be_started_while_another_cannot_write_snapshots_and_none_finds_one_later(
+    fleet: SentinelFleet, faults: Faults
+) -> None:
+    faults.break_it("persistence")
+    faults.break_it("replica-down")
+    assert "is back" in faults.heal("replica-down")
+    assert "written again" in faults.heal()
+    wait_until(fleet.in_sync, 60, "the replica to be in sync")
+    assert [node.name for _, node in fleet.members() if node.snapshot.exists()] == []
+
+
 def test_a_replica_that_is_cut_off_answers_and_says_so(fleet: SentinelFleet, faults: Faults) -> None:
     replica = fleet.replica("shard-b")
     faults.break_it("replica-cut")
@@ -235,6 +246,32 @@ def test_one_sentinel_alone_has_no_quorum_and_three_have(fleet: SentinelFleet, f
     wait_until(lambda: not first.sees("shard-a", replicas=1, sentinels=0), 30, "the quorum to be lost")
     faults.heal("sentinels")
     assert fleet.watched()
+
+
+def test_sentinels_of_which_one_did_not_start_are_healed_at_the_next_try(
+    fleet: SentinelFleet, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_, last = fleet.sentinel_servers
+    faults.break_it("sentinels")
+    with monkeypatch.context() as patch:
+        patch.setattr(last, "start_again", lambda: (_ for _ in ()).throw(StartFailed("the disk is full")))
+        with pytest.raises(SandboxError, match="the disk is full"):
+            faults.heal()
+    assert faults.heal() == "sentinels: the sentinels are back"
+    assert fleet.watched()
+
+
+def test_a_node_that_was_late_is_healed_at_the_next_try(
+    fleet: SentinelFleet, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.break_it("node-down")
+    with monkeypatch.context() as patch:
+        patch.setattr("sandbox.redis_node.START_TIMEOUT", 0.2)
+        patch.setattr(RedisNode, "answers", lambda _node: False)
+        with pytest.raises(SandboxError, match=r"Waited 0.2 s in vain"):
+            faults.heal()
+    assert "is back" in faults.heal()
+    wait_until(fleet.in_sync, 60, "the shard to be whole")
 
 
 def test_a_primary_without_enough_replicas_takes_no_writes(fleet: SentinelFleet, faults: Faults) -> None:

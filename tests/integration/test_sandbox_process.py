@@ -57,6 +57,23 @@ def test_a_child_that_fails_at_its_start_is_reported_with_the_end_of_its_log(tmp
     assert child.wait(60) == 3
 
 
+class Never(Child):
+    """A child that never gets ready."""
+
+    def start(self) -> None:
+        super().start()
+        self.wait_ready(lambda: False, 0.1)
+
+
+def test_of_a_child_that_never_gets_ready_no_process_is_left(tmp_path: Path) -> None:
+    child = Never("sleeper", ("sleep", "100"), tmp_path)
+    with pytest.raises(StartFailed, match=r"in vain for sleeper to be ready"), child:
+        pass
+    left = child.alive
+    child.kill()
+    assert not left
+
+
 def test_a_running_child_is_not_started_twice(tmp_path: Path) -> None:
     with Child("sleeper", ("sleep", "100"), tmp_path) as child, pytest.raises(SandboxError, match="runs already"):
         child.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import cachewatch, main
 from tests.unit.cli.command import CHECKOUT
 
 COMMANDS = (
@@ -17,6 +19,7 @@ COMMANDS = (
     ("alerts", "catalogue"),
     ("alerts", "catalogue", "--json"),
     ("build", "-o", "out"),
+    ("--help",),
 )
 
 
@@ -56,3 +59,16 @@ def test_nobody_who_reads_it_is_what_a_shell_expects(command: tuple[str, ...], t
     if command[0] == "build":
         assert "no alert reaches anybody" in told, "the warning comes before the list"
         assert (tmp_path / "out" / "prometheus.yml").is_file()
+
+
+def test_a_full_disk_behind_another_file_is_not_blamed_on_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cachewatch, "main", full)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "[Errno 28] No space left on device\n"

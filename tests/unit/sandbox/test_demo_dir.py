@@ -1,6 +1,9 @@
 """A demo's directory belongs to one demo, and a demo never removes what it did not make."""
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,16 +64,58 @@ def test_what_a_dead_demo_left_is_cleaned_up_with_the_directory_it_made(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_under_the_same_names_that_no_demo_made_are_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["", '{"pid": 47'])
+def test_a_lock_that_cannot_be_read_tells_a_dead_demo_too(tmp_path: Path, written: str) -> None:
+    """Whether it made the directory is not known: that stays."""
+    fill(tmp_path)
+    (tmp_path / LOCK).write_text(written)
+    with taken(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_under_the_same_names_that_no_demo_made_are_left_alone_each_time(tmp_path: Path) -> None:
     (tmp_path / "cachewatch.yaml").write_text("fleet: {name: prod}")
-    with pytest.raises(SandboxError, match=r"holds cachewatch.yaml, not made by a demo"), taken(tmp_path):
+    told = r"holds cachewatch.yaml, not made by a demo: .* Move away what is yours, .* --dir"
+    for _ in range(2):
+        with pytest.raises(SandboxError, match=told), taken(tmp_path):
+            pass
+        assert [path.name for path in tmp_path.iterdir()] == ["cachewatch.yaml"]
+
+
+def test_a_lock_stays_as_long_as_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / "demo"
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(PermissionError), taken(directory):
+            fill(directory)
+        with pytest.raises(SandboxError, match=r"demo cannot be used: Permission denied"), taken(directory):
+            pass
+        assert (directory / LOCK).exists()
+    with taken(directory):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["cachewatch.yaml"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse(path: Path) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def test_a_full_disk_is_told_of_the_directory_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(SandboxError, match=r"b cannot be used: No space left on device"), taken(tmp_path / "a" / "b"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("mine")
-    with pytest.raises(SandboxError, match=r"demo cannot be used: .*--dir"), taken(tmp_path / "demo"):
+    with pytest.raises(SandboxError, match=r"demo cannot be used: it is not a folder.*--dir"), taken(tmp_path / "demo"):
         pass
 
 
