@@ -10,7 +10,7 @@ from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
 from policy import metrics
 from policy.alerts import DISCOVERY_FAILING as SPEC
-from policy.fleet import SOURCES
+from policy.fleet import POLICY_PART, SOURCES
 from policy.model import Policy
 
 _WATCH = Watch(SPEC.name)
@@ -77,8 +77,9 @@ def _fails(scene: Scene) -> Iterator[Case]:
     beside = {_ONE: bad, _OTHER: gauge(1, scene.samples)}
     expects = (*_WATCH.first(scene.fires, scene.step, mine), _WATCH.firing(scene.end, mine))
     yield scene.case("fires at its duration, for the source that fails", beside, expects)
-    each = _WATCH.firing(scene.end, *map(scene.alert, SOURCES))
-    yield scene.case("fires for each source", dict.fromkeys(SOURCES, bad), (each,))
+    parts = (*SOURCES, POLICY_PART)
+    each = _WATCH.firing(scene.end, *map(scene.alert, parts))
+    yield scene.case("fires for each source, and for a policy that was refused", dict.fromkeys(parts, bad), (each,))
     count = scene.fires // scene.sample + 1
     heals = {_ONE: f"{gauge(0, count)} {gauge(1, scene.samples)}"}
     good = up_to(scene.step, count * scene.sample)

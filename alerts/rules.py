@@ -11,7 +11,7 @@ from alerts.server import rules as server
 from alerts.slo import rules as slo
 from policy import metrics
 from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
-from policy.fleet import SOURCES
+from policy.fleet import POLICY_PART, SOURCES
 from policy.model import Policy
 from policy.units import plain, seconds
 
@@ -73,7 +73,9 @@ def _as_full_as_its_primary(policy: Policy, full: str) -> str:
 
 def _discovery(policy: Policy) -> Alert:
     # Of all sources, configured or not: one that the exporter learns of by a reload is missed with the same rules.
-    asked = f"{metrics.COLLECT_SUCCESS.name}{{fleet={quote(policy.fleet.name)},part=~{one_of(SOURCES)}}}"
+    asked = (
+        f"{metrics.COLLECT_SUCCESS.name}{{fleet={quote(policy.fleet.name)},part=~{one_of((*SOURCES, POLICY_PART))}}}"
+    )
     # `last_over_time`: a restart of the exporter must not begin the wait anew, nor end what fires.
     newest = f"last_over_time({asked}[{duration(node_down.verdict_memory(policy))}])"
     hold = policy.rules.discovery_grace

@@ -19,7 +19,7 @@ from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
 from policy import metrics
 from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
-from policy.fleet import SOURCES
+from policy.fleet import POLICY_PART, SOURCES
 from policy.metrics import le
 from policy.model import Policy
 from policy.thresholds import Thresholds
@@ -212,7 +212,7 @@ def _ask_quorum(policy: Policy) -> str:
 
 def _discovery(policy: Policy, spec: AlertSpec) -> Values:
     fleet, asked = policy.fleet, metrics.COLLECT_SUCCESS.name
-    parts = f"{asked}{{fleet={quote(fleet.name)},part=~{one_of(SOURCES)}}}"
+    parts = f"{asked}{{fleet={quote(fleet.name)},part=~{one_of((*SOURCES, POLICY_PART))}}}"
     return {
         "hold": duration(policy.rules.discovery_grace),
         "sources": ", ".join(f"`{name}`" for name in SOURCES if getattr(fleet, name)) or "none but the list of nodes",
@@ -266,7 +266,7 @@ def _sole_channel(policy: Policy) -> str:
     if policy.notify.heartbeat is None:
         return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
     if len(policy.notify.page_channels) != 1:
-        return "Another way to a person is told of it meanwhile."
+        return "Another way to a person is told of it meanwhile; where that is broken too nobody is, and the heartbeat goes on."
     return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from alerts.promql import duration, template_text
 from policy import metrics
+from policy.fleet import POLICY_PART
 from policy.model import Policy
 from policy.units import latency_text, percent_text
 
@@ -105,14 +106,26 @@ def memory(above: Decimal, hold: timedelta, severity: str) -> Text:
 
 
 def discovery(policy: Policy, hold: timedelta) -> Text:
-    """Text of the alert on a source of nodes."""
-    return Text(
+    """Text of the alert on a source of nodes, and on a policy that the exporter refused: what tells both is one series."""
+    exporter = template_text(policy.stack.exporter)
+    source = Text(
         f"The nodes of {FLEET} are no longer learned from {PART}",
-        f"The exporter {template_text(policy.stack.exporter)} gets no good answer from {PART}{lasting(hold)}. The nodes "
+        f"The exporter {exporter} gets no good answer from {PART}{lasting(hold)}. The nodes "
         f"that {PART} named last stay watched. One that joins, or takes another's place, is not seen, and after a restart "
         f"of the exporter nobody watches or misses what only {PART} names. First: the log of the exporter says why; "
         "cachewatch check --connect asks again.",
     )
+    refused = Text(
+        f"The exporter of {FLEET} refused its policy and goes on with the old one",
+        f"The exporter {exporter} was told to read its policy again and has refused it{lasting(hold)}. Rules that were built "
+        "from the new one may wait for what the exporter does not show, as the bucket of a new latency threshold: they "
+        "never fire. First: cachewatch check with the exporter's file, then reload it.",
+    )
+    return Text(_of_policy(refused.summary, source.summary), _of_policy(refused.description, source.description))
+
+
+def _of_policy(text: str, otherwise: str) -> str:
+    return f'{{{{ if eq $labels.part "{POLICY_PART}" }}}}{text}{{{{ else }}}}{otherwise}{{{{ end }}}}'
 
 
 def lasting(hold: timedelta) -> str:

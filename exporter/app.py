@@ -33,7 +33,7 @@ from exporter.schedule import Schedule
 from exporter.scrape import Scraper
 from exporter.sources import Sources
 from exporter.state import Collection, State
-from policy.fleet import join_address
+from policy.fleet import POLICY_PART, join_address
 from policy.key_files import SecretError
 from policy.model import Policy
 
@@ -133,7 +133,7 @@ class Exporter:
         else:
             self._adopt(policy, keys)
             log.info("the policy was read again")
-        self._reload = {"policy": Collection(time.monotonic() - began, problems)}
+        self._reload = {POLICY_PART: Collection(time.monotonic() - began, problems)}
         await self._watch()
         return problems
 

@@ -20,6 +20,8 @@ REDIS_PORT = 6379
 SENTINEL_PORT = 26379
 SOURCES = ("sentinel", "cluster", "files", "dns")
 """What names nodes beside the list; also their `part` in `cache_collect_success`."""
+POLICY_PART = "policy"
+"""The `part` in `cache_collect_success` that tells whether the policy was taken when it was read again last."""
 _SCHEMES = ("redis", "rediss", "unix")
 _LONGEST_PATH = 107  # sockaddr_un.sun_path less the NUL at its end
 _HOST_NAME = re.compile(r"\w[\w.-]*")

@@ -99,7 +99,10 @@ def _replicas_missing(policy: Policy) -> tuple[str, timedelta]:
     # Who is no primary should be somebody's replica. A Sentinel that is listed among the nodes is neither.
     sentinels = newest(policy, metrics.INSTANCE_INFO.name, matcher='redis_mode="sentinel"')
     watched = f"count by (fleet, shard) ({facts.up(policy)} unless on (fleet, instance) {sentinels})"
-    return f"{connected} < {watched} - {led}", wanted.for_
+    # A shard with a name has one primary: a second one is a replica that has lost its `replicaof`, as by a restart.
+    named = narrowed(facts.primaries(policy), 'shard!=""')
+    one = f"clamp_max(count by (fleet, shard) ({named}), 1)"
+    return f"{connected} < {watched} - ({one} or {led})", wanted.for_
 
 
 def _replica_link_down(policy: Policy) -> tuple[str, timedelta]:

@@ -204,6 +204,10 @@ def _replicas_missing(cast: Cast) -> Proof:
     third = {**cast.primary, "instance": "192.0.2.3:6379"}
     two = {**cut, connected: max(0, enough - 2), cast.up(third): 1}
     beside = {"about one beside a replica that is cut off": two} if wanted.expected != 1 else {}
+    both = {**{cast.role(each, "primary"): 1 for each in (cast.primary, cast.replica)}, connected: 0}
+    both |= {cast.up(each): 1 for each in (cast.primary, cast.replica)}
+    fires_twice = bool(cast.primary["shard"] or wanted.expected)
+    led_twice = "about two primaries in one shard" if cast.primary["shard"] else "about primaries of no shard"
     sentinel = {**cast.primary, "instance": "192.0.2.9:26379"}
     mode = selector(metrics.INSTANCE_INFO.name, **sentinel, redis_mode="sentinel")
     return Proof(
@@ -217,8 +221,10 @@ def _replicas_missing(cast: Cast) -> Proof:
             "while nobody is primary": {**cast.pair(0), connected: enough - 1},
             "about a replica that says itself that it is cut off": cut,
             "about a Sentinel in the list of nodes": {**cast.pair(), connected: enough, cast.up(sentinel): 1, mode: 1},
+            **({} if fires_twice else {led_twice: both}),
         },
         {
+            **({led_twice: both} if fires_twice else {}),
             "whatever a dead node said last": {**over, **of_dead},
             "whatever a dead replica said last of its link": {**over, **dead},
             "about one beside a replica whose link is fine": {**over, link: 1},
