@@ -56,7 +56,6 @@ def _verdict(policy: Policy) -> Alert:
     # as resolved in the moment in which the exporter dies or restarts.
     verdicts = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
     newest = f"last_over_time({verdicts}[{duration(verdict_memory(policy))}])"
-    expr = f"max by (fleet, shard, instance) ({newest}) == 0 or {_stays(policy, newest)}"
     checks = policy.health.failures
     failed = "The last health check" if checks == 1 else f"{checks} health checks in a row"
     text = texts.Text(
@@ -64,18 +63,7 @@ def _verdict(policy: Policy) -> Alert:
         f"{failed} of {texts.NODE} failed{_how(policy)}{_belongs()}. {_failover(policy)} "
         f"First: {_ping(policy)}, then the process and the machine.",
     )
-    return _alert(policy, NO_ANSWER, expr, text, links.INSTANCE_LABEL)
-
-
-def _stays(policy: Policy, newest: str) -> str:
-    """The nodes that were told as down and of which nobody can say that they are up: "resolved" would be untrue.
-
-    So for as long as the exporter is gone, and until it has answered for as long as a verdict takes at most.
-    """
-    own = {"alertname": SPEC.name, "alertstate": "firing", "cause": NO_ANSWER, "fleet": policy.fleet.name}
-    told = f"max by (fleet, shard, instance) ({selector('ALERTS', **own)}) * 0"
-    back = f"min_over_time({exporter_up(policy)}[{duration(verdict_memory(policy))}]) == 1"
-    return f"{told} unless on (fleet, shard, instance) {newest} and on () absent({back})"
+    return _alert(policy, NO_ANSWER, f"max by (fleet, shard, instance) ({newest}) == 0", text, links.INSTANCE_LABEL)
 
 
 def _ping(policy: Policy) -> str:
@@ -169,9 +157,8 @@ def _unwatched(policy: Policy) -> Alert:
     text = texts.Text(
         f"Nobody watches {fleet}: the exporter {exporter} is gone",
         f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
-        f"node of {fleet} is watched: until it is back no other alert of this fleet begins, and one that ends has not "
-        "been mended for that; a node that was down is told as down until it is seen to be up. First: start the exporter "
-        "(cachewatch serve) and read its log.",
+        f"node of {fleet} is watched: until it is back no other alert of this fleet fires, and one that ends has not "
+        "been mended for that. First: start the exporter (cachewatch serve) and read its log.",
     )
     expr = f"absent({exporter_up(policy)} == 1)"
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)

@@ -75,15 +75,7 @@ def cases(policy: Policy) -> Iterator[Case]:
     """All cases of CacheNodeDown."""
     scene = _scene(policy)
     missed = _vanished if policy.collect.background else _never_probed
-    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (
-        _verdict,
-        missed,
-        _exporter,
-        _restart,
-        _both,
-        _forgotten,
-        _unseen,
-    )
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both, _forgotten)
     for part in found:
         yield from part(scene)
 
@@ -159,34 +151,16 @@ def _both(scene: Scene) -> Iterator[Case]:
 
 
 def _forgotten(scene: Scene) -> Iterator[Case]:
-    """A node that left while the exporter goes on is no longer down once its last verdict counts no more."""
+    """The exporter died under a page: by then its own page is out, and the other ends with the verdict's memory."""
     at = edge(scene.memory, scene.step, scene.sample, first=_WELL)
     count = at.outside // at.sample + 2
-    up = gauge(1, at.last + 1 + count)
+    up = f"{gauge(1, at.last + 1)} {gauge(0, count)}"
     nodes = {0: f"{gauge(0, at.last + 1)} {gone(count)}"}
-    expects = (_WATCH.firing(at.inside, scene.down(0)), _WATCH.firing(at.outside))
+    expects = (
+        _WATCH.firing(at.inside, scene.down(0), scene.unwatched),
+        _WATCH.firing(at.outside, scene.unwatched),
+    )
     yield replace(scene, sample=at.sample).case("a verdict counts for so long, and no longer", up, nodes, expects)
-
-
-def _unseen(scene: Scene) -> Iterator[Case]:
-    """The exporter died under a page. Nobody has seen the node up: it is down until somebody has."""
-    away = 2 * scene.memory // scene.sample + scene.grace // scene.sample + 2
-    back, verdict = _WELL + away, scene.memory // scene.sample // 2
-    count = scene.until(3 * scene.memory + 2 * scene.step)
-    up = f"{gauge(1, _WELL)} {gauge(0, away)} {gauge(1, count)}"
-    gap, returns, judged = away + verdict, back * scene.sample, (back + verdict) * scene.sample
-    last, first = scene.last(back), scene.seen(back)
-    both, alone = (scene.down(0), scene.unwatched), (scene.down(0),)
-    held = (_WATCH.firing(last, *both), _WATCH.firing(first, *alone), _WATCH.firing(scene.last(back + verdict), *alone))
-    end = up_to(scene.step, judged + scene.step)
-    for promise, value, then in (("goes on when it is still down", 0, alone), ("ends when it is up again", 1, ())):
-        nodes = {0: f"{gauge(0, _WELL)} {gone(gap)} {gauge(value, count)}"}
-        expects = (*held, _WATCH.firing(end, *then))
-        yield scene.case(f"a page that the exporter died under {promise}", up, nodes, expects)
-    left = up_to(scene.step, returns + scene.memory + scene.sample + scene.step)
-    expects = (*held, _WATCH.firing(left))
-    nodes = {0: f"{gauge(0, _WELL)} {gone(count)}"}
-    yield scene.case("a page that the exporter died under ends when the node has left", up, nodes, expects)
 
 
 def _scene(policy: Policy) -> Scene:

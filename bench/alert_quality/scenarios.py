@@ -93,13 +93,6 @@ FAULTS: tuple[Scenario, ...] = (
         end=events.led_again,
     ),
     _fault("exporter", "the exporter is killed", "CacheNodeDown"),
-    _fault(
-        "node-and-exporter",
-        "the exporter dies while a replica is down",
-        "CacheNodeDown",
-        begin=events.unwatched_while_down,
-        end=events.watched_again,
-    ),
     _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
     # Prometheus is reloaded for it, and knows no Alertmanager for some seconds: what ends then is told a minute later.
     _fault(

@@ -47,7 +47,9 @@ def test_a_template_that_only_prometheus_can_expand_is_said_to_be_so() -> None:
 def test_an_alert_that_reads_other_alerts_takes_them_from_the_history_and_says_so() -> None:
     rule = planned(alert('up unless on () ALERTS{alertname="B"}'))
     assert rule.query == rule.expr
-    assert rule.notes == ("takes ALERTS as the history has it, by the rules of that time: it is the state of alerts",)
+    assert rule.notes == (
+        "takes ALERTS as the history has it, by the rules of that time: it is the state of other alerts",
+    )
     assert [selector.name for selector in rule.wanted()] == ["up"]
 
 
