@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from alerts.notifier.loopback import is_loopback
 from policy import links
 from policy.model import Policy
 
@@ -13,9 +12,9 @@ from policy.model import Policy
 def lead_to_loopback(policy: Policy) -> Iterator[str]:
     """One warning where people are told by Slack or PagerDuty, and links lead each of them to their own machine."""
     services = (policy.notify.slack, policy.notify.pagerduty)
-    if not any(service and not is_loopback(service.url) for service in services):
+    if not any(service and not links.is_loopback(service.url) for service in services):
         return  # nobody, or a stand-in on this machine, as in the demo
-    dead = {key: url for key, url in _addresses(policy) if is_loopback(url)}
+    dead = {key: url for key, url in _addresses(policy) if links.is_loopback(url)}
     if dead:
         hosts = " and ".join(dict.fromkeys(str(urlsplit(url).hostname) for url in dead.values()))
         cure = f"set {' and '.join(dead)} to addresses that people can open"

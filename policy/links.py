@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from ipaddress import ip_address
+from urllib.parse import quote, urlencode, urlsplit
 
 from policy.model import Policy
 
@@ -35,3 +36,12 @@ def graph(policy: Policy, expr: str) -> str:
 def encoded(text: str) -> str:
     """A value as it stands in a query of a URL."""
     return quote(text, safe="")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to the machine of whoever opens it: its host is an address of loopback, or its usual name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

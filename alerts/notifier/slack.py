@@ -21,8 +21,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerts.notifier.failures import SlackFailure, from_answer
-from alerts.notifier.loopback import is_loopback
 from alerts.notifier.message import Message
+from policy.links import is_loopback
 from policy.notify import Slack
 from policy.secret_files import SecretError, read_token
 

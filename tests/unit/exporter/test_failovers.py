@@ -27,6 +27,15 @@ def shard() -> tuple[State, Failovers]:
     return state, failovers
 
 
+def away(result: str, until: float) -> tuple[State, Failovers]:
+    """A shard whose primary failed its checks, seen at 3 seconds, and is up again."""
+    state, failovers = shard()
+    check(state, OLD.instance, [result] * 3, 3.0)
+    failovers.look(3.5)
+    check(state, OLD.instance, ["success"] * 3, until)
+    return state, failovers
+
+
 def promote(state: State, now: float, followed: str = "first", began: str = "901") -> None:
     tells(state, NEW, "master", now, master_replid="second", master_replid2=followed, second_repl_offset=began)
 
@@ -80,10 +89,7 @@ def test_what_the_old_primary_takes_of_its_own_history_until_it_is_told_of_its_e
 
 def test_a_primary_that_was_restarted_before_anybody_took_its_place_fell_all_the_same() -> None:
     """As under systemd: it is up again, with a history of its own, when the replica of before is promoted."""
-    state, failovers = shard()
-    check(state, OLD.instance, ["refused"] * 3, 3.0)
-    failovers.look(3.5)
-    check(state, OLD.instance, ["success"] * 3, 5.0)
+    state, failovers = away("refused", until=5.0)
     for second in (5.5, 6.5):
         tells(state, OLD, "master", second, master_replid="of its restart", master_repl_offset="0")
         failovers.look(second)
@@ -94,10 +100,7 @@ def test_a_primary_that_was_restarted_before_anybody_took_its_place_fell_all_the
 
 def test_a_primary_that_hung_and_is_back_when_the_new_one_is_heard_fell_all_the_same() -> None:
     """Sentinel has decided, and tells the old one ten seconds later: until then it says what it said before."""
-    state, failovers = shard()
-    check(state, OLD.instance, ["timeout"] * 3, 3.0)
-    failovers.look(3.5)
-    check(state, OLD.instance, ["success"] * 3, 7.0)
+    state, failovers = away("timeout", until=7.0)
     tells(state, OLD, "master", 7.0, master_replid="first", master_repl_offset="1000")
     promote(state, 7.0)
     for second in (7.5, 8.5, 16.5):
@@ -109,10 +112,7 @@ def test_a_primary_that_hung_and_is_back_when_the_new_one_is_heard_fell_all_the_
 
 
 def test_a_primary_that_was_away_and_came_back_with_its_history_was_not_down_at_a_planned_failover() -> None:
-    state, failovers = shard()
-    check(state, OLD.instance, ["timeout"] * 3, 3.0)
-    failovers.look(3.5)
-    check(state, OLD.instance, ["success"] * 3, 5.0)
+    state, failovers = away("timeout", until=5.0)
     tells(state, OLD, "master", 5.5, master_replid="first", master_repl_offset="1000")
     failovers.look(6.0)
     promote(state, 20.0, began="1001")
