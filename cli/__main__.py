@@ -1,10 +1,27 @@
-"""`python -m cli` is `cachewatch`."""
+"""`cachewatch`, and `python -m cli`, which is the same."""
 
+import os
 import sys
+from pathlib import Path
 
-try:
-    from cli.main import main
 
-    main()
-except KeyboardInterrupt:  # while the imports ran; main itself sees to the rest
-    sys.exit(130)
+def run() -> None:
+    """Run the command line; see `cli.main.main`. Ctrl-C while the imports run is 130 too."""
+    _reopen()
+    try:
+        from cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _reopen() -> None:
+    """Let what the caller closed (`>&-`) lead nowhere: it would be no stream, and its number the next file's."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+
+
+if __name__ == "__main__":
+    run()
