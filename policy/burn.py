@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
+from functools import cache
 from typing import Literal
 
 from policy.base import Fault, Model
@@ -48,6 +49,7 @@ _WORKBOOK: tuple[tuple[Told, str, str, str], ...] = (
 SHORTEST = parse_duration("5d")
 
 
+@cache
 def workbook(window: timedelta) -> tuple[Burn, ...]:
     """The workbook's alerts for an objective over `window`, at least `SHORTEST`; factors to four decimals.
 
