@@ -11,6 +11,8 @@ HOSTILE = 'a"b{{ query "up" }}c\\d\ne\t{%f%}é☂ `{g}` \'$x\' <!h>&#{'
 _SENTINEL = {"addresses": ["10.0.0.9:26379", "10.0.0.10"], "masters": ["shard-a", "shard-b"]}
 _PAGERDUTY = {"routing_key_file": "/run/secrets/pagerduty"}
 _SLACK = {"channel": "#cache-alerts", "token_file": "/run/secrets/slack"}
+# Where the waits are not what a policy is about: promtool plays each second of them.
+_SHORTER = {"nodes_differ": {"for": "10m"}, "replicas": {"for": "1m"}}
 _AUTH = {"username": "cachewatch", "password_env": "CACHE_PASSWORD"}
 
 DATA: dict[str, dict[str, Any]] = {
@@ -35,6 +37,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "sentinel and static": {"fleet": {"nodes": ["redis://10.0.0.1"], "sentinel": _SENTINEL}},
     "hostile": {
+        "alerts": _SHORTER,
         "fleet": {
             "name": HOSTILE,
             "nodes": [
@@ -66,7 +69,7 @@ DATA: dict[str, dict[str, Any]] = {
         },
     },
     # An exporter that is gone counts as there for longer than a part of the stack may be away.
-    "patient": {"rules": {"exporter_grace": "2m", "stack_grace": "10s"}},
+    "patient": {"rules": {"exporter_grace": "2m", "stack_grace": "10s"}, "alerts": _SHORTER},
     "at once": {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
@@ -81,6 +84,7 @@ DATA: dict[str, dict[str, Any]] = {
             "quorum": {"for": "1us"},
             "nodes_differ": {"for": "0s"},
             "collection": {"for": "0s"},
+            "node_down": {"keep_firing_for": "0s"},
         },
         "health": {"failures": 1, "recoveries": 1},
         "rules": {"exporter_grace": "2s", "discovery_grace": "0s"},
@@ -91,15 +95,24 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "files and names": {"fleet": {"files": ["targets/*.json"], "dns": [{"name": "cache.internal"}]}},
     "not probed": {"fleet": {"nodes": ["redis://10.0.0.1"]}, "collect": {"background": False}},
-    "a wide window": {"rules": {"rate_window": "5m"}},
+    "a wide window": {"rules": {"rate_window": "5m"}, "alerts": {"node_down": {"keep_firing_for": "5m"}}},
     "uneven": {
+        "thresholds": {
+            "latency_p95": {"warning": {"for": "61s"}, "critical": {"for": "47s"}},
+            "latency_p50": {"warning": {"for": "68s"}, "critical": {"for": "54s"}},
+            **{
+                row: {"warning": {"for": "131s"}, "critical": {"for": "117s"}}
+                for row in ("latency_p99", "availability")
+            },
+        },
+        "alerts": {"nodes_differ": {"for": "331s"}},
         "rules": {
             "interval": "7s",
             "rate_window": "41s",
             "liveness_interval": "700ms",
             "liveness_timeout": "500ms",
             "liveness_evaluation": "300ms",
-        }
+        },
     },
     "fast and uneven": {
         "collect": {"interval": "100ms", "timeout": "50ms"},
@@ -116,6 +129,7 @@ DATA: dict[str, dict[str, Any]] = {
             "evictions": {"within": "2801ms", "for": "1s"},
             "rejected_connections": {"within": "3s"},
             "nodes_differ": {"for": "9s"},
+            "node_down": {"keep_firing_for": "4321ms"},
             "collection": {"for": "1801ms"},
             **{name: {"for": "6s"} for name in ("failover", "quorum", "slots", "writes_refused", "replicas")},
         },
@@ -184,11 +198,17 @@ DATA: dict[str, dict[str, Any]] = {
         },
     },
     "fine, seldom evaluated": {
-        "rules": {"interval": "5m", "rate_window": "40s"},
+        "rules": {
+            "interval": "5m",
+            "rate_window": "40s",
+            "liveness_interval": "10s",
+            "liveness_evaluation": "10s",
+        },
         "alerts": {
             "evictions": {"within": "20m", "above": "0.125/s"},
             "rejected_connections": {"within": "21m"},
             "clients": {"above": "87.125%"},
+            **_SHORTER,
             "fragmentation": {"above": 1.001, "from": "1B"},
             "replication_lag": {"above": "2500ms"},
         },
