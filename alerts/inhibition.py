@@ -14,6 +14,7 @@ from typing import Any
 
 from alerts.node_down import UNWATCHED
 from alerts.promql import matched
+from alerts.stack import EVERY_WAY
 from policy.alerts import (
     ALERTS,
     BY_NAME,
@@ -55,8 +56,10 @@ def _nobody_watches() -> Iterator[dict[str, Any]]:
 
 
 def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:
-    """When the only way by which a page leaves is broken, the heartbeat stops, so that whoever waits for it tells."""
+    """When every way by which a page leaves is broken, the heartbeat stops, so that whoever waits for it tells."""
     channels, watchdog = policy.notify.page_channels, (WATCHDOG.name,)
+    if channels == ("pagerduty", "slack"):
+        channels = (EVERY_WAY,)
     if len(channels) != 1:
         return
     if channels == ("slack",):

@@ -46,16 +46,22 @@ def prober_speaks(policy: Policy) -> str:
 
 
 def verdict_memory(policy: Policy) -> timedelta:
-    """How long the last verdict on a node holds when the exporter dies: until that has a page of its own."""
+    """How long the last word of an exporter counts that died: until that has a page of its own."""
     rules = policy.rules
     return rules.exporter_grace + 2 * (rules.liveness_interval + rules.liveness_evaluation)
 
 
+def down_memory(policy: Policy) -> timedelta:
+    """How long a node's page outlives its last bad verdict, whether a good one followed or none."""
+    return max(policy.alerts.node_down.keep_firing_for, verdict_memory(policy))
+
+
 def _verdict(policy: Policy) -> Alert:
-    # `last_over_time`, for the newest verdict decides as soon as it is there, and a node that is down is not reported
-    # as resolved in the moment in which the exporter dies or restarts.
+    # `min_over_time`, for a node that crashes at each start is one page, and none that is down is reported as resolved
+    # in the moment in which the exporter dies or restarts. In the expression, for older vmalerts have no keep_firing_for.
     verdicts = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
-    newest = f"last_over_time({verdicts}[{duration(verdict_memory(policy))}])"
+    lately = f"min_over_time({verdicts}[{duration(down_memory(policy))}])"
+    expr = f"max by (fleet, shard, instance) ({lately}) == 0 or {_unseen(policy, verdicts)}"
     checks = policy.health.failures
     failed = "The last health check" if checks == 1 else f"{checks} health checks in a row"
     text = texts.Text(
@@ -63,7 +69,20 @@ def _verdict(policy: Policy) -> Alert:
         f"{failed} of {texts.NODE} failed{_how(policy)}{_belongs()}. {_failover(policy)} "
         f"First: {_ping(policy)}, then the process and the machine.",
     )
-    return _alert(policy, NO_ANSWER, f"max by (fleet, shard, instance) ({newest}) == 0", text, links.INSTANCE_LABEL)
+    return _alert(policy, NO_ANSWER, expr, text, links.INSTANCE_LABEL)
+
+
+def _unseen(policy: Policy, verdicts: str) -> str:
+    """The nodes that are told as down and of which nobody can say that they are up: "resolved" would be untrue.
+
+    So for as long as the exporter is gone, and until it has answered for as long as a page outlives its verdict.
+    """
+    own = {"alertname": SPEC.name, "alertstate": "firing", "cause": NO_ANSWER, "fleet": policy.fleet.name}
+    told = f"max by (fleet, shard, instance) ({selector('ALERTS', **own)})"
+    # Looked for beyond that time: the last bad verdict and a good one after it may leave it with one evaluation.
+    fine = f"last_over_time({verdicts}[{duration(2 * down_memory(policy))}]) == 1"
+    back = f"min_over_time({exporter_up(policy)}[{duration(down_memory(policy))}]) == 1"
+    return f"{told} unless on (fleet, shard, instance) ({fine}) and on () absent({back})"
 
 
 def _ping(policy: Policy) -> str:
@@ -157,8 +176,9 @@ def _unwatched(policy: Policy) -> Alert:
     text = texts.Text(
         f"Nobody watches {fleet}: the exporter {exporter} is gone",
         f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
-        f"node of {fleet} is watched: until it is back no other alert of this fleet fires, and one that ends has not "
-        "been mended for that. First: start the exporter (cachewatch serve) and read its log.",
+        f"node of {fleet} is watched: until it is back no other alert of this fleet begins, and one that ends has not "
+        "been mended for that; a node that was down is told as down until it is seen to be up. First: start the exporter "
+        "(cachewatch serve) and read its log.",
     )
     expr = f"absent({exporter_up(policy)} == 1)"
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)

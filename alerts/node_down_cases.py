@@ -22,7 +22,7 @@ _WELL = 3  # samples at the start in which all is well
 class Scene:
     """A fleet under watch. `step`, `sample`, `grace` and `memory` are milliseconds.
 
-    They lie between evaluations and between samples, until a missing verdict is told, and for as long as one counts.
+    They lie between evaluations and between samples, until a missing verdict is told, and for as long as a bad one counts.
     `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
     there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone; `prober` selects what is
     there while the prober speaks.
@@ -75,7 +75,15 @@ def cases(policy: Policy) -> Iterator[Case]:
     """All cases of CacheNodeDown."""
     scene = _scene(policy)
     missed = _vanished if policy.collect.background else _never_probed
-    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (_verdict, missed, _exporter, _restart, _both, _forgotten)
+    found: tuple[Callable[[Scene], Iterator[Case]], ...] = (
+        _verdict,
+        missed,
+        _exporter,
+        _restart,
+        _both,
+        _kept,
+        _unseen,
+    )
     for part in found:
         yield from part(scene)
 
@@ -87,9 +95,6 @@ def _verdict(scene: Scene) -> Iterator[Case]:
     dies = {**fine, 0: f"{gauge(1, _WELL)} {gauge(0, count)}"}
     expects = _WATCH.first(bad, scene.step, scene.down(0))
     yield scene.case("one node down, one page at the next evaluation", gauge(1, count), dies, expects)
-    heals = {**fine, 0: f"{gauge(0, _WELL)} {gauge(1, count)}"}
-    expects = (_WATCH.firing(scene.last(_WELL), scene.down(0)), _WATCH.firing(bad))
-    yield scene.case("resolves with the next good verdict", gauge(1, count), heals, expects)
     yield scene.case("silent while all is well", gauge(1, count), fine, (_WATCH.silent_until(bad + scene.step),))
 
 
@@ -150,17 +155,41 @@ def _both(scene: Scene) -> Iterator[Case]:
     yield scene.case("a node stays down until the exporter's own page", up, nodes, expects)
 
 
-def _forgotten(scene: Scene) -> Iterator[Case]:
-    """The exporter died under a page: by then its own page is out, and the other ends with the verdict's memory."""
+def _kept(scene: Scene) -> Iterator[Case]:
+    """A page outlives the last bad verdict for so long and no longer, whatever came after it."""
     at = edge(scene.memory, scene.step, scene.sample, first=_WELL)
-    count = at.outside // at.sample + 2
-    up = f"{gauge(1, at.last + 1)} {gauge(0, count)}"
-    nodes = {0: f"{gauge(0, at.last + 1)} {gone(count)}"}
-    expects = (
-        _WATCH.firing(at.inside, scene.down(0), scene.unwatched),
-        _WATCH.firing(at.outside, scene.unwatched),
+    scene, count = replace(scene, sample=at.sample), at.outside // at.sample + 2
+    bad, up = gauge(0, at.last + 1), gauge(1, at.last + 1 + count)
+    expects = (_WATCH.firing(at.inside, scene.down(0)), _WATCH.firing(at.outside))
+    for whose, then in (("is up again", gauge(1, count)), ("has left", gone(count))):
+        yield scene.case(
+            f"resolves some time after its last bad verdict when the node {whose}", up, {0: f"{bad} {then}"}, expects
+        )
+    dies, pages = f"{gauge(1, at.last + 2)} {gauge(0, count)}", scene.waited(scene.seen(at.last + 2))
+    alone, both = ((scene.unwatched,) if pages <= time else () for time in (at.inside, at.outside))
+    expects = (_WATCH.firing(at.inside, scene.down(0), *alone), _WATCH.firing(at.outside, *both))
+    yield scene.case(
+        "resolves without the exporter when the node was up again", dies, {0: f"{bad} 1 {gone(count)}"}, expects
     )
-    yield replace(scene, sample=at.sample).case("a verdict counts for so long, and no longer", up, nodes, expects)
+
+
+def _unseen(scene: Scene) -> Iterator[Case]:
+    """The exporter died under a page. Nobody has seen the node up: it is down until somebody has, or it has left."""
+    away = (3 * scene.memory + scene.grace) // scene.sample
+    at = edge(scene.memory, scene.step, scene.sample, first=_WELL + away)
+    scene = replace(scene, sample=at.sample)
+    back = at.last + 1
+    judged, count = back + scene.memory // scene.sample // 2, scene.until(2 * scene.memory)
+    up = f"{gauge(1, _WELL)} {gauge(0, back - _WELL)} {gauge(1, count)}"
+    alone, end = (scene.down(0),), at.outside + scene.step
+    held = (_WATCH.firing(scene.last(back), *alone, scene.unwatched), _WATCH.firing(scene.last(judged), *alone))
+    for promise, value, then in (("goes on when it is still down", 0, alone), ("ends when it is up again", 1, ())):
+        nodes = {0: f"{gauge(0, _WELL)} {gone(judged - _WELL)} {gauge(value, count)}"}
+        expects = (*held, _WATCH.firing(scene.seen(judged), *then), _WATCH.firing(end, *then))
+        yield scene.case(f"a page that the exporter died under {promise}", up, nodes, expects)
+    left = (*held, _WATCH.firing(at.inside, *alone), _WATCH.firing(at.outside))
+    nodes = {0: f"{gauge(0, _WELL)} {gone(back + count - _WELL)}"}
+    yield scene.case("a page that the exporter died under ends when the node has left", up, nodes, left)
 
 
 def _scene(policy: Policy) -> Scene:
@@ -170,7 +199,7 @@ def _scene(policy: Policy) -> Scene:
         milliseconds(rules.liveness_evaluation),
         milliseconds(rules.liveness_interval),
         milliseconds(rules.exporter_grace),
-        milliseconds(node_down.verdict_memory(policy)),
+        milliseconds(node_down.down_memory(policy)),
         tuple(node for node, _ in subjects),
         tuple(missing for _, missing in subjects),
         node_down.exporter_up(policy),

@@ -12,9 +12,9 @@ from pathlib import Path
 from string import Template
 
 from alerts import prober_down, recording, redis_cli, stack_times, targets
-from alerts.node_down import SLI_JOB
+from alerts.node_down import SLI_JOB, down_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
-from alerts.server.conditions import FILES, conditions, without_quorum
+from alerts.server.conditions import FILES, conditions, refusals, refused_memory, without_quorum
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
 from policy import metrics
@@ -148,6 +148,7 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "probe_interval": duration_text(policy.probe.interval),
         "probe_timeout": duration_text(policy.probe.timeout),
         "grace": duration(policy.rules.exporter_grace),
+        "kept": duration(down_memory(policy)),
         "killed": f"{bound['killed']:g}",
         "hung": f"{bound['hung']:g}",
         "exporter": policy.stack.exporter,
@@ -184,6 +185,17 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
         **_limits(policy),
+        **_refused(policy),
+    }
+
+
+def _refused(policy: Policy) -> Values:
+    probes, callers = refusals(policy)
+    return {
+        "refused_for": duration(policy.alerts.writes_refused.for_),
+        "refused_scrapes": str(callers.scrapes(policy)),
+        "refused_probes": str(probes.scrapes(policy)),
+        "refused_memory": duration(refused_memory(policy)),
     }
 
 
@@ -265,7 +277,10 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
 def _sole_channel(policy: Policy) -> str:
     if policy.notify.heartbeat is None:
         return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
-    if len(policy.notify.page_channels) != 1:
+    channels = policy.notify.page_channels
+    if channels == ("pagerduty", "slack"):
+        return "The other way to a person is told of it meanwhile; where both are broken (`all`), the heartbeat is stopped."
+    if len(channels) != 1:
         return "Another way to a person is told of it meanwhile; where that is broken too nobody is, and the heartbeat goes on."
     return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 

@@ -36,6 +36,8 @@ MOST_FAILED = "1.5"
 # What the notifier answers when Alertmanager counts a failure that is no other webhook's. One that is `late` is no failure of
 # Slack: of a burst the last is told after half a minute, and Alertmanager asks again meanwhile.
 UNDELIVERED = ("failed", "late", "refused")
+# `part` of the alert that neither PagerDuty nor Slack takes anything.
+EVERY_WAY = "all"
 SLACK_FAILURES = "cachewatch_notifier_slack_failures_total"
 
 
@@ -53,6 +55,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
         *([_integrations(policy)] if notify.pagerduty is not None else []),
         *([_slack(policy)] if notify.slack is not None else []),
         *([_webhooks(policy)] if posts else []),
+        *([_every_way(policy)] if notify.page_channels == ("pagerduty", "slack") else []),
         _prometheus_sends(policy),
     )
 
@@ -197,6 +200,24 @@ def _webhooks(policy: Policy) -> Alert:
         policy, "a webhook", "Alertmanager's log has the address: the notifier's, the heartbeat's or another's."
     )
     return _alert(policy, NOTIFICATIONS_FAILING, expr, text, notified(policy), part="webhook")
+
+
+def _every_way(policy: Policy) -> Alert:
+    # Of two alerts together, for an inhibition has one source: this one stops the heartbeat.
+    fleet = policy.fleet.name
+    pagerduty, slack = (_fires(policy, NOTIFICATIONS_FAILING, part=part) for part in ("pagerduty", "slack"))
+    expr = f"count({pagerduty}) and on () ({slack} or {_fires(policy, NOTIFIER_DOWN)})"
+    text = Text(
+        f"Nobody is told of anything about {template_text(fleet)}: PagerDuty and Slack both fail",
+        "Alertmanager could not deliver by PagerDuty, nor by Slack. This alert itself reaches nobody: it stops the heartbeat "
+        "(notify.heartbeat), so that whoever waits for that tells. First: Alertmanager's log and the notifier's. Is it the "
+        "way out of here, or the files with the routing key and the token?",
+    )
+    return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part=EVERY_WAY)
+
+
+def _fires(policy: Policy, spec: AlertSpec, **labels: str) -> str:
+    return selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=policy.fleet.name, **labels)
 
 
 def _prometheus_sends(policy: Policy) -> Alert:

@@ -13,7 +13,7 @@ from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, narrowed, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, counter, edge, gauge
-from alerts.stack import MOST_FAILED, SLACK_FAILURES, UNDELIVERED
+from alerts.stack import EVERY_WAY, MOST_FAILED, SLACK_FAILURES, UNDELIVERED
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from policy import metrics
 from policy.alerts import (
@@ -230,7 +230,9 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
     if notify.pagerduty is not None:
         scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="pagerduty")
         failed = _failed(policy, "pagerduty")
-        yield from _twice(scene, {failed: (_OVER, _UNDER)}, milliseconds(notified(policy)))
+        window = milliseconds(notified(policy))
+        answers = {targets.up(targets.of_notifier(policy)): gauge(1, 2 * scene.samples(window) + 9)}
+        yield from _twice(scene, {failed: (_OVER, _UNDER)}, window, answers)
         webhooks = {_failed(policy, "webhook"): counter(1, 20)}
         if notify.slack is None and not notify.webhooks and notify.heartbeat is None:
             yield scene.case("silent about webhooks that are not ours", webhooks, scene.silent(20))
@@ -238,6 +240,8 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
         yield from _slack(policy, step)
     if notify.slack is not None or notify.webhooks or notify.heartbeat is not None:
         yield from _webhooks(policy, step)
+    if notify.page_channels == ("pagerduty", "slack"):
+        yield from _every_way(policy, step)
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
     mine, hold = targets.of_prometheus(policy), milliseconds(sent(policy))
     lost = [selector(f"prometheus_notifications_{what}_total", **mine) for what in ("errors", "dropped")]
@@ -252,6 +256,22 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
     away = targets.up(targets.of_alertmanager(policy))
     failing = {lost[0]: counter(1, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
     yield scene.case("silent while Alertmanager is or was away in the window", failing, *_from(scene, 2 * long + 2))
+
+
+def _every_way(policy: Policy, step: int) -> Iterator[Case]:
+    """PagerDuty fails all the time, and Slack after a while: it fails too, or the notifier is gone."""
+    scene, away = _scene(policy, step, NOTIFICATIONS_FAILING, part=EVERY_WAY), milliseconds(patience(policy))
+    scene, count = replace(scene, alone=True), _WELL + scene.samples(away) + 4
+    pagerduty = {_failed(policy, "pagerduty"): counter(2, count)}
+    refusals = (_failed(policy, "webhook"), selector(SLACK_FAILURES, **targets.of_notifier(policy), reason="token"))
+    slack = dict.fromkeys(refusals, f"{gauge(0, _WELL)} {gauge(9, count)}")
+    up = targets.up(targets.of_notifier(policy))
+    there, gone = {up: gauge(1, count)}, {up: f"{gauge(1, _WELL)} {gauge(0, count)}"}
+    both = scene.silent(_WELL), scene.watch.firing((_WELL + 1) * step, scene.alert)
+    yield scene.case("fires when Slack fails too", {**pagerduty, **slack, **there}, *both)
+    yield scene.case("fires when the notifier is gone too", {**pagerduty, **gone}, *scene.fires(_WELL, away))
+    for way, fails in (("PagerDuty", pagerduty), ("Slack", slack)):
+        yield scene.case(f"silent while {way} fails alone", {**fails, **there}, scene.silent(count))
 
 
 def _slack(policy: Policy, step: int) -> Iterator[Case]:

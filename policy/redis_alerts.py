@@ -11,6 +11,8 @@ from policy.base import Fault, Model, merge
 from policy.units import Bytes, Duration, Factor, Rate, Ratio, parse_duration
 
 DEFAULTS: dict[str, dict[str, Any]] = {
+    # A node that crashes at each start is down, up and down again: one page, not one for each round.
+    "node_down": {"keep_firing_for": "1m"},
     # A replica that restarts takes its copy and is back within one or two minutes.
     "replica_link": {"for": "3m"},
     # A replica acknowledges each second; Redis gives it up after repl-timeout, 60 s by default.
@@ -46,6 +48,12 @@ class Lasting(Model):
     """An alert once it has lasted `for_`."""
 
     for_: Duration = Field(alias="for")
+
+
+class NodeDown(Model):
+    """A node's page goes on until it has been up for so long; at least while an exporter that restarts is waited for."""
+
+    keep_firing_for: Duration
 
 
 class Lag(Lasting):
@@ -109,6 +117,7 @@ class Fragmentation(Lasting):
 class RedisAlerts(Model):
     """Every alert about Redis itself; what the file leaves out keeps its default."""
 
+    node_down: NodeDown
     replica_link: Lasting
     replication_lag: Lag
     replicas: Replicas

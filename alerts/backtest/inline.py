@@ -79,7 +79,7 @@ def _instead(selector: Selector, recorded: Book, within: tuple[str, ...]) -> Inl
     """What stands in a selector's place; None leaves it, and it reads a raw series."""
     itself = f"{selector.text}{f'[{selector.range}]' if selector.range else ''} {selector.shift}".rstrip()
     if selector.name in ALERT_SERIES:
-        return Inlined(itself, {selector.name: "it is the state of other alerts"}, False)
+        return Inlined(itself, {selector.name: "it is the state of alerts"}, False)
     if selector.name not in recorded:
         return None
     try:

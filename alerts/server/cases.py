@@ -23,7 +23,7 @@ def failover(policy: Policy, step: int) -> Iterator[Case]:
     cast, clock = Cast.of(policy), Clock.between(step, milliseconds(policy.rules.liveness_interval))
     for each in scenes.failover(cast):
         yield from proof.cases(each, clock)
-    yield from counter_cases.writes_refused(cast, clock)
+    yield from counter_cases.writes_refused(cast, step)
     yield from turns.cases(cast, clock)
 
 

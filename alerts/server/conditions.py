@@ -18,7 +18,7 @@ from policy.units import plain, seconds
 SLOTS = 16384
 READONLY = "readonly"
 # How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
-ERRORS, REFUSALS = "redis_errors_total", REFUSED_WRITES
+ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 LAG_LABELS = f"{NODE}, slave_ip, slave_port"
 
@@ -50,18 +50,52 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Where writes that were refused are counted: a series, and how often it has news at most."""
+
+    series: str
+    every: timedelta
+
+    def scrapes(self, policy: Policy) -> int:
+        """In more scrapes than so many there must be new ones: then they are as far apart as the alert waits."""
+        return -(-policy.alerts.writes_refused.for_ // self.every)
+
+
+def refusals(policy: Policy) -> tuple[Refusals, Refusals]:
+    """Those of the prober, which come with the fast scrape, and those of callers."""
+    rules, fleet = policy.rules, policy.fleet.name
+    probes = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, result=READONLY)
+    callers = narrowed(selector(ERRORS, fleet=fleet), f"err=~{one_of(REFUSED_WRITES)}")
+    return (
+        Refusals(probes, max(rules.liveness_interval, policy.probe.interval)),
+        Refusals(callers, max(rules.interval, policy.collect.interval)),
+    )
+
+
 def refused_window(policy: Policy) -> timedelta:
     """How long a refused write is seen: callers' errors come with the slow scrape, of which it must hold several."""
     return max(policy.rules.rate_window, 4 * policy.rules.interval)
 
 
+def refused_memory(policy: Policy) -> timedelta:
+    """How long one that was refused counts as one of several."""
+    return policy.alerts.writes_refused.for_ + 2 * refused_window(policy)
+
+
 def _writes_refused(policy: Policy) -> tuple[str, timedelta]:
     # Primaries that are up: of one that is down CacheNodeDown speaks, and a replica refuses writes rightly.
-    fleet, window = policy.fleet.name, duration(refused_window(policy))
-    probes = selector(metrics.HEALTH_CHECKS.name, fleet=fleet, result=READONLY)
-    callers = narrowed(selector(ERRORS, fleet=fleet), f"err=~{one_of(REFUSALS)}")
-    either = " or ".join(f"sum by ({NODE}) (increase({series}[{window}])) > 0" for series in (probes, callers))
-    return f"({either}) and on (fleet, instance) {facts.primaries(policy)}", policy.alerts.writes_refused.for_
+    either = " or ".join(_goes_on(policy, each) for each in refusals(policy))
+    return f"({either}) and on (fleet, instance) {facts.primaries(policy)}", timedelta(0)
+
+
+def _goes_on(policy: Policy, refused: Refusals) -> str:
+    # With min-replicas-to-write each failover refuses some writes, until a replica has come. A `for` would outlast the
+    # window that remembers them; so scrapes that saw new ones are counted, and a counter that began anew is none.
+    window, memory = duration(refused_window(policy)), duration(refused_memory(policy))
+    news = f"changes({refused.series}[{memory}]) - resets({refused.series}[{memory}])"
+    lately = f"sum by ({NODE}) (increase({refused.series}[{window}])) > 0"
+    return f"max by ({NODE}) ({news}) > {refused.scrapes(policy)} and {lately}"
 
 
 def _slots_uncovered(policy: Policy) -> tuple[str, timedelta]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Watch, gauge, up_to
-from alerts.server.conditions import ERRORS, READONLY, REFUSALS, refused_window
+from alerts.server.conditions import ERRORS, READONLY, Refusals, refusals, refused_memory, refused_window
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
+from policy.metrics_redis import REFUSED_WRITES
 from policy.units import plain
 
 # Of a second's evictions; so close to the threshold that one sample without any is below it.
@@ -18,6 +20,7 @@ _OVER, _UNDER = Decimal("1.0001"), Decimal("0.9999")
 # Less than one, for how many does not matter; a power of two, so that promtool adds it up without an error that would look
 # like a reset.
 _EVENT = Decimal(1) / 128
+_REFUSED = Watch("CacheWritesRefused")
 
 
 def growing(step: Decimal, count: int, start: Decimal | int = 0) -> str:
@@ -85,41 +88,163 @@ def rejected(cast: Cast, clock: Clock) -> Iterator[Case]:
     yield Case(f"{name}: silent when the counter begins anew", clock.sample, {series: _anew(5, count)}, silent)
 
 
-def writes_refused(cast: Cast, clock: Clock) -> Iterator[Case]:
+def writes_refused(cast: Cast, step: int) -> Iterator[Case]:
     """All cases of CacheWritesRefused: by the prober, and by callers, whose errors Redis counts."""
-    yield from _refused(cast, clock, selector(metrics.HEALTH_CHECKS.name, **cast.primary, result=READONLY), READONLY)
-    for error in REFUSALS:
-        yield from _refused(cast, clock, selector(ERRORS, **cast.primary, err=error), error)
+    probes, callers = refusals(cast.policy)
+    own = selector(metrics.HEALTH_CHECKS.name, **cast.primary, result=READONLY)
+    yield from _refused(Refused(cast, step, probes, own), READONLY)
+    kinds = [Refused(cast, step, callers, selector(ERRORS, **cast.primary, err=error)) for error in REFUSED_WRITES]
+    for refused, error in zip(kinds, REFUSED_WRITES, strict=True):
+        yield from _refused(refused, error)
+    if kinds[0].most:
+        yield kinds[0].moments([refused.series for refused in kinds])
 
 
-def _refused(cast: Cast, clock: Clock, series: str, what: str) -> Iterator[Case]:
-    name, window = "CacheWritesRefused", milliseconds(refused_window(cast.policy))
-    watch, labels = Watch(name), cast.of_primary(name)
-    fires = up_to(clock.step, clock.sample) + up_to(clock.step, milliseconds(cast.policy.alerts.writes_refused.for_))
-    ill = fires // clock.sample + 1
-    known_until = (ill - 2) * clock.sample + window
-    ended = clock.first_after(known_until)
-    end = max(ended, fires + 4 * clock.step)
-    count = clock.samples(end)
-    refuses, silent = growing(_EVENT, count), (watch.silent_until(end),)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Writes that a primary refuses, counted in one series. `step` is milliseconds between evaluations.
 
-    def case(promise: str, refused: str, nodes: Mapping[str, int | str], *expects: Expect) -> Case:
+    Of samples, which all series of a case have twice as often as the fast scrape, each `each`th may have news.
+    """
+
+    cast: Cast
+    step: int
+    source: Refusals
+    series: str
+
+    @property
+    def clock(self) -> Clock:
+        """That of what is said of nodes."""
+        return Clock.between(self.step, milliseconds(self.cast.policy.rules.liveness_interval))
+
+    @property
+    def each(self) -> int:
+        """So many samples from one that may have news to the next."""
+        return up_to(self.clock.sample, milliseconds(self.source.every)) // self.clock.sample
+
+    @property
+    def every(self) -> int:
+        """The same in milliseconds."""
+        return self.each * self.clock.sample
+
+    @property
+    def most(self) -> int:
+        """So many times there is news in a moment still."""
+        return self.source.scrapes(self.cast.policy)
+
+    @property
+    def first(self) -> int:
+        """When there is news first. Not so that a sample would leave a window with an evaluation: see `Clock.first_after`."""
+        for late in range(self.each, self.each + self.step):
+            first = late * self.clock.sample
+            ends = (first + self.memory, first + self.most * self.every + self.window)
+            if all((end - self.clock.sample) % self.step for end in ends):
+                return first
+        return self.every
+
+    @property
+    def fires(self) -> int:
+        """The first evaluation after the first news that is more than a moment."""
+        return up_to(self.step, self.first + self.most * self.every)
+
+    @property
+    def window(self) -> int:
+        """Milliseconds for which a refusal is seen."""
+        return milliseconds(refused_window(self.cast.policy))
+
+    @property
+    def memory(self) -> int:
+        """Milliseconds for which it counts as one of several."""
+        return milliseconds(refused_memory(self.cast.policy))
+
+    @property
+    def well(self) -> dict[str, int | str]:
+        """A primary that is up."""
+        return {self.cast.up(self.cast.primary): 1, self.cast.role(self.cast.primary, "primary"): 1}
+
+    def told(self, news: int, rest: int = 0) -> str:
+        """Samples with news so many times, and then so many without."""
+        before = steady(0, self.first // self.clock.sample)
+        grown = [steady(_EVENT * index, self.each) for index in range(1, news)]
+        return " ".join((before, *grown, steady(_EVENT * news, rest + 1)))
+
+    def always(self, until: int) -> str:
+        """Samples with news as often as may be."""
+        return self.told(until // self.every + 2)
+
+    def case(
+        self, promise: str, refused: Mapping[str, str], nodes: Mapping[str, int | str], *expects: Expect, what: str = ""
+    ) -> Case:
+        """A case that lasts as long as it is looked at."""
+        count = self.clock.samples(max(expect.at for expect in expects))
         scene = {name: value if isinstance(value, str) else gauge(value, count) for name, value in nodes.items()}
-        return Case(f"{name}: {promise} ({what})", clock.sample, {series: refused, **scene}, expects)
+        return Case(
+            f"{_REFUSED.name}: {promise}{what and f' ({what})'}", self.clock.sample, {**refused, **scene}, expects
+        )
 
+    def moments(self, series: Iterable[str]) -> Case:
+        """Each series has as much news as a moment may have."""
+        silent = _REFUSED.silent_until(self.memory + 2 * self.step)
+        told = self.told(self.most, self.clock.samples(silent.at))
+        return self.case("silent about a moment of each kind of error", dict.fromkeys(series, told), self.well, silent)
+
+
+def _refused(refused: Refused, what: str) -> Iterator[Case]:
+    cast, clock, labels = refused.cast, refused.clock, refused.cast.of_primary(_REFUSED.name)
+    end = refused.fires + 4 * clock.step
+    count, silent = clock.samples(end), _REFUSED.silent_until(end)
+    refuses = {refused.series: refused.always(end)}
     up, primary, replica = cast.up(cast.primary), *(cast.role(cast.primary, role) for role in ("primary", "replica"))
-    well = {up: 1, primary: 1}
-    first = (*watch.first(fires, clock.step, labels), watch.firing(end, labels))
-    yield case("fires at its duration, however seldom it refuses", refuses, well, *first)
-    ends = f"{growing(_EVENT, ill)} {steady(_EVENT * (ill - 1), count)}"
-    still = max(fires, clock.last_before(known_until))
-    expects = (watch.firing(still, labels), watch.firing(ended))
-    yield case("resolves when its window is over", ends, well, *expects)
-    yield case("silent about a node that is down, which has its page", refuses, {up: 0, primary: 1}, *silent)
-    yield case("silent about a replica", refuses, {up: 1, replica: 1}, *silent)
-    if fires > 2 * clock.sample:  # an alert that does not wait speaks before the new role is known
+    first = (*_REFUSED.first(refused.fires, clock.step, labels), _REFUSED.firing(end, labels))
+    yield refused.case("fires when it goes on", refuses, refused.well, *first, what=what)
+    yield refused.case("silent about a node that is down", refuses, {up: 0, primary: 1}, silent, what=what)
+    yield refused.case("silent about a replica", refuses, {up: 1, replica: 1}, silent, what=what)
+    if refused.fires > 2 * clock.sample:  # an alert that does not wait speaks before the new role is known
         demoted: dict[str, int | str] = {up: 1, primary: f"{gauge(1, 2)} stale", replica: f"_x2 {gauge(1, count)}"}
-        yield case("silent about a primary that hands over", refuses, demoted, *silent)
-    yield case("silent while it takes writes", gauge(0, count), well, *silent)
-    yield case("silent when the counter begins anew", _anew(5, count), well, *silent)
-    yield Case(f"{name}: silent without data ({what})", clock.sample, {}, silent)
+        yield refused.case("silent about a primary that hands over", refuses, demoted, silent, what=what)
+    yield refused.case(
+        "silent while it takes writes", {refused.series: gauge(0, count)}, refused.well, silent, what=what
+    )
+    yield refused.case("silent without data", {}, {}, silent, what=what)
+    yield _over(refused, what)
+    if refused.most:
+        yield from _seldom(refused, what)
+
+
+def _over(refused: Refused, what: str) -> Case:
+    """It refuses just often enough, and then no more."""
+    clock, labels = refused.clock, refused.cast.of_primary(_REFUSED.name)
+    # The sample before the last news is seen till then.
+    known_until = refused.first + refused.most * refused.every - clock.sample + refused.window
+    ended = clock.first_after(known_until)
+    still = max(refused.fires, clock.last_before(known_until))
+    told = {refused.series: refused.told(refused.most + 1, clock.samples(ended))}
+    expects = (_REFUSED.firing(still, labels), _REFUSED.firing(ended))
+    return refused.case("resolves when its window is over", told, refused.well, *expects, what=what)
+
+
+def _seldom(refused: Refused, what: str) -> Iterator[Case]:
+    """One more than a moment has, after a while in which the first is hardly remembered, and then is not."""
+    clock, labels, most = refused.clock, refused.cast.of_primary(_REFUSED.name), refused.most
+    until = refused.first - clock.sample + refused.memory  # the sample before the first news is seen till then
+    still, ended = clock.last_before(until), clock.first_after(until)
+    last, count = still // clock.sample, clock.samples(ended)
+    pause = last - (refused.first + (most - 1) * refused.every) // clock.sample - 1
+    told = f"{refused.told(most, pause)} {steady(_EVENT * (most + 1), count)}"
+    fires = _REFUSED.first(up_to(clock.step, last * clock.sample), clock.step, labels)
+    expects = (*fires, _REFUSED.firing(still, labels), _REFUSED.firing(ended))
+    yield refused.case("fires as long as it is remembered", {refused.series: told}, refused.well, *expects, what=what)
+    yield _anew_and_more(refused, what)
+
+
+def _anew_and_more(refused: Refused, what: str) -> Case:
+    """A counter that began anew has that in it once too often, until it is remembered no more."""
+    clock, most = refused.clock, refused.most
+    before = refused.first // clock.sample
+    until = refused.first - clock.sample + refused.memory
+    still, ended = clock.last_before(until), clock.first_after(until)
+    last, count = still // clock.sample, clock.samples(ended)
+    parts = (steady(5, before), steady(0, last - most - before + 1), growing(_EVENT, most, _EVENT))
+    told = {refused.series: " ".join((*parts, steady(_EVENT * (most + 1), count)))}
+    expects = (_REFUSED.silent_until(still), _REFUSED.firing(ended, refused.cast.of_primary(_REFUSED.name)))
+    return refused.case("a restart is no refusal", told, refused.well, *expects, what=what)

@@ -26,6 +26,8 @@ _FIRST_STEPS = 200_000
 _BUSY = "local sum = 0 for step = 1, tonumber(ARGV[1]) do sum = sum + step end return 1"
 _HOUR = "3600"
 _LOST = range(100)
+_CRASHES, _BETWEEN_CRASHES = 3, 4.0  # seconds down, and up; a page outlives the verdict by ten
+_UNWATCHED = 20.0  # longer than a verdict counts with the demo's policy
 
 
 def nothing(_lab: Lab) -> str:
@@ -51,6 +53,32 @@ def alertmanager_restart(lab: Lab) -> str:
     lab.watchers.alertmanager.stop()
     lab.watchers.alertmanager.start()
     return said
+
+
+def crash_loop(lab: Lab) -> str:
+    """Kill a replica again and again, as if its supervisor started it each time."""
+    for _ in range(_CRASHES - 1):
+        lab.demo.obey("break", "replica-down")
+        time.sleep(_BETWEEN_CRASHES)
+        lab.demo.obey("heal", "replica-down")
+        time.sleep(_BETWEEN_CRASHES)
+    return lab.demo.obey("break", "replica-down")
+
+
+def unwatched_while_down(lab: Lab) -> str:
+    """Kill the exporter once it was told that a node is down, for longer than its last verdict counts."""
+    said = lab.demo.obey("break", "replica-down")
+    wait_until(lambda: "CacheNodeDown" in lab.firing(), _PATIENCE, "the page", every=0.1)
+    gone = lab.demo.obey("break", "exporter")
+    time.sleep(_UNWATCHED)
+    return f"{said}; {gone}"
+
+
+def watched_again(lab: Lab) -> str:
+    """Bring back the exporter, which finds the node still down, then the node."""
+    said = lab.demo.obey("heal", "exporter")
+    time.sleep(_UNWATCHED)
+    return f"{said}; {lab.demo.obey('heal', 'replica-down')}"
 
 
 def leaderless(lab: Lab) -> str:

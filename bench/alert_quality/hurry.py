@@ -16,7 +16,7 @@ from policy.model import Policy
 from policy.units import duration_text
 
 FACTOR = 15
-_WAITS = {"for_": "for", "within": "within"}
+_WAITS = {"for_": "for", "within": "within", "keep_firing_for": "keep_firing_for"}
 _SECTIONS = ("thresholds", "alerts")
 
 

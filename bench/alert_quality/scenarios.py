@@ -92,7 +92,21 @@ FAULTS: tuple[Scenario, ...] = (
         begin=events.leaderless,
         end=events.led_again,
     ),
+    _fault(
+        "crash-loop",
+        "a replica crashes, is started and crashes again",
+        "CacheNodeDown",
+        begin=events.crash_loop,
+        end=events.healing("replica-down"),
+    ),
     _fault("exporter", "the exporter is killed", "CacheNodeDown"),
+    _fault(
+        "node-and-exporter",
+        "the exporter dies while a replica is down",
+        "CacheNodeDown",
+        begin=events.unwatched_while_down,
+        end=events.watched_again,
+    ),
     _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
     # Prometheus is reloaded for it, and knows no Alertmanager for some seconds: what ends then is told a minute later.
     _fault(

@@ -29,6 +29,10 @@ KNOWN: tuple[Known, ...] = (
     Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
     Known(r"CacheClientsNearLimit: .*> \[0 -> 1\]\)", "nobody allows one connection"),
     Known(r"CacheEvictions: .* \[> -> >=\] 100", _FLOATS),
+    Known(
+        r"CacheNodeDown: .*\[\[2m -> .*\]\]\) == 1",
+        "how far back a last good verdict is looked for: it is found within",
+    ),
     Known(r"CacheProberDown: .* \[> -> >=\] 2 ", "an increase is extrapolated: whether it is exactly 2 is chance"),
     Known(r"CacheNotificationsFailing: .* \[> -> >=\] 1", _FLOATS),
     Known(

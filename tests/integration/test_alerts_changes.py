@@ -1,6 +1,7 @@
 """The generated tests mind when a threshold, a duration or a rule is another one."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -25,6 +26,7 @@ CHANGES: dict[str, tuple[str | int, ...]] = {
     "thresholds.latency_p95.critical.for": ("8s", "12s"),
     "thresholds.memory.warning.above": ("84%", "86%"),
     "thresholds.memory.warning.for": ("8s", "12s"),
+    "alerts.node_down.keep_firing_for": ("50s", "70s"),
     "rules.exporter_grace": ("10s", "20s"),
     "rules.discovery_grace": ("4m58s", "5m2s"),
     "health.min_requests": (50, 150),
@@ -49,10 +51,19 @@ def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, valu
     before = files(policy("demo"))
     changed_files = [path for path, text in rules.items() if text != before[path]]
     write({**before, **rules}, tmp_path)
-    tests = [tmp_path / path.replace("rules/", "rule-tests/") for path in changed_files]
-    result = run("promtool", "test", "rules", *tests)
-    assert result.returncode == 1, result.stdout
-    assert "FAILED" in result.stderr
+    # One is enough, and short ones are tried first.
+    tests = sorted((tmp_path / path.replace("rules/", "rule-tests/") for path in changed_files), key=_length)
+    found = next((result for result in map(_tested, tests) if result.returncode), None)
+    assert found is not None, f"no test of {changed_files} minds"
+    assert "FAILED" in found.stderr
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _tested(tests: Path) -> subprocess.CompletedProcess[str]:
+    return run("promtool", "test", "rules", tests)
 
 
 ONLY_WITH_PROBER = ' and on () cache_probe_schedule_lag_seconds{fleet="cache",instance="127.0.0.1:9121"}'
@@ -71,8 +82,13 @@ BROKEN: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "slow because it was down": ("at once", "latency", lambda text: text.replace("[1m]) == 0", "[1s]) == 0")),
     "no page for the exporter": ("demo", "node_down", lambda text: text.replace("absent(up", "present(up")),
     "nodes missed one by one under a dead exporter": ("demo", "node_down", without(ONLY_WITH_PROBER)),
-    "the verdict dies with the exporter": ("demo", "node_down", lambda text: text.replace("[29s]", "[1s]")),
-    "a page that waits": ("demo", "node_down", lambda text: text.replace("== 0\n", "== 0\n    for: 5s\n", 1)),
+    "the verdict dies with the exporter": ("demo", "node_down", lambda text: text.replace("[1m]", "[1s]")),
+    "a page that waits": (
+        "demo",
+        "node_down",
+        lambda text: text.replace("    labels:", "    for: 5s\n    labels:", 1),
+    ),
+    "a page for each crash of a loop": ("demo", "node_down", lambda text: text.replace("min_over", "last_over", 1)),
     "a wait that begins anew with the exporter": ("demo", "discovery", lambda text: text.replace("[29s]", "[1s]")),
     "any part taken for a source": ("demo", "discovery", lambda text: re.sub(r'part=~"[^"]*"', 'part=~".+"', text)),
     "sources taken together": ("demo", "discovery", lambda text: text.replace("by (fleet, part)", "by (fleet)")),

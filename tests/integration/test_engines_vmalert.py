@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from alerts import engines
 from alerts.build import files
 from alerts.engines import Target
+from alerts.node_down import down_memory
 from policy.model import Policy
 from sandbox.binaries import find
 from sandbox.ports import free_port
@@ -107,10 +109,12 @@ def test_both_end_and_begin_alerts_alike_when_the_exporter_dies_and_comes_back(s
         found = (alert["labels"] for alert in stage.firing(server))
         return {(one["cause"], one["instance"]) for one in found if one["alertname"] == "CacheNodeDown"}
 
-    gone = {("unwatched", stage.exporter.policy.stack.exporter)}
+    gone = {("unwatched", stage.exporter.policy.stack.exporter), ("no_answer", DEAD)}
     stage.exporter.stop()
     for server in (stage.prometheus, stage.vmalert):
         wait_until(lambda server=server: causes(server) == gone, 60, f"{server.name}: one page for all")  # type: ignore[misc]
+    time.sleep(2 * down_memory(stage.exporter.policy).total_seconds())
+    assert causes(stage.prometheus) == causes(stage.vmalert) == gone, "nobody has seen the dead node up"
     stage.exporter.start()
     for server in (stage.prometheus, stage.vmalert):
         wait_until(lambda server=server: ("no_answer", DEAD) in causes(server), 60, f"{server.name}: it sees again")  # type: ignore[misc]

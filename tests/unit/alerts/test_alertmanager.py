@@ -195,11 +195,22 @@ def test_without_the_node_facts_no_ticket_is_told_that_is_read_from_them() -> No
     [
         ({"slack": {"channel": "c", "token_file": "t"}}, {"CacheNotifierDown", "CacheNotificationsFailing"}),
         ({"pagerduty": {"routing_key_file": "k"}}, {"CacheNotificationsFailing"}),
-        ({"pagerduty": {"routing_key_file": "k"}, "slack": {"channel": "c", "token_file": "t"}}, set()),
+        (
+            {"pagerduty": {"routing_key_file": "k"}, "slack": {"channel": "c", "token_file": "t"}},
+            {"CacheNotificationsFailing"},
+        ),
+        (
+            {
+                "pagerduty": {"routing_key_file": "k"},
+                "slack": {"channel": "c", "token_file": "t"},
+                "webhooks": [{"url": "http://pager.example.com/"}],
+            },
+            set(),
+        ),
         ({}, set()),
     ],
 )
-def test_the_heartbeat_stops_when_the_only_way_to_a_person_is_broken(notify: dict[str, Any], sources: set[str]) -> None:
+def test_the_heartbeat_stops_when_every_way_to_a_person_is_broken(notify: dict[str, Any], sources: set[str]) -> None:
     found = pairs(notifying(**notify))
     assert {source[0].split('"')[1] for source, targets, _ in found if targets == ["CacheWatchdog"]} == sources
 

@@ -109,7 +109,7 @@ def test_a_range_becomes_a_subquery_at_the_groups_interval() -> None:
     ("expr", "kept", "said"),
     [
         ('absent(a:x:rate{le="1"})', "a:x:rate", "absent(a:x:rate) takes its labels"),
-        ('x unless on () ALERTS{alertname="B"}', "ALERTS", "the state of other alerts"),
+        ('x unless on () ALERTS{alertname="B"}', "ALERTS", "the state of alerts"),
         ("a:x:rate offset 5m", "a:x:rate", "read with 'offset 5m'"),
         ("max_over_time(a:x:rate[5m] @ 17)", "a:x:rate", "read with '@ 17'"),
         ('a:x:rate{__name__="a:x:rate"}', "a:x:rate", "by __name__"),

@@ -26,7 +26,8 @@ def test_a_remark_on_twenty_objectives_and_two_policies_is_made_once(capsys: pyt
     told = Told(RULES, ())
     (found,) = [line for line in remarks(capsys, told, told) if "takes ALERTS" in line]
     assert found.startswith(
-        "current, candidate: CacheErrorBudgetBurnFast (20 rules), CacheErrorBudgetBurnSlow (20 rules): takes ALERTS as"
+        "current, candidate: CacheNodeDown, CacheErrorBudgetBurnFast (20 rules), "
+        "CacheErrorBudgetBurnSlow (20 rules): takes ALERTS as"
     )
 
 
