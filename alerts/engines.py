@@ -36,6 +36,8 @@ _OF_ITSELF = {
         "vmalert_alerts_send_errors_total",
     ),
 }
+# The function, and texts, which may hold its name.
+_CHANGES = re.compile(r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)|\bchanges\(""")
 _MIMIR_MOST_RULES = 20  # of a group: the default of -ruler.max-rules-per-rule-group; Mimir refuses a longer one
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
@@ -218,7 +220,8 @@ def _vmalert_group(group: dict[str, Any], every: Book) -> dict[str, Any]:
 
 
 def _vmalert_rule(rule: dict[str, Any], every: Book) -> dict[str, Any]:
-    expr = _on_raw_series(rule, every).text
+    # Its own `changes` counts the first sample of a series too: a node that is new, or back, would have changed.
+    expr = _CHANGES.sub(lambda found: found["text"] or "changes_prometheus(", _on_raw_series(rule, every).text)
     return {**{key: value for key, value in rule.items() if key != "keep_firing_for"}, "expr": expr}
 
 

@@ -58,7 +58,7 @@ def _nobody_watches() -> Iterator[dict[str, Any]]:
 def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:
     """When every way by which a page leaves is broken, the heartbeat stops, so that whoever waits for it tells."""
     channels, watchdog = policy.notify.page_channels, (WATCHDOG.name,)
-    if channels == ("pagerduty", "slack"):
+    if policy.notify.stops_when_both_fail:
         channels = (EVERY_WAY,)
     if len(channels) != 1:
         return

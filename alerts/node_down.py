@@ -75,14 +75,20 @@ def _verdict(policy: Policy) -> Alert:
 def _unseen(policy: Policy, verdicts: str) -> str:
     """The nodes that are told as down and of which nobody can say that they are up: "resolved" would be untrue.
 
-    So for as long as the exporter is gone, and until it has answered for as long as a page outlives its verdict.
+    So for as long as the exporter or its prober is gone, and until they have spoken for most of the time that a page outlives
+    its verdict: a node that they do not name then has left.
     """
     own = {"alertname": SPEC.name, "alertstate": "firing", "cause": NO_ANSWER, "fleet": policy.fleet.name}
     told = f"max by (fleet, shard, instance) ({selector('ALERTS', **own)})"
     # Looked for beyond that time: the last bad verdict and a good one after it may leave it with one evaluation.
     fine = f"last_over_time({verdicts}[{duration(2 * down_memory(policy))}]) == 1"
-    back = f"min_over_time({exporter_up(policy)}[{duration(down_memory(policy))}]) == 1"
-    return f"{told} unless on (fleet, shard, instance) ({fine}) and on () absent({back})"
+    back = f"count_over_time({prober_speaks(policy)}[{duration(down_memory(policy))}]) > {most_unseen(policy)}"
+    return f"{told} unless on (fleet, shard, instance) ({fine}) unless on () ({back})"
+
+
+def most_unseen(policy: Policy) -> int:
+    """So many words of the prober are too few to say that a node has left: three quarters, for a scrape may fail now and then."""
+    return 3 * down_memory(policy) // (4 * policy.rules.liveness_interval)
 
 
 def _ping(policy: Policy) -> str:

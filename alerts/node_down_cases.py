@@ -25,7 +25,7 @@ class Scene:
     They lie between evaluations and between samples, until a missing verdict is told, and for as long as a bad one counts.
     `nodes` has labels of nodes that keep every rule content; `missing` the labels of the alert when that node is not
     there. `exporter` selects its `up`, `unwatched` has the labels of the alert when it is gone; `prober` selects what is
-    there while the prober speaks.
+    there while the prober speaks, and more than `most` of its samples say that it is back. `watched`: nodes are probed.
     """
 
     step: int
@@ -37,6 +37,8 @@ class Scene:
     exporter: str
     unwatched: Labels
     prober: str
+    most: int
+    watched: bool
 
     def seen(self, sample: int) -> int:
         """The first evaluation that sees a sample, counted from 0."""
@@ -61,6 +63,11 @@ class Scene:
         verdicts = {selector(metrics.NODE_UP.name, **self.nodes[index]): text for index, text in nodes.items()}
         own = {name: text for name, text in ((self.exporter, exporter), (self.prober, prober)) if text}
         return Case(f"{SPEC.name}: {promise}", self.sample, {**own, **verdicts}, expects)
+
+    def absent(self, since: int | None, time: int) -> tuple[Labels, ...]:
+        """What is told of the first node by a time when it has had no verdict since a sample, though the prober speaks."""
+        told = since is not None and self.watched and self.waited(self.seen(since)) <= time
+        return self.missing[:1] if told else ()
 
     def every(self, samples: str) -> dict[int, str]:
         """The same samples for every node."""
@@ -159,37 +166,51 @@ def _kept(scene: Scene) -> Iterator[Case]:
     """A page outlives the last bad verdict for so long and no longer, whatever came after it."""
     at = edge(scene.memory, scene.step, scene.sample, first=_WELL)
     scene, count = replace(scene, sample=at.sample), at.outside // at.sample + 2
-    bad, up = gauge(0, at.last + 1), gauge(1, at.last + 1 + count)
-    expects = (_WATCH.firing(at.inside, scene.down(0)), _WATCH.firing(at.outside))
-    for whose, then in (("is up again", gauge(1, count)), ("has left", gone(count))):
-        yield scene.case(
-            f"resolves some time after its last bad verdict when the node {whose}", up, {0: f"{bad} {then}"}, expects
-        )
+    whole, bad = at.last + 1 + count, gauge(0, at.last + 1)
+    others = scene.every(gauge(1, whole))
+    for whose, then, left in (("is up again", gauge(1, count), None), ("has left", gone(count), at.last + 1)):
+        inside, outside = (scene.absent(left, time) for time in (at.inside, at.outside))
+        expects = (_WATCH.firing(at.inside, scene.down(0), *inside), _WATCH.firing(at.outside, *outside))
+        nodes = {**others, 0: f"{bad} {then}"}
+        promise = f"resolves some time after its last bad verdict when the node {whose}"
+        yield scene.case(promise, gauge(1, whole), nodes, expects, gauge(0, whole))
     dies, pages = f"{gauge(1, at.last + 2)} {gauge(0, count)}", scene.waited(scene.seen(at.last + 2))
     alone, both = ((scene.unwatched,) if pages <= time else () for time in (at.inside, at.outside))
     expects = (_WATCH.firing(at.inside, scene.down(0), *alone), _WATCH.firing(at.outside, *both))
-    yield scene.case(
-        "resolves without the exporter when the node was up again", dies, {0: f"{bad} 1 {gone(count)}"}, expects
-    )
+    promise = "resolves without the exporter when the node was up again"
+    yield scene.case(promise, dies, {0: f"{bad} 1 {gone(count)}"}, expects)
 
 
 def _unseen(scene: Scene) -> Iterator[Case]:
     """The exporter died under a page. Nobody has seen the node up: it is down until somebody has, or it has left."""
     away = (3 * scene.memory + scene.grace) // scene.sample
-    at = edge(scene.memory, scene.step, scene.sample, first=_WELL + away)
-    scene = replace(scene, sample=at.sample)
-    back = at.last + 1
+    back = _WELL + away
     judged, count = back + scene.memory // scene.sample // 2, scene.until(2 * scene.memory)
-    up = f"{gauge(1, _WELL)} {gauge(0, back - _WELL)} {gauge(1, count)}"
-    alone, end = (scene.down(0),), at.outside + scene.step
+    up = f"{gauge(1, _WELL)} {gauge(0, away)} {gauge(1, count)}"
+    alone, end = (scene.down(0),), scene.seen(judged) + scene.step
     held = (_WATCH.firing(scene.last(back), *alone, scene.unwatched), _WATCH.firing(scene.last(judged), *alone))
     for promise, value, then in (("goes on when it is still down", 0, alone), ("ends when it is up again", 1, ())):
         nodes = {0: f"{gauge(0, _WELL)} {gone(judged - _WELL)} {gauge(value, count)}"}
         expects = (*held, _WATCH.firing(scene.seen(judged), *then), _WATCH.firing(end, *then))
         yield scene.case(f"a page that the exporter died under {promise}", up, nodes, expects)
-    left = (*held, _WATCH.firing(at.inside, *alone), _WATCH.firing(at.outside))
-    nodes = {0: f"{gauge(0, _WELL)} {gone(back + count - _WELL)}"}
-    yield scene.case("a page that the exporter died under ends when the node has left", up, nodes, left)
+    yield _left(scene, back, up, count)
+    nodes, silent = {0: f"{gauge(0, _WELL)} {gone(count)}"}, f"{gauge(0, _WELL)} {gone(count)}"
+    goes_on = (_WATCH.firing(2 * scene.memory, *alone),)
+    yield scene.case("a page that the prober died under goes on", gauge(1, _WELL + count), nodes, goes_on, silent)
+
+
+def _left(scene: Scene, back: int, up: str, count: int) -> Case:
+    """The exporter is back and does not name the node: it has left, once that was said often enough."""
+    away, known = back - _WELL, back + scene.most
+    others = scene.every(f"{gauge(1, _WELL)} {gone(away)} {gauge(1, count)}")
+    nodes = {**others, 0: f"{gauge(0, _WELL)} {gone(away + count)}"}
+    last, first = scene.last(known), scene.seen(known)
+    expects = (
+        _WATCH.firing(last, scene.down(0), *scene.absent(back, last)),
+        _WATCH.firing(first, *scene.absent(back, first)),
+    )
+    speaks = f"{gauge(0, _WELL)} {gone(away)} {gauge(0, count)}"
+    return scene.case("a page that the exporter died under ends when the node has left", up, nodes, expects, speaks)
 
 
 def _scene(policy: Policy) -> Scene:
@@ -205,6 +226,8 @@ def _scene(policy: Policy) -> Scene:
         node_down.exporter_up(policy),
         _alert(UNWATCHED, {"fleet": policy.fleet.name, "instance": exporter}),
         node_down.prober_speaks(policy),
+        node_down.most_unseen(policy),
+        policy.collect.background,
     )
 
 

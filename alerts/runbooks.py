@@ -14,7 +14,8 @@ from string import Template
 from alerts import prober_down, recording, redis_cli, stack_times, targets
 from alerts.node_down import SLI_JOB, down_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
-from alerts.server.conditions import FILES, conditions, refusals, refused_memory, without_quorum
+from alerts.server import refused_writes
+from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
 from policy import metrics
@@ -185,17 +186,7 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
         **_limits(policy),
-        **_refused(policy),
-    }
-
-
-def _refused(policy: Policy) -> Values:
-    probes, callers = refusals(policy)
-    return {
-        "refused_for": duration(policy.alerts.writes_refused.for_),
-        "refused_scrapes": str(callers.scrapes(policy)),
-        "refused_probes": str(probes.scrapes(policy)),
-        "refused_memory": duration(refused_memory(policy)),
+        **refused_writes.values(policy),
     }
 
 
@@ -278,8 +269,8 @@ def _sole_channel(policy: Policy) -> str:
     if policy.notify.heartbeat is None:
         return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
     channels = policy.notify.page_channels
-    if channels == ("pagerduty", "slack"):
-        return "The other way to a person is told of it meanwhile; where both are broken (`all`), the heartbeat is stopped."
+    if policy.notify.stops_when_both_fail:
+        return "The other way to a person is told of it meanwhile; where both are broken, `all` fires and stops the heartbeat."
     if len(channels) != 1:
         return "Another way to a person is told of it meanwhile; where that is broken too nobody is, and the heartbeat goes on."
     return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."

@@ -55,7 +55,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
         *([_integrations(policy)] if notify.pagerduty is not None else []),
         *([_slack(policy)] if notify.slack is not None else []),
         *([_webhooks(policy)] if posts else []),
-        *([_every_way(policy)] if notify.page_channels == ("pagerduty", "slack") else []),
+        *([_every_way(policy)] if notify.stops_when_both_fail else []),
         _prometheus_sends(policy),
     )
 
@@ -203,10 +203,14 @@ def _webhooks(policy: Policy) -> Alert:
 
 
 def _every_way(policy: Policy) -> Alert:
-    # Of two alerts together, for an inhibition has one source: this one stops the heartbeat.
-    fleet = policy.fleet.name
-    pagerduty, slack = (_fires(policy, NOTIFICATIONS_FAILING, part=part) for part in ("pagerduty", "slack"))
-    expr = f"count({pagerduty}) and on () ({slack} or {_fires(policy, NOTIFIER_DOWN)})"
+    # Of two alerts together, for an inhibition has one source: this one stops the heartbeat. A webhook that fails is the way
+    # to the notifier, or the heartbeat itself; another's takes tickets alone, or there would be a third way for pages.
+    fleet, others = policy.fleet.name, bool(policy.notify.webhooks)
+    pagerduty, slack, webhook = (
+        _fires(policy, NOTIFICATIONS_FAILING, part=part) for part in ("pagerduty", "slack", "webhook")
+    )
+    lost = " or ".join((slack, *(() if others else (webhook,)), _fires(policy, NOTIFIER_DOWN)))
+    expr = f"count({pagerduty}) and on () ({lost})"
     text = Text(
         f"Nobody is told of anything about {template_text(fleet)}: PagerDuty and Slack both fail",
         "Alertmanager could not deliver by PagerDuty, nor by Slack. This alert itself reaches nobody: it stops the heartbeat "

@@ -240,7 +240,7 @@ def _notifications(policy: Policy, step: int) -> Iterator[Case]:
         yield from _slack(policy, step)
     if notify.slack is not None or notify.webhooks or notify.heartbeat is not None:
         yield from _webhooks(policy, step)
-    if notify.page_channels == ("pagerduty", "slack"):
+    if notify.stops_when_both_fail:
         yield from _every_way(policy, step)
     scene = _scene(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
     mine, hold = targets.of_prometheus(policy), milliseconds(sent(policy))

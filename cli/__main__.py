@@ -20,7 +20,9 @@ def _reopen() -> None:
     """Let what the caller closed (`>&-`) lead nowhere: it would be no stream, and its number the next file's."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # for as long as we run
+            os.set_inheritable(stream.fileno(), True)  # the prober would have none
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

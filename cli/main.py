@@ -109,7 +109,7 @@ def main() -> None:
     """Run the command line. Exit status: 0 fine, 1 the thing asked about is not fine, 2 wrong usage or policy.
 
     2 too where a disk is full, and, as of a shell's own commands, 141 where nobody reads standard output, and 130 after
-    Ctrl-C.
+    Ctrl-C. Output into what the caller closed is lost, as he asked.
     """
     with contextlib.redirect_stdout(cast("TextIO", _Output(sys.stdout))):
         status = _run()

@@ -118,6 +118,11 @@ class Notify(Model):
         return (*own, *("webhook" for webhook in self.webhooks if webhook.takes("pages")))
 
     @property
+    def stops_when_both_fail(self) -> bool:
+        """Whether PagerDuty and Slack together are every way by which a page leaves, and the heartbeat is there to tell."""
+        return self.page_channels == ("pagerduty", "slack") and self.heartbeat is not None
+
+    @property
     def tells_tickets(self) -> bool:
         """Whether a ticket reaches anybody."""
         return self.slack is not None or any(webhook.takes("tickets") for webhook in self.webhooks)

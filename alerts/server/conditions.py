@@ -79,8 +79,8 @@ def refused_window(policy: Policy) -> timedelta:
 
 
 def refused_memory(policy: Policy) -> timedelta:
-    """How long one that was refused counts as one of several."""
-    return policy.alerts.writes_refused.for_ + 2 * refused_window(policy)
+    """How long one that was refused counts as one of several: where each window saw one, they are enough."""
+    return (refusals(policy)[1].scrapes(policy) + 1) * refused_window(policy)
 
 
 def _writes_refused(policy: Policy) -> tuple[str, timedelta]:

@@ -20,6 +20,8 @@ _OVER, _UNDER = Decimal("1.0001"), Decimal("0.9999")
 # Less than one, for how many does not matter; a power of two, so that promtool adds it up without an error that would look
 # like a reset.
 _EVENT = Decimal(1) / 128
+# Samples among which one is that leaves no window with an evaluation.
+_LATEST = 100
 _REFUSED = Watch("CacheWritesRefused")
 
 
@@ -134,13 +136,13 @@ class Refused:
 
     @property
     def first(self) -> int:
-        """When there is news first. Not so that a sample would leave a window with an evaluation: see `Clock.first_after`."""
-        for late in range(self.each, self.each + self.step):
-            first = late * self.clock.sample
-            ends = (first + self.memory, first + self.most * self.every + self.window)
-            if all((end - self.clock.sample) % self.step for end in ends):
-                return first
-        return self.every
+        """When there is news first: if it can be, so that no sample leaves a window with an evaluation (`Clock.first_after`)."""
+        later = (late * self.clock.sample for late in range(self.each, self.each + _LATEST))
+        return next((first for first in later if not self._on_an_edge(first)), self.every)
+
+    def _on_an_edge(self, first: int) -> bool:
+        ends = (first + self.memory, first + self.most * self.every + self.window)
+        return not all((end - self.clock.sample) % self.step for end in ends)
 
     @property
     def fires(self) -> int:

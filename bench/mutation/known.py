@@ -33,6 +33,10 @@ KNOWN: tuple[Known, ...] = (
         r"CacheNodeDown: .*\[\[2m -> .*\]\]\) == 1",
         "how far back a last good verdict is looked for: it is found within",
     ),
+    Known(
+        r"CacheNodeDown: .*\[\[1m -> .*\]\]\) > 22",
+        "of thirty words in it 23 are wanted: one more or less to choose from is none",
+    ),
     Known(r"CacheProberDown: .* \[> -> >=\] 2 ", "an increase is extrapolated: whether it is exactly 2 is chance"),
     Known(r"CacheNotificationsFailing: .* \[> -> >=\] 1", _FLOATS),
     Known(

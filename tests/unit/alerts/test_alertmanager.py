@@ -195,14 +195,20 @@ def test_without_the_node_facts_no_ticket_is_told_that_is_read_from_them() -> No
     [
         ({"slack": {"channel": "c", "token_file": "t"}}, {"CacheNotifierDown", "CacheNotificationsFailing"}),
         ({"pagerduty": {"routing_key_file": "k"}}, {"CacheNotificationsFailing"}),
+        ({"pagerduty": {"routing_key_file": "k"}, "slack": {"channel": "c", "token_file": "t"}}, set()),
         (
-            {"pagerduty": {"routing_key_file": "k"}, "slack": {"channel": "c", "token_file": "t"}},
+            {
+                "pagerduty": {"routing_key_file": "k"},
+                "slack": {"channel": "c", "token_file": "t"},
+                "heartbeat": {"url": "http://beats.example.com/"},
+            },
             {"CacheNotificationsFailing"},
         ),
         (
             {
                 "pagerduty": {"routing_key_file": "k"},
                 "slack": {"channel": "c", "token_file": "t"},
+                "heartbeat": {"url": "http://beats.example.com/"},
                 "webhooks": [{"url": "http://pager.example.com/"}],
             },
             set(),

@@ -117,6 +117,14 @@ def test_what_old_vmalerts_do_not_know_is_left_out_and_told() -> None:
     assert "keep_firing_for: 5m" in convert({"rules/x.yml": text}, target("operator", Policy()))["rules/x.yml"]
 
 
+def test_vmalert_counts_changes_as_prometheus_does_and_leaves_texts_alone() -> None:
+    expr = 'changes(a{b="changes("}[5m]) - x_changes(c) and `changes(`'
+    text = yaml.safe_dump({"groups": [{"name": "g", "interval": "15s", "rules": [{"alert": "A", "expr": expr}]}]})
+    found = yaml.safe_load(convert({"rules/x.yml": text}, target("vmalert", Policy()))["rules/x.yml"])
+    (rule,) = found["groups"][0]["rules"]
+    assert rule["expr"] == 'changes_prometheus(a{b="changes("}[5m]) - x_changes(c) and `changes(`'
+
+
 def test_what_vmalert_must_read_of_its_own_is_told() -> None:
     records = [
         {"record": "a:step", "expr": "x - last_over_time(a:step[15m] offset 1ms)"},
