@@ -68,20 +68,29 @@ def crash_loop(lab: Lab) -> str:
     return lab.demo.obey("break", "replica-down")
 
 
-def unwatched_while_down(lab: Lab) -> str:
-    """Kill the exporter once it was told that a node is down, for longer than its last verdict counts."""
-    said = lab.demo.obey("break", "replica-down")
-    wait_until(lambda: "CacheNodeDown" in lab.firing(), _PATIENCE, "the page", every=0.1)
-    gone = lab.demo.obey("break", "exporter")
-    time.sleep(_UNWATCHED)
-    return f"{said}; {gone}"
+def unwatched_while_down(by: str) -> Callable[[Lab], str]:
+    """Kill who watches once it was told that a node is down, for longer than the page outlives its last verdict."""
+
+    def begin(lab: Lab) -> str:
+        said = lab.demo.obey("break", "replica-down")
+        wait_until(lambda: "CacheNodeDown" in lab.firing(), _PATIENCE, "the page", every=0.1)
+        gone = lab.demo.obey("break", by)
+        time.sleep(_UNWATCHED)
+        # Of each address that is named CacheNodeDown is expected: of the exporter's too, when it is that which is gone.
+        return f"{said}; {gone}" if by == "exporter" else said
+
+    return begin
 
 
-def watched_again(lab: Lab) -> str:
-    """Bring back the exporter, which finds the node still down, then the node."""
-    said = lab.demo.obey("heal", "exporter")
-    time.sleep(_UNWATCHED)
-    return f"{said}; {lab.demo.obey('heal', 'replica-down')}"
+def watched_again(by: str) -> Callable[[Lab], str]:
+    """Bring back who watches, who finds the node still down, then the node."""
+
+    def end(lab: Lab) -> str:
+        said = lab.demo.obey("heal", by)
+        time.sleep(_UNWATCHED)
+        return f"{said}; {lab.demo.obey('heal', 'replica-down')}"
+
+    return end
 
 
 def leaderless(lab: Lab) -> str:

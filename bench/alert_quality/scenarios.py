@@ -104,8 +104,16 @@ FAULTS: tuple[Scenario, ...] = (
         "node-and-exporter",
         "the exporter dies while a replica is down",
         "CacheNodeDown",
-        begin=events.unwatched_while_down,
-        end=events.watched_again,
+        begin=events.unwatched_while_down("exporter"),
+        end=events.watched_again("exporter"),
+    ),
+    _fault(
+        "node-and-prober",
+        "the prober dies, and each new one, while a replica is down",
+        "CacheNodeDown",
+        also=("CacheProberDown",),
+        begin=events.unwatched_while_down("prober"),
+        end=events.watched_again("prober"),
     ),
     _fault("prober", "the prober is killed, and each new one", "CacheProberDown"),
     # Prometheus is reloaded for it, and knows no Alertmanager for some seconds: what ends then is told a minute later.
