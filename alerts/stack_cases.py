@@ -272,6 +272,21 @@ def _every_way(policy: Policy, step: int) -> Iterator[Case]:
     yield scene.case("fires when the notifier is gone too", {**pagerduty, **gone}, *scene.fires(_WELL, away))
     for way, fails in (("PagerDuty", pagerduty), ("Slack", slack)):
         yield scene.case(f"silent while {way} fails alone", {**fails, **there}, scene.silent(count))
+    yield _unreached(policy, scene, up)
+
+
+def _unreached(policy: Policy, scene: Scene, notifier: str) -> Case:
+    """PagerDuty fails, and so does a webhook of which the notifier says nothing: Alertmanager does not reach it."""
+    window = milliseconds(notified(policy))
+    count = 2 * scene.samples(window) + _WELL
+    fails = {_failed(policy, name): counter(2, count) for name in ("pagerduty", "webhook")}
+    end = (count - 1) * scene.step
+    if policy.notify.webhooks:  # it may be another's, and Slack is well
+        return scene.case(
+            "silent while another's webhook fails", {**fails, notifier: gauge(1, count)}, scene.silent(count)
+        )
+    expects = (scene.silent(_WELL), scene.watch.firing(end, scene.alert))
+    return scene.case("fires when the notifier is not reached", {**fails, notifier: gauge(1, count)}, *expects)
 
 
 def _slack(policy: Policy, step: int) -> Iterator[Case]:

@@ -11,6 +11,7 @@ HOSTILE = 'a"b{{ query "up" }}c\\d\ne\t{%f%}é☂ `{g}` \'$x\' <!h>&#{'
 _SENTINEL = {"addresses": ["10.0.0.9:26379", "10.0.0.10"], "masters": ["shard-a", "shard-b"]}
 _PAGERDUTY = {"routing_key_file": "/run/secrets/pagerduty"}
 _SLACK = {"channel": "#cache-alerts", "token_file": "/run/secrets/slack"}
+_HEARTBEAT = {"url": "https://hc.example.com/2"}
 # Where the waits are not what a policy is about: promtool plays each second of them.
 _SHORTER = {"nodes_differ": {"for": "10m"}, "replicas": {"for": "1m"}}
 _AUTH = {"username": "cachewatch", "password_env": "CACHE_PASSWORD"}
@@ -48,7 +49,7 @@ DATA: dict[str, dict[str, Any]] = {
             "sentinel": {**_SENTINEL, "masters": [HOSTILE, "{{", "}}"]},
             "auth": {**_AUTH, "username": HOSTILE},
         },
-        "notify": {"pagerduty": _PAGERDUTY, "slack": {**_SLACK, "channel": HOSTILE}},
+        "notify": {"pagerduty": _PAGERDUTY, "slack": {**_SLACK, "channel": HOSTILE}, "heartbeat": _HEARTBEAT},
         "stack": {"grafana": "http://127.0.0.1:3000/a%20b"},
     },
     "told": {
@@ -69,7 +70,17 @@ DATA: dict[str, dict[str, Any]] = {
         },
     },
     # An exporter that is gone counts as there for longer than a part of the stack may be away.
-    "patient": {"rules": {"exporter_grace": "2m", "stack_grace": "10s"}, "alerts": _SHORTER},
+    "patient": {
+        "rules": {"exporter_grace": "2m", "stack_grace": "10s"},
+        "alerts": _SHORTER,
+        # Every way there is, and somebody else's for tickets.
+        "notify": {
+            "pagerduty": _PAGERDUTY,
+            "slack": _SLACK,
+            "heartbeat": _HEARTBEAT,
+            "webhooks": [{"url": "http://127.0.0.1:9/tickets", "told": "tickets"}],
+        },
+    },
     "at once": {
         "thresholds": {
             "hit_rate": {"warning": {"for": "0s"}, "critical": {"for": "1us"}},
