@@ -1,7 +1,8 @@
 """Time from a fault to the page: the whole chain, measured from outside, at the policy's default intervals.
 
 The clock starts before the signal is sent and stops when the stand-in of PagerDuty (or Slack) has the message with the
-node's `instance`. The bound that it is held against is `Policy.page_bound_seconds()`.
+node's `instance`. The bound that it is held against is `Policy.page_bound_seconds()`. A page outlives the last bad verdict by
+less than by default, so that forty of them end in ten minutes; when it begins does not depend on that.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ TRIALS = 20
 _PATIENCE = 90.0
 _SPREAD = 2.0
 FAULTS = {"killed": "node-down", "hung": "node-hang"}
+KEPT = {"alerts.node_down.keep_firing_for": "0s", "rules.exporter_grace": "5s"}
+"""What is not as by default: with these a page outlives the verdict by 11 s, and not by a minute."""
 WANTED = {"killed": 5.0, "hung": 6.0}
 """Seconds to the page at most, in each of twenty trials."""
 
@@ -45,7 +48,7 @@ class Trial:
 def measure(console: Console, trials: int | None) -> dict[str, Any]:
     """Run the trials and print a table; the figures by fault."""
     with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
-        demo = Demo(Path(folder), stack, console, shortened={})
+        demo = Demo(Path(folder), stack, console, shortened=KEPT)
         demo.start()
         bounds = load(Path(folder) / "cachewatch.yaml").policy.page_bound_seconds()
         found = {fault: _trials(demo, fault, trials or TRIALS, console) for fault in FAULTS}
