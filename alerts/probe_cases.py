@@ -20,6 +20,7 @@ from policy.units import seconds
 
 _LEVELS: tuple[Severity, ...] = ("warning", "critical")
 _P95, _P50, _P99, _AVAILABILITY = IN_TURN
+_TOTAL = 100_000  # probes between two samples, of which one more or less is just over or just under
 
 
 def ratios(policy: Policy) -> tuple[Ratio, ...]:
@@ -34,7 +35,7 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
         yield from _slow_after_down(policy, ratio, step)
     for level in _LEVELS:
         yield from _one_page(policy, level, step)
-        yield from _flapping(policy, level, step)
+        yield from _in_turn(policy, level, step)
 
 
 def _spec(row: str, level: Severity) -> AlertSpec:
@@ -135,35 +136,65 @@ def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
     yield Case(name, sample, series, tuple(expects))
 
 
-def _flapping(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
-    """A row that breaks and mends, and so never speaks, does not silence the rows behind it."""
+def _in_turn(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
+    """Each row beside one before it, where that can be broken alone: silent from the moment that it has spoken, not before."""
+    deltas = milliseconds(policy.rules.rate_window) // step
     for index, behind in enumerate(IN_TURN):
         for before in IN_TURN[:index]:
-            case = _beside(policy, level, step, before, behind)
-            if case is not None:
-                yield case
+            hides, tells = _p50_hides(policy, level, before, behind), _p99_tells(policy, level, before, behind)
+            if deltas < 2 or hides or tells:
+                continue
+            if milliseconds(promise(policy, before, level).hold) // step > 2:
+                yield _flapping(policy, level, step, before, behind)
+            yield _handed_over(policy, level, step, before, behind)
 
 
-def _beside(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case | None:
-    """`behind` broken all the time beside `before`, broken for one evaluation less than it takes to speak, then well."""
-    own, other = promise(policy, behind, level), promise(policy, before, level)
-    deltas, broken = milliseconds(policy.rules.rate_window) // step, milliseconds(other.hold) // step - 1
-    if (
-        deltas < 2
-        or broken < 1
-        or _p50_hides(policy, level, before, behind)
-        or _p99_tells(policy, level, before, behind)
-    ):
-        return None
-    seen = up_to(step, max(step, milliseconds(own.window)))
-    fires = seen + up_to(step, milliseconds(own.hold))
-    bad = broken + deltas - 1  # it is broken while all that the window holds is bad
+def _flapping(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
+    """`behind` broken all the time beside `before`, broken for a little less than it takes to speak, then well.
+
+    Where windows are open at their left end (Prometheus 3) what is bad fills one an evaluation sooner.
+    """
+    deltas = milliseconds(policy.rules.rate_window) // step
+    bad = milliseconds(promise(policy, before, level).hold) // step - 2 + deltas - 1
+    fires = _fires(policy, level, step, behind)
     cycles = (fires + 2 * step) // step // (bad + 1) + 2
-    ill, well = _side_by_side(policy, level, before, behind)
+    ill, well = _side_by_side(policy, level, before, behind, _TOTAL)
     series = {name: _alternating(well[name], ill[name], bad, cycles) for name in ill}
     watch = Watch(_spec(behind, level).name)
     expects = (watch.firing(fires, labels(_spec(behind, level), node(policy))),)
     return Case(f"{watch.name}: fires beside a {before} that comes and goes", step, series, expects)
+
+
+def _handed_over(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
+    """`behind` broken all the time, `before` well by a hair and then broken by as little: the one speaks, then the other.
+
+    Three evaluations lie between what is looked at, for the two windows that are open at their left end in Prometheus 3.
+    """
+    deltas = milliseconds(policy.rules.rate_window) // step
+    hold = up_to(step, milliseconds(promise(policy, before, level).hold))
+    good = max(_fires(policy, level, step, behind) - hold, 0) // step + 3
+    speaks = (good + deltas) * step + hold
+    ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
+    count = deltas + hold // step + 2
+    series = {
+        name: f"{counter(well[name], good + 1)} {counter(grows, count, good * well[name] + grows)}"
+        for name, grows in ill.items()
+    }
+    first, then = _spec(behind, level), _spec(before, level)
+    own, other = (labels(spec, node(policy)) for spec in (first, then))
+    watches = Watch(first.name), Watch(then.name)
+    expects = (
+        watches[0].firing(speaks - 3 * step, own),
+        watches[0].firing(speaks),
+        watches[1].firing(speaks, other),
+    )
+    return Case(f"{first.name}: silent once {before} has spoken, not before", step, series, expects)
+
+
+def _fires(policy: Policy, level: Severity, step: int, row: str) -> int:
+    """When a row fires that is broken from the start: its window is full then, and its wait over."""
+    own = promise(policy, row, level)
+    return up_to(step, max(step, milliseconds(own.window))) + up_to(step, milliseconds(own.hold))
 
 
 def _p50_hides(policy: Policy, level: Severity, before: str, behind: str) -> bool:
@@ -176,16 +207,18 @@ def _p99_tells(policy: Policy, level: Severity, before: str, behind: str) -> boo
     return behind == _AVAILABILITY and before != _P99 and _bound(policy, _P99, level) <= _bound(policy, before, level)
 
 
-def _side_by_side(policy: Policy, level: Severity, before: str, behind: str) -> tuple[dict[str, int], dict[str, int]]:
-    """What the series grow by while `before` is just broken, and while it is well; `behind` is broken in both."""
-    total = 100_000
+def _side_by_side(
+    policy: Policy, level: Severity, before: str, behind: str, better: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What the series grow by while `before` is just broken, and while it is better by so many; `behind` is broken in both."""
+    total = _TOTAL
     own, other = (below(promise(policy, row, level).least, total)[0] or 0 for row in (behind, before))
     if behind == _AVAILABILITY:
         checks, most = _checks(policy, own, total), total
     else:
         checks, most = {}, own
     found = []
-    for least in (other, total):
+    for least in (other, other + better):
         limits = {} if behind == _AVAILABILITY else {_bound(policy, behind, level): most}
         counts = {
             bound: min(

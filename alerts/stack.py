@@ -212,10 +212,11 @@ def _every_way(policy: Policy) -> Alert:
     lost = " or ".join((slack, *(() if others else (webhook,)), _fires(policy, NOTIFIER_DOWN)))
     expr = f"count({pagerduty}) and on () ({lost})"
     text = Text(
-        f"Nobody is told of anything about {template_text(fleet)}: PagerDuty and Slack both fail",
-        "Alertmanager could not deliver by PagerDuty, nor by Slack. This alert itself reaches nobody: it stops the heartbeat "
-        "(notify.heartbeat), so that whoever waits for that tells. First: Alertmanager's log and the notifier's. Is it the "
-        "way out of here, or the files with the routing key and the token?",
+        f"Nobody may be told of anything about {template_text(fleet)}: PagerDuty fails, and Slack or the way to it",
+        "Alertmanager could not deliver by PagerDuty, nor by Slack or by a webhook. This stops the heartbeat "
+        "(notify.heartbeat), so that whoever waits for that tells; if you read it in Slack, what fails is the heartbeat "
+        "itself. First: Alertmanager's log and the notifier's. Is it the way out of here, or the files with the routing key "
+        "and the token?",
     )
     return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part=EVERY_WAY)
 

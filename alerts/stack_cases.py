@@ -303,6 +303,9 @@ def _slack(policy: Policy, step: int) -> Iterator[Case]:
     yield from _twice(replace(scene, alone=True), {posts: (1, 0)}, window, once, " of the notifier's")
     refused = {failed: counter(2, _WELL + 2), _refused(policy, "refused"): f"{gauge(0, _WELL)} {gauge(1, 2)}"}
     yield scene.case("fires where the notifier takes no more", refused, *scene.fires(_WELL, 0))
+    ended = {failed: counter(2, 2 * count), _refused(policy, "refused"): f"{gauge(0, _WELL)} {gauge(1, 2 * count)}"}
+    until = _until(replace(scene, alone=True), _WELL - 1 + count)
+    yield scene.case("resolves when the notifier has taken all for so long", ended, *until)
     fine = {failed: counter(1, count), posts: gauge(3, count), _refused(policy, "sent"): counter(1, count)}
     yield scene.case("silent while Slack takes what comes", fine, scene.silent(count))
     late = {failed: counter(1, count), posts: gauge(0, count), _refused(policy, "late"): counter(1, count)}

@@ -86,6 +86,8 @@ def failover(cast: Cast) -> Iterator[Proof]:
     yield from _slots(cast)
     yield from _quorum(cast)
     yield _replicas_missing(cast)
+    if not cast.primary["shard"] and cast.policy.alerts.replicas.expected is None:
+        yield _led_twice(cast)
 
 
 def server(cast: Cast) -> Iterator[Proof]:
@@ -185,6 +187,18 @@ def _quorum(cast: Cast) -> Iterator[Proof]:
     once = {"whatever another shard can do": {asked: 0, another: 1}, "once for two shards": {asked: 0, another: 0}}
     yield Proof(name, labels, hold, {asked: 0}, {asked: 1}, {asked: cast.fast}, either, once, what="asked")
     yield Proof(name, labels, hold, {listed: 0}, {listed: 1}, {listed: cast.slow}, what="watched as a node")
+
+
+def _led_twice(cast: Cast) -> Proof:
+    """Of a shard whose name is learned, not listed: a second primary is a replica that is missing."""
+    name = "CacheReplicasMissing"
+    one, two = ({**node, "shard": "learned"} for node in (cast.primary, cast.replica))
+    up = {cast.up(one): 1, cast.up(two): 1, cast.role(one, "primary"): 1}
+    connected = selector("redis_connected_slaves", **one)
+    over = {**up, cast.role(two, "primary"): 1, connected: 0}
+    under = {**up, cast.role(two, "replica"): 1, connected: 1}
+    hold, labels = milliseconds(cast.policy.alerts.replicas.for_), cast.alert(name, shard="learned")
+    return Proof(name, labels, hold, over, under, {}, what="a second primary")
 
 
 def _replicas_missing(cast: Cast) -> Proof:

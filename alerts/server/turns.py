@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Watch, gauge, gone, up_to
+from alerts.rule_cases import Case, Expect, Watch, gauge, gone, up_to
 from alerts.server.conditions import conditions
+from alerts.server.facts import REPLICA
 from alerts.server.proof import Clock, Values, untold
 from alerts.server.scenes import Cast
 from policy import metrics
@@ -18,6 +19,7 @@ def cases(cast: Cast, clock: Clock) -> Iterator[Case]:
     """All of them."""
     yield _all_replicas(cast, clock)
     yield _role_untold(cast, clock)
+    yield _promoted(cast, clock)
     yield _shard_given_up(cast, clock)
     yield _silence_untold(cast, clock)
     yield _cut_untold(cast, clock)
@@ -39,6 +41,20 @@ def _all_replicas(cast: Cast, clock: Clock) -> Case:
     }
     expects = Watch(name).first(fires, clock.step, cast.of_shard(name))
     return Case(f"{name}: fires when every node says that it is a replica", clock.sample, series, expects)
+
+
+def _promoted(cast: Cast, clock: Clock) -> Case:
+    """A replica that was promoted is none from its own first word."""
+    before, after = clock.last_before(_WELL * clock.sample), up_to(clock.step, _WELL * clock.sample)
+    count = clock.samples(after)
+    series = {
+        cast.up(cast.replica): gauge(1, count),
+        cast.role(cast.replica, "replica"): f"{gauge(1, _WELL)} {gone(count)}",
+        cast.role(cast.replica, "primary"): f"_x{_WELL} {gauge(1, count)}",
+    }
+    record = selector(REPLICA, **cast.replica)
+    expects = (Expect(before, record, (record,)), Expect(after, record))
+    return Case(f"{REPLICA}: none about a replica that was promoted", clock.sample, series, expects)
 
 
 def _role_untold(cast: Cast, clock: Clock) -> Case:

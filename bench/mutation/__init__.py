@@ -27,6 +27,7 @@ _TOLD = {
     "pagerduty": {"routing_key_file": "/run/secrets/pagerduty"},
     "slack": {"channel": "#cache-alerts", "token_file": "/run/secrets/slack"},
     "webhooks": [{"url": "http://127.0.0.1:9/", "told": "tickets"}],
+    "heartbeat": {"url": "http://127.0.0.1:9/"},
 }
 POLICIES: tuple[dict[str, Any], ...] = ({"slos": []}, {"slos": [], "fleet": {"sentinel": _SENTINEL}, "notify": _TOLD})
 

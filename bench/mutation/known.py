@@ -22,11 +22,13 @@ class Known:
 
 
 _FLOATS = "two rates are equal to within a float's last digit: whether the very threshold counts is chance"
+_EDGE = "samples and evaluations come together there, and Prometheus 2 and 3 differ about a sample on the very edge"
 _BETWEEN = "it lies between two counts, and an increase is extrapolated by less than what is left to either"
 KNOWN: tuple[Known, ...] = (
     Known(r"HitRate: .*hit_ratio:rate\{.*\} \[< -> <=\]", _FLOATS),
     Known(r"HitRate: .*requests:rate\{.*\} \[>= -> >\]", _FLOATS),
-    Known(r"Latency: .*ratio:rate\{.*\}\) \[< -> <=\]", _FLOATS),
+    Known(r"^latency: .* \[< -> <=\] 0\.", _FLOATS),
+    Known(r"^latency: .*_ratio:rate\{.*\}\[\[(2m -> 1m45s|5m -> 4m45s|10m -> 9m45s)\]", _EDGE),
     Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
     Known(r"CacheClientsNearLimit: .*> \[0 -> 1\]\)", "nobody allows one connection"),
     Known(r"CacheEvictions: .* \[> -> >=\] 100", _FLOATS),
@@ -38,12 +40,16 @@ KNOWN: tuple[Known, ...] = (
         r"CacheNodeDown: .*\[\[1m -> .*\]\]\) > 22",
         "of thirty words in it 23 are wanted: one more or less to choose from is none",
     ),
+    Known(
+        r"CacheNodesDiffer: .*shard!=\[\"\" -> ",
+        "most and least must both be there: what one of them lets in alone has no other",
+    ),
     Known(r"CacheProberDown: .*(\[> -> >=\] 2\.5|\[2\.5 -> 2\.4\])", _BETWEEN),
     Known(r"CacheNotificationsFailing: .*\[1\.5 -> 1\.4\]", _BETWEEN),
     Known(r"CacheNotificationsFailing: .* \[> -> >=\] 1", _FLOATS),
     Known(
-        r"^stack: .*\[\[(1m -> 45s|3m -> 2m45s|5m -> 4m45s|11m -> 10m45s|11m -> 11m15s|1m30s -> 1m15s)\]",
-        "samples and evaluations come together there, and Prometheus 2 and 3 differ about a sample on the very edge",
+        r"^stack: .*\[\[(1m -> 45s|3m -> 2m45s|5m -> 4m45s|11m -> 10m45s|1m30s -> 1m15s)\]",
+        _EDGE,
     ),
 )
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,17 +38,16 @@ class Suite:
     texts: tuple[str, ...]
 
     def of(self, mutant: Mutant, turn: slice) -> Mapping[str, Any]:
-        """The same with a part of the tests that can tell.
+        """The same with a part of the tests that can tell."""
+        return {**self.data, "tests": [test for test, _ in self.able(mutant)[turn]]}
 
-        Those are the ones that speak of the alert; for a record all, the ones that look at records themselves first.
-        """
-        name = re.compile(rf"\b{re.escape(mutant.rule)}\b")
+    def able(self, mutant: Mutant) -> list[tuple[Mapping[str, Any], str]]:
+        """The tests that speak of the alert, with their texts; for a record all, those that look at records themselves first."""
         tests = list(zip(self.data["tests"], self.texts, strict=True))
-        if mutant.alert:
-            able = [test for test, text in tests if name.search(text)]
-        else:
-            able = [test for test, _ in sorted(tests, key=lambda each: "ALERTS" in each[1])]
-        return {**self.data, "tests": able[turn]}
+        if not mutant.alert:
+            return sorted(tests, key=lambda each: "ALERTS" in each[1])
+        name = re.compile(rf"\b{re.escape(mutant.rule)}\b")
+        return [(test, text) for test, text in tests if name.search(text)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,11 @@ def _suite(name: str, text: str) -> Suite:
 def survivors(built: Built, told: Callable[[int], None] = lambda _: None) -> list[Mutant]:
     """The mutants that no test minded, in their order; `told` hears how many are done with.
 
-    Most are found by the first tests: the rest is run for those that passed these.
+    Most are found by the first tests: the rest is run for those that passed these. RuntimeError where a test minds a rule
+    that is as it was: it would mind everything.
     """
     living, done = list(built.mutants()), 0
+    _check_unchanged(built, living)
     for turn in (slice(_FIRST), slice(_FIRST, None)):
         before, living = living, []
         for batch, passed in _tried(built, before, turn):
@@ -98,6 +99,14 @@ def survivors(built: Built, told: Callable[[int], None] = lambda _: None) -> lis
             told(done)
     told(done + len(living))
     return living
+
+
+def _check_unchanged(built: Built, every: Iterable[Mutant]) -> None:
+    """Each rule without a change, written as its mutants are, must pass all of its tests."""
+    whole = {(each.stem, each.rule): replace(each, data=built.rules[each.stem]) for each in every}
+    sound = [each for _, passed in _tried(built, list(whole.values()), slice(None)) for each in passed]
+    if broken := sorted({each.rule for each in whole.values()} - {each.rule for each in sound}):
+        raise RuntimeError(f"the tests of {', '.join(broken)} fail without a change: what they need was left out")
 
 
 def _tried(built: Built, every: Sequence[Mutant], turn: slice) -> Iterator[tuple[Sequence[Mutant], list[Mutant]]]:
@@ -125,9 +134,10 @@ def _living(built: Built, root: Path, batch: Sequence[Mutant], turn: slice) -> l
 def _written(built: Built, room: Path, mutant: Mutant, turn: slice) -> tuple[str, ...]:
     """Write a mutant, what it stands beside and its tests, as JSON, which is YAML; the paths of the tests."""
     suites = built.suites_of(mutant.stem)
+    spoken = "".join(text for suite in suites for _, text in suite.able(mutant))
     for stem in {mutant.stem}.union(*(suite.rules for suite in suites)):
         data = mutant.data if stem == mutant.stem else built.rules[stem]
-        _write(room / "rules" / f"{stem}.yml", _without_others(data, mutant))
+        _write(room / "rules" / f"{stem}.yml", _without_others(data, mutant, spoken))
     for suite in suites:
         _write(room / "rule-tests" / f"{suite.stem}.yml", suite.of(mutant, turn))
     return tuple(str(room / "rule-tests" / f"{suite.stem}.yml") for suite in suites)
@@ -138,13 +148,15 @@ def _write(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(data), encoding="utf-8")
 
 
-def _without_others(data: RuleFile, mutant: Mutant) -> RuleFile:
-    """Where one alert is changed the others need not be evaluated; they stay where a test looks at all."""
+def _without_others(data: RuleFile, mutant: Mutant, spoken: str) -> RuleFile:
+    """Where one alert is changed only those need be evaluated beside it that its tests speak of, or that it reads."""
     if not mutant.alert:
         return data
+    own = [rule["expr"] for group in data["groups"] for rule in group["rules"] if rule.get("alert") == mutant.rule]
+    wanted = "".join((spoken, *own))
 
     def kept(rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return [rule for rule in rules if rule.get("alert", mutant.rule) == mutant.rule]
+        return [rule for rule in rules if rule.get("alert", mutant.rule) in wanted]
 
     return {**data, "groups": [{**group, "rules": kept(group.get("rules") or ())} for group in data["groups"]]}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+import pytest
+
 from alerts.build import files
 from bench.mutation import known
 from bench.mutation.trials import read, survivors
@@ -28,3 +30,16 @@ def test_a_suite_that_has_lost_a_case_is_found_out() -> None:
     weak = {"rules/hit_rate.yml": built["rules/hit_rate.yml"], "rule-tests/hit_rate.yml": tests[:begin] + tests[end:]}
     (missed,) = known.unexplained(survivors(read(weak)))
     assert missed.name.endswith("for: 10m -> 9m45s")
+
+
+def test_tests_that_mind_a_rule_without_a_change_are_found_out() -> None:
+    """They would mind every change, and say nothing."""
+    built = files(policy("default"))
+    rules = built["rules/hit_rate.yml"]
+    other = {
+        "rules/hit_rate.yml": rules.replace("for: 10m", "for: 11m"),
+        "rule-tests/hit_rate.yml": built["rule-tests/hit_rate.yml"],
+    }
+    assert other["rules/hit_rate.yml"] != rules
+    with pytest.raises(RuntimeError, match=r"the tests of CacheLowHitRate, .* fail without a change"):
+        survivors(read(other))
