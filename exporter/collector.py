@@ -153,11 +153,11 @@ class Collector:
         return node.detail is None or now - node.detail.at >= self.state.detail_pause
 
     def _kept(self, node: NodeState) -> Connection | None:
-        """The connection to a node from last time; none when it has ended, or when the name has moved to another address."""
+        """The connection of last time; none when it has ended, its name has another address, or it should be TLS by now."""
         kept = self.connections.get(node.target.instance)
         if kept is None or kept.ended or kept.address != self.names.address(node.target.host):
             return None
-        return kept
+        return None if node.target.tls and not kept.tls else kept
 
     async def _connect(self, node: NodeState) -> Connection:
         instance = node.target.instance

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import hiredis
 
-from exporter.failures import NodeError, from_exception
+from exporter.failures import NodeError, from_exception, granting
 from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.targets import Target
 from exporter.wire import Connection
 from policy.fleet import SENTINEL_PORT, Sentinel, split_address
+
+# What a user of Sentinel must be granted; docs/start.md has the rule as a whole.
+_RIGHTS = "+sentinel|masters +sentinel|replicas +sentinel|ckquorum"
+_NO_CKQUORUM = "may not be asked whether it could fail over; grant the user +sentinel|ckquorum"
 
 
 class Unreachable(Exception):
@@ -41,7 +45,8 @@ class Found:
     @property
     def problem(self) -> str:
         """What is wrong with the answer; empty when nothing is."""
-        return f"no Sentinel knows {', '.join(self.missing)}" if self.missing else self.trouble or self.doubt
+        lacking = f"no Sentinel knows {', '.join(self.missing)}" if self.missing else ""
+        return lacking or "; ".join(filter(None, (self.trouble, self.doubt)))
 
     @property
     def is_whole(self) -> bool:
@@ -66,7 +71,7 @@ async def discover(
             async with asyncio.timeout(patience):
                 found.append(await _ask(address, sentinel.masters, keys, names, patience))
         except (OSError, NodeError) as error:
-            said.append(f"{address}: {from_exception(error)}")
+            said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
             if not found[-1].missing and all(_quorum(found).values()) and _is_enough(sentinel, known, found):
                 break
@@ -76,7 +81,8 @@ async def discover(
     best = min(reversed(found), key=lambda answer: len(answer.missing))
     lost = {} if 2 * len(found) > len(sentinel.addresses) else _forgotten(known, found)
     nodes = {i: node for answer in (*found, best) for i, node in answer.targets.items()}
-    return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt=_doubt(sentinel, found, lost))
+    doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *(answer.doubt for answer in found))))
+    return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt="; ".join(doubts))
 
 
 def _is_enough(sentinel: Sentinel, known: Mapping[str, Target], found: Sequence[Found]) -> bool:
@@ -118,7 +124,7 @@ async def _ask(
             raise NodeError("protocol", "knows none of the masters")
         replies = await connection.ask([("SENTINEL", "REPLICAS", name) for name in shards])
         connection.send([("SENTINEL", "CKQUORUM", name) for name in shards])
-        reached = dict(zip(shards, map(reaches_quorum, await connection.replies(len(shards))), strict=True))
+        told = await connection.replies(len(shards))
     finally:
         connection.close()
     found = (
@@ -127,8 +133,11 @@ async def _ask(
         for target in targets(name, masters[name], entries(reply))
     )
     missing = tuple(name for name in wanted or () if name not in masters)
+    reached = dict(zip(shards, map(reaches_quorum, told), strict=True))
     quorum = {name: ok for name, ok in reached.items() if ok is not None}
-    return Found({target.instance: target for target in found}, missing, quorum=quorum)
+    denied = any(isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM") for reply in told)
+    doubt = f"{address}: {_NO_CKQUORUM}" if denied else ""
+    return Found({target.instance: target for target in found}, missing, doubt=doubt, quorum=quorum)
 
 
 def reaches_quorum(reply: object) -> bool | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.discovery import Found, Unreachable
-from exporter.failures import NodeError, from_exception
+from exporter.failures import NodeError, from_exception, granting
 from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.targets import Target
@@ -18,6 +18,7 @@ from policy.fleet import REDIS_PORT, Cluster, join_address, split_address
 
 # Nodes learned earlier that are asked when none of the policy's answers: enough to outlive the loss of a rack.
 _LEARNED = 5
+_RIGHTS = "+cluster|nodes"
 # A node that is still being met, or that nobody has an address of.
 _NOT_YET = {"handshake", "noaddr"}
 
@@ -66,7 +67,7 @@ async def discover(
             async with asyncio.timeout(patience):
                 members = await _ask(known.get(address) or _seed(address), keys, names, patience)
         except (OSError, NodeError) as error:
-            said.append(f"{address}: {from_exception(error)}")
+            said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
             return Found({target.instance: target for target in targets(members, known)})
     raise Unreachable(f"no node of the cluster answers: {'; '.join(said)}")

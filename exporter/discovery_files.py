@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,33 @@ from pydantic import ValidationError
 from exporter.discovery import Found
 from exporter.targets import Target
 from policy import yaml_text
-from policy.fleet import Node
+from policy.fleet import Node, without_database
 
 # As many bytes as a policy may have: some ten thousand nodes.
 MOST_BYTES = 1024**2
+# Of what is wrong with a file so many are told.
+_MOST_TOLD = 5
 
 
 class BrokenFile(Exception):
-    """A file that names no nodes as it should; the text says what to mend."""
+    """A file that names no nodes as it should; the text says what to mend. `sound` are those that it does name."""
+
+    def __init__(self, text: str, sound: tuple[Target, ...] = ()) -> None:
+        self.sound = sound
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file: how it looked when it was read, what it said last when it was sound, and what is wrong with it now."""
+    """One file: how it looked when it was read, what it said last when it was sound, and what is wrong with it now.
+
+    `doubt` is what is wrong with some of its targets, where others are sound.
+    """
 
     stamp: tuple[int, int, int] | None
     targets: tuple[Target, ...]
     trouble: str = ""
+    doubt: str = ""
 
 
 class Files:
@@ -51,8 +61,9 @@ class Files:
             now.update((path, self._look(path)) for path in matches)
         self._read = now
         troubles += [f"{path}: {read.trouble}" for path, read in now.items() if read.trouble]
+        doubts = [f"{path}: {read.doubt}" for path, read in now.items() if read.doubt]
         targets = {target.instance: target for read in now.values() for target in read.targets}
-        return Found(targets, trouble="; ".join(dict.fromkeys(troubles)))
+        return Found(targets, trouble="; ".join(dict.fromkeys(troubles)), doubt="; ".join(doubts))
 
     def _look(self, path: Path) -> _Read:
         before = self._read.get(path, _Read(None, ()))
@@ -67,8 +78,10 @@ class Files:
             return _Read(None, before.targets, "is a link that leads nowhere" if path.is_symlink() else "")
         except OSError as error:
             return _Read(None, before.targets, f"cannot be read: {error.strerror}")
-        except BrokenFile as broken:
-            return _Read(stamp, before.targets, str(broken))
+        except BrokenFile as broken:  # what cannot be read now may be one of those that it named before
+            named = {target.instance: target for target in (*before.targets, *broken.sound)}
+            trouble, doubt = ("", str(broken)) if broken.sound else (str(broken), "")
+            return _Read(stamp, tuple(named.values()), trouble, doubt)
 
 
 def read(path: Path) -> tuple[Target, ...]:
@@ -90,11 +103,31 @@ def read(path: Path) -> tuple[Target, ...]:
         raise BrokenFile("is not UTF-8 text") from None
     except ValueError as error:  # a number of more digits than Python reads
         raise BrokenFile(f"is not JSON that can be read: {error}") from None
-    return tuple(parse(data))
+    return parse(data)
 
 
-def parse(data: Any) -> Iterator[Target]:
-    """The nodes of file_sd's list; BrokenFile when it is another thing. Of the labels only `shard` is read."""
+def parse(data: Any) -> tuple[Target, ...]:
+    """The nodes of file_sd's list; BrokenFile when it is another thing, with all that is wrong and what is sound.
+
+    Of the labels only `shard` is read.
+    """
+    sound, wrong = list[Target](), list[str]()
+    for number, text, shard in _named(data):
+        try:
+            sound.append(_target(text, shard))
+        except ValueError as error:
+            wrong.append(f"entry {number}: {error}")
+    if wrong:
+        raise BrokenFile("; ".join(wrong[:_MOST_TOLD]) + _more(len(wrong) - _MOST_TOLD), tuple(sound))
+    return tuple(sound)
+
+
+def _more(count: int) -> str:
+    return f"; and {count} more" if count > 0 else ""
+
+
+def _named(data: Any) -> Iterator[tuple[int, Any, str]]:
+    """The entry, the text and the shard of each target."""
     if not isinstance(data, list):
         raise BrokenFile('is not a list, as in [{"targets": ["10.0.0.1:6379"]}]')
     for number, group in enumerate(data):
@@ -107,19 +140,16 @@ def parse(data: Any) -> Iterator[Target]:
             yaml_text.is_text(text) for text in (labels.get("shard", ""), *group["targets"]) if isinstance(text, str)
         ):
             raise BrokenFile(f"entry {number}: has half a character in it (a surrogate, as \\ud800)")
-        yield from (_target(text, labels.get("shard", ""), number) for text in group["targets"])
+        yield from ((number, text, labels.get("shard", "")) for text in group["targets"])
 
 
-def _target(text: Any, shard: str, number: int) -> Target:
+def _target(text: Any, shard: str) -> Target:
+    """The node of a target; ValueError says what to mend."""
     if not isinstance(text, str):
-        raise BrokenFile(f"entry {number}: a target is no text; write it as in 10.0.0.1:6379")
-    if text.startswith("rediss://"):
-        raise BrokenFile(
-            f"entry {number}: write host:port, and TLS into the policy, under fleet.tls or fleet.overrides"
-        )
+        raise ValueError("a target is no text; write it as in 10.0.0.1:6379")
     try:
-        node = Node(url=text if "://" in text else f"redis://{text}")
+        node = Node(url=without_database(text if "://" in text else f"redis://{text}"))
     except ValidationError as error:  # without its input: a password may stand in it
         said = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise BrokenFile(f"entry {number}: {said.removeprefix('Value error, ')}") from None
-    return Target.at(*node.address, shard)
+        raise ValueError(said.removeprefix("Value error, ")) from None
+    return replace(Target.at(*node.address, shard), tls=node.asks_for_tls)

@@ -16,6 +16,8 @@ class NodeError(Exception):
         super().__init__(message)
 
 
+# What a server before Redis 6 says to AUTH with a name and a password.
+_NO_USERS = "ERR wrong number of arguments for 'auth'"
 # What an error reply says of the node, by how it begins. Anything else is a reply that a healthy Redis does not give.
 _REPLIES = (
     ("NOAUTH", "auth"),
@@ -24,6 +26,7 @@ _REPLIES = (
     ("ERR AUTH", "auth"),
     ("ERR invalid password", "auth"),
     ("ERR Client sent AUTH", "auth"),
+    (_NO_USERS, "auth"),
     ("LOADING", "loading"),
     # It is a replica, has too few of them, cannot save, or is full: whatever the reason, nobody can write.
     ("READONLY", "readonly"),
@@ -73,7 +76,14 @@ def result_of_reply(text: str) -> str:
 
 def from_reply(text: str) -> NodeError:
     """The typed failure behind an error reply."""
+    if text.startswith(_NO_USERS):
+        return NodeError("auth", "Redis before 6 knows passwords only, no users; leave out auth.username")
     return NodeError(result_of_reply(text), text)
+
+
+def granting(error: NodeError, rights: str) -> str:
+    """What was said; where a right is lacking, also the `rights` that cure it, as ACL SETUSER takes them."""
+    return f"{error}; grant the user {rights}" if str(error).startswith("NOPERM") else str(error)
 
 
 def from_exception(error: BaseException) -> NodeError:

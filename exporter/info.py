@@ -17,8 +17,10 @@ from policy.metrics_redis import REDIS_ROWS
 _DIGITS = 20
 _NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _DB = re.compile(r"keys=(\d{1,20}),expires=(\d{1,20})(?:,avg_ttl=(\d{1,20}))?(?:.*,cached_keys=(\d{1,20}))?", re.ASCII)
+# What took its protocol and says so in a name of its own, as valkey_version.
+_RELATIVE = re.compile(r"^[a-z]\w{1,30}_version:", re.ASCII | re.MULTILINE)
 _MAPPED = {field for field, *_ in REDIS_ROWS} | {"latest_fork_usec"}
-_LAYOUTS = Layouts()  # the process's own: what a version of Redis writes does not depend on who asks
+_LAYOUTS = Layouts(_MAPPED)  # the process's own: what a version of Redis writes does not depend on who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ def parse(raw: object, before: Mapping[str, str] | None = None) -> Mapping[str, 
     if not isinstance(raw, bytes):
         raise NodeError("protocol", f"INFO was answered with {type(raw).__name__}, not with text")
     text = raw.decode("utf-8", "replace")
-    if "\nredis_version:" not in f"\n{text}":
-        raise NodeError("protocol", "the answer to INFO has no redis_version: this is no Redis")
-    fields = _LAYOUTS.read(text, before.layout if isinstance(before, Fields) else None)
+    if "\nredis_version:" not in f"\n{text}" and not _RELATIVE.search(text):
+        raise NodeError("protocol", "the answer to INFO has no version of a server: this is no Redis")
+    like = before.layout if isinstance(before, Fields) else None
+    fields = _LAYOUTS.read(text, like, unlike=before is not None and like is None)
     return _by_lines(text) if fields is None else fields
 
 

@@ -23,7 +23,7 @@ class Keyring:
 
     def of(self, target: Target) -> Access:
         """How a node of the fleet is entered."""
-        auth, tls = self._fleet.auth_of(target.instance), self._fleet.tls_of(target.instance)
+        auth, tls = self._fleet.auth_of(target.instance), self._fleet.tls_of(target.instance, asked=target.tls)
         return self._access(auth, tls, target.name or target.host)
 
     def sentinel(self, host: str) -> Access:

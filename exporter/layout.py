@@ -7,32 +7,42 @@ replicas, errors or masters they list. Where a number stood when the layout was 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 # What a server writes in place of a number that it cannot tell yet: from such a reply nothing can be learned of the field.
 _NO_NUMBERS = {"nan", "-nan", "inf", "-inf"}
-_WHOLE, _BROKEN, _ANY = r"(-?\d{1,20})", r"(-?\d{1,20}\.\d{1,20})", r"([^\r\n]*)"
+_WHOLE, _ANY = r"(-?\d{1,20})", r"([^\r\n]*)"
+_BROKEN = r"(-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?)"
+# How much there is of each size, a line for each database and type that has keys; from Redis 8 on.
+KEYSIZES = "keysizes"
 # What a server numbers or names itself, in as many lines as it likes.
-_NAMED = re.compile(r"(db|slave|master)\d+|(errorstat_).+|(module)", re.ASCII)
 _RUNS = {
     "db": r"db\d+",
     "slave": r"slave\d+",
     "master": r"master\d+",
-    "errorstat_": "errorstat_[^:\r\n]+",
+    "errorstat_": r"errorstat_[^:\r\n]+",
     "module": "module",
+    KEYSIZES: r"db\d+_[^:\r\n]+",
 }
+_NAMED = re.compile("|".join(f"(?P<{run}>{pattern})" for run, pattern in _RUNS.items()), re.ASCII)
 # After these lines they come when there are any.
-_BEFORE_RUN = {"# Keyspace": "db", "# Errorstats": "errorstat_", "# Modules": "module", "connected_slaves": "slave"}
+_BEFORE_RUN = {
+    "# Keyspace": "db",
+    "# Errorstats": "errorstat_",
+    "# Modules": "module",
+    "# Keysizes": KEYSIZES,
+    "connected_slaves": "slave",
+}
 
 
 @lru_cache(maxsize=1 << 12)
 def kind(name: str) -> str:
-    """`db`, `slave`, `master`, `errorstat_` or `module` for a field that the server numbers or names itself, else ""."""
+    """The run that a field belongs to which the server numbers or names itself, as `db` or `errorstat_`, else ""."""
     match = _NAMED.fullmatch(name)
-    return "" if match is None else match[1] or match[2] or match[3]
+    return "" if match is None else str(match.lastgroup)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +102,9 @@ def _fields(text: str) -> dict[str, str]:
 
 @dataclass
 class _Draft:
-    """A layout in the making. `open` is the kind of the run that the next line may belong to."""
+    """A layout in the making. `told` are fields that hold a number or a word, `open` is the run of the next line, maybe."""
 
+    told: Set[str]
     parts: list[str] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
@@ -108,11 +119,15 @@ class _Draft:
             return self._begin(_BEFORE_RUN.get(line, ""))
         if listed := kind(name):
             return listed == self.open or self._begin(listed)
-        if name in self.places or value in _NO_NUMBERS:
+        if name in self.places or value in _NO_NUMBERS or (name in self.told and not self._tells(value)):
             return False
         self.places[name] = len(self.places) + len(self.runs)
         self.parts.append(f"{re.escape(name)}:{self._value(name, value)}\\r\\n")
         return self._begin(_BEFORE_RUN.get(name, ""))
+
+    @staticmethod
+    def _tells(value: str) -> bool:
+        return value.isalpha() or re.fullmatch(_BROKEN, value, re.ASCII) is not None
 
     def _value(self, name: str, value: str) -> str:
         pattern = next((p for p in (_WHOLE, _BROKEN) if re.fullmatch(p, value, re.ASCII)), _ANY)
@@ -130,9 +145,13 @@ class _Draft:
         return True
 
 
-def learn(text: str) -> Layout | None:
-    """The layout of an INFO, None where fields come twice, lines do not end as Redis ends them or a number is none yet."""
-    draft = _Draft()
+def learn(text: str, told: Set[str] = frozenset()) -> Layout | None:
+    """The layout of an INFO, None where fields come twice, lines do not end as Redis ends them or a number is none yet.
+
+    Nor is it learned from one where a field of `told` holds neither a number nor a word: every other node of the version
+    would be taken for one that does not tell it.
+    """
+    draft = _Draft(told)
     *lines, rest = text.split("\r\n")
     if rest or not all(map(draft.add, lines)):
         return None
@@ -142,23 +161,31 @@ def learn(text: str) -> Layout | None:
 
 
 class Layouts:
-    """Those learned so far. A fleet has a few; past `most` no more are learned, and a reply is read line by line."""
+    """Those learned so far. A fleet has a few; past `most` no more are learned, and a reply is read line by line.
 
-    def __init__(self, most: int = 64) -> None:
-        self._most = most
+    `told` are the fields that hold a number or a word.
+    """
+
+    def __init__(self, told: Set[str] = frozenset(), most: int = 64) -> None:
+        self._told, self._most = told, most
         self._known: list[Layout] = []
 
-    def read(self, text: str, like: Layout | None) -> Fields | None:
-        """The fields of an INFO, None when no layout fits; the one that fitted last (`like`) is tried first."""
+    def read(self, text: str, like: Layout | None, unlike: bool = False) -> Fields | None:
+        """The fields of an INFO, None when no layout fits; the one that fitted last (`like`) is tried first.
+
+        `unlike` says that none fitted last time: among many another search would cost more than to read by lines.
+        """
         if like is not None and (fields := like.read(text)) is not None:
             return fields
+        if unlike and len(self._known) >= self._most:
+            return None
         for layout in self._known:
             if (fields := layout.read(text)) is not None:
                 return fields
         return self._learned(text) if len(self._known) < self._most else None
 
     def _learned(self, text: str) -> Fields | None:
-        layout = learn(text)
+        layout = learn(text, self._told)
         if layout is None:
             return None
         self._known.append(layout)

@@ -14,7 +14,7 @@ from exporter.exposition import render
 from exporter.names import Names
 from exporter.state import Collection, NodeState, State
 from exporter.targets import Target
-from policy.fleet import REDIS_PORT, join_address, split_address
+from policy.fleet import REDIS_PORT, join_address, split_address, without_database
 
 # Prometheus' own scrape timeout, for who does not send it.
 DEFAULT_PATIENCE = 10.0
@@ -53,7 +53,7 @@ def parse(text: str) -> tuple[str, int]:
     if found and scheme not in ("redis", "rediss"):
         raise BadTarget("the target must be host:port, redis://host:port or rediss://host:port")
     try:
-        return split_address(address.rstrip("/"), REDIS_PORT)
+        return split_address(without_database(address).rstrip("/"), REDIS_PORT)
     except ValueError as error:
         raise BadTarget(f"the target {error}" if "credentials" in str(error) else str(error)) from None
 
@@ -70,6 +70,7 @@ class Scraper:
         until = time.monotonic() + seconds
         node = self._state.nodes.get(text) or self._of_fleet(*parse(text))
         if node is not None:
+            self._check_tls(text, node)
             if not self._state.policy.collect.background:  # nobody else would see that it answers again
                 node.breaker.retry_now(time.monotonic())
             return self._rendered(await _live(self._collector, node, until))
@@ -85,6 +86,12 @@ class Scraper:
 
     def _place(self, target: Target) -> tuple[str | None, int]:
         return self._names.address(target.host), target.port
+
+    def _check_tls(self, text: str, node: NodeState) -> None:
+        """Forbidden where TLS is asked for and the policy has none: the answer, and a login, would be in clear text."""
+        keys = self._collector.keys
+        if text.startswith("rediss://") and (keys is None or keys.of(node.target).tls is None):
+            raise Forbidden(f"of {node.target.instance} the policy knows no TLS; write it there as rediss://, or tls")
 
     def _allowed(self, text: str) -> Target:
         """A node of the allowed networks. Addresses only: whoever answers for a name could lead us anywhere."""

@@ -91,6 +91,11 @@ class NodeState:
             self.recovered = now if before.up is False else None
         self.verdict = verdict
 
+    def restarted(self) -> None:
+        """Let go of the details of a process that is gone: beside the new one's counters they would pass for fresh."""
+        self.detail = None
+        self.kept.forget_detail()
+
     def ended(self, collection: Collection) -> None:
         """Note how a collection ended, and count it."""
         self.collection = collection
@@ -159,6 +164,8 @@ class State:
             return
         vitals = info.vitals(fields)
         before, node.facts = node.facts, Facts(fields, vitals, now, extra or Extra())
+        if before is not None and fields.get("run_id") != before.fields.get("run_id"):
+            node.restarted()
         if before is None or vitals.role != before.vitals.role:
             self.roles_changed += 1
             node.write, node.writable = None, Verdict()

@@ -13,7 +13,7 @@ class Target:
     """One node. `instance` is its label, `shard` empty where nobody named it, `slot` one that it serves in a Cluster.
 
     `name` is the host name that a Cluster announces for it, empty where it announces none: its certificate is for that name.
-    `member` is its id in the Cluster.
+    `member` is its id in the Cluster. `tls` says that who named it, a file, asks for TLS.
     """
 
     instance: str
@@ -23,6 +23,7 @@ class Target:
     slot: int | None = None
     name: str = ""
     member: str = ""
+    tls: bool = False
 
     @classmethod
     def at(cls, host: str, port: int, shard: str, slot: int | None = None, name: str = "", member: str = "") -> Target:

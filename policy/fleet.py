@@ -25,6 +25,8 @@ POLICY_PART = "policy"
 _SCHEMES = ("redis", "rediss", "unix")
 _LONGEST_PATH = 107  # sockaddr_un.sun_path less the NUL at its end
 _HOST_NAME = re.compile(r"\w[\w.-]*")
+# As clients write it behind the address.
+_DATABASE = re.compile(r"(?:(?<!/)/\d{0,5})?(?:\?db=\d{1,5})?\Z", re.ASCII)
 _CREDENTIALS = "has credentials in it; put them under auth (username, password_env or password_file)"
 
 
@@ -68,6 +70,11 @@ def _is_host(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_database(url: str) -> str:
+    """The URL of a node as clients have it, without the database behind it: INFO tells of all of them."""
+    return url if url.startswith("unix:") else _DATABASE.sub("", url)
 
 
 def _place(scheme: str, address: str) -> tuple[str, int]:
@@ -274,13 +281,18 @@ class Fleet(Model):
         fitting = self._override(instance)
         return self.auth if fitting is None or fitting.auth is None else fitting.auth
 
-    def tls_of(self, instance: str) -> Tls | None:
-        """The TLS of a node: its override's, else the fleet's, else the default for `rediss://`; None for a Unix socket."""
+    def tls_of(self, instance: str, *, asked: bool = False) -> Tls | None:
+        """The TLS of a node: its override's, else the fleet's, else the default for `rediss://`; None for a Unix socket.
+
+        `asked` says that a file names it by `rediss://`: then it is TLS whatever the policy turns off, never clear text.
+        """
         if instance.startswith("unix:"):
             return None
         fitting = self._override(instance)
         tls = self.tls if fitting is None or fitting.tls is None else fitting.tls
-        return Tls() if tls is None and instance in self._asked_by_url else tls
+        if asked and tls is not None and not tls.enabled:
+            return Tls()
+        return Tls() if tls is None and (asked or instance in self._asked_by_url) else tls
 
     @cached_property
     def _asked_by_url(self) -> frozenset[str]:

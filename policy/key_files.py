@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,19 @@ def read_file(path: Path) -> str:
         raise SecretError(f"{path} cannot be read: {error.strerror}") from error
     if not text:
         raise SecretError(f"{path} is empty")
+    if _is_map(text):
+        raise SecretError(
+            f"{path} holds a JSON object, as redis_exporter's password file does; write one file with nothing but the password "
+            "for each login, and name them under fleet.auth and fleet.overrides"
+        )
     return text
+
+
+def _is_map(text: str) -> bool:
+    try:
+        return text.startswith("{") and isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def read_token(path: Path) -> str:

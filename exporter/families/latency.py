@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
@@ -10,6 +10,7 @@ from itertools import chain
 from exporter.exposition import escaped
 from exporter.families import readings
 from exporter.families.facts import Detail
+from exporter.families.write import OTHER
 from exporter.forms import Form, slot
 
 NAME = "redis_latency_percentiles_usec"
@@ -23,13 +24,25 @@ def quantile(percent: str) -> str:
 
 
 def lines(detail: Detail, shown: Callable[[str], bool]) -> tuple[str, str]:
-    """The family with the lines of every command that has percentiles and calls, labels yet to come; "" where none has."""
+    """The family with the lines of every command that has percentiles and calls, labels yet to come; "" where none has.
+
+    Those that are not shown have a sum and a count together; percentiles cannot be added.
+    """
     percents, rows = readings.latency_rows(detail.latencystats)
     usage = {row[0]: (row[2], row[1]) for row in readings.command_rows(detail.commandstats)}
-    found = [row for row in rows if row[0] in usage and shown(row[0])]
+    told = [row for row in rows if row[0] in usage]
+    found = [row for row in told if shown(row[0])]
     names = tuple([row[0] for row in found])
+    alone = set(names)
+    rest = [usage[row[0]] for row in told if row[0] not in alone]
     numbers = chain.from_iterable([(*row[1:], *usage[row[0]]) for row in found])
-    return NAME, _form(names, percents).woven(list(numbers))
+    return NAME, _form(names, percents).woven(list(numbers)) + (_other(rest) if rest else "")
+
+
+def _other(usages: Sequence[tuple[str, str]]) -> str:
+    spent, calls = (sum(map(int, numbers)) for numbers in zip(*usages, strict=True))
+    lines = ((NAME, slot(f"{NAME}_{suffix}", cmd=OTHER)) for suffix in ("sum", "count"))
+    return Form.of(lines).woven([str(spent), str(calls)])
 
 
 @lru_cache(maxsize=64)

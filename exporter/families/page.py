@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from exporter import info
@@ -12,7 +13,7 @@ from exporter.families import commands, fixed, histograms, latency, readings, wr
 from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
 from exporter.forms import Block, Own, block
-from exporter.layout import Fields, Layout
+from exporter.layout import KEYSIZES, Fields, Layout
 from policy.metrics_redis import REFUSED_WRITES
 from policy.operations import Collect, Limits
 
@@ -37,6 +38,16 @@ class Admission:
         if name in self.admitted[kind] or name in _ALWAYS.get(kind, ()):
             return True
         return name != write.OTHER and self._takes(kind, getattr(limits, kind), name)
+
+    def beside(self, kind: str, limits: Limits, names: Sequence[str]) -> tuple[str, ...]:
+        """Which names that have nothing to tell have a series: those that had something, others while there is room.
+
+        They are not admitted: one that has something to tell later must not find the places taken by those.
+        """
+        admitted = self.admitted[kind]
+        room = getattr(limits, kind) - len(admitted)
+        others = set(islice((name for name in names if name not in admitted), max(room, 0)))
+        return tuple([name for name in names if name in admitted or name in others])
 
     def _takes(self, kind: str, limit: int, name: str) -> bool:
         admitted, over = self.admitted[kind], self.over[kind]
@@ -141,7 +152,7 @@ def _read(fields: Mapping[str, str]) -> tuple[object, ...]:
 def _picker(layout: Layout) -> fixed.Pick:
     names = dict.fromkeys((*write.READ, *fixed.worded(layout)))
     places = [layout.places[name] for name in names if name in layout.places]
-    return fixed.picker([*places, *layout.runs.values()])
+    return fixed.picker([*places, *(place for run, place in layout.runs.items() if run != KEYSIZES)])
 
 
 def _rest(
@@ -155,7 +166,8 @@ def _rest(
     shows = {kind: partial(admission.shows, kind, collect.limits) for kind in KINDS}
     yield from fixed.words(fields)
     yield from write.server(fields, started)
-    yield from write.databases(fields, configured, shows["databases"])
+    empty = partial(admission.beside, "databases", collect.limits)
+    yield from write.databases(fields, configured, shows["databases"], empty)
     yield from write.errors(readings.errorstats(fields), shows["errors"])
     yield from write.replication(fields)
     yield from write.cluster(extra)

@@ -23,7 +23,7 @@ RIGHTS = {
     "slowlog": "+slowlog|len +slowlog|get",
     "latency": "+latency|latest",
     "latency_histogram": "+latency|histogram",
-    "masters": "+sentinel|masters +sentinel|ckquorum +sentinel|sentinels +sentinel|slaves",
+    "masters": "+sentinel|masters +sentinel|ckquorum +sentinel|sentinels +sentinel|replicas",
 }
 # The families that a part is asked for; none of them shown, nothing is asked.
 _SHOWN_BY: dict[str, list[str]] = {
@@ -96,7 +96,7 @@ def _major(fields: Mapping[str, str]) -> int:
 def _of_sentinel(fields: Mapping[str, str]) -> Iterator[Question]:
     commands: list[Command] = [("SENTINEL", "MASTERS")]
     for name in master_names(fields):
-        commands += [("SENTINEL", word, name) for word in ("CKQUORUM", "SENTINELS", "SLAVES")]
+        commands += [("SENTINEL", word, name) for word in ("CKQUORUM", "SENTINELS", "REPLICAS")]
     yield Question("masters", tuple(commands))
 
 

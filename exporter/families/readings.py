@@ -175,7 +175,7 @@ def _head(command: str, bounds: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
 
 
 def masters(names: Sequence[str], replies: Sequence[object]) -> tuple[Master, ...]:
-    """SENTINEL MASTERS, then for each named primary CKQUORUM, SENTINELS and SLAVES; one that left meanwhile is left out."""
+    """SENTINEL MASTERS, then for each named primary CKQUORUM, SENTINELS and REPLICAS; one that left meanwhile is left out."""
     known = {row.get("name", ""): row for row in map(_mapping, _list(replies[0]))}
     asked = {name: replies[1 + 3 * at : 4 + 3 * at] for at, name in enumerate(names)}
     return tuple(_master(known[name], *answers) for name, answers in asked.items() if name in known)

@@ -7,7 +7,7 @@ written as they came; a unit is changed by an exponent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from exporter import info
@@ -70,12 +70,16 @@ def _instance(known: tuple[str, ...]) -> tuple[str, str]:
     return line(m.INSTANCE_INFO.name, 1, **dict(zip(m.INSTANCE_INFO.labels, known, strict=True)))
 
 
-def databases(fields: Mapping[str, str], configured: str | None, shown: Callable[[str], bool]) -> Lines:
-    """Keys of every database that is shown, empty ones too; the others together as `other`."""
+def databases(
+    fields: Mapping[str, str],
+    configured: str | None,
+    shown: Callable[[str], bool],
+    beside: Callable[[Sequence[str]], tuple[str, ...]],
+) -> Lines:
+    """Keys of every database that is shown, then the others together as `other`, then the empty ones that `beside` picks."""
     spaces = info.keyspaces(fields)
     found = {space.db for space in spaces}
     rest: list[info.Keyspace] = []
-    # A database that holds keys is shown before one that is empty: the limit must not hide what is there.
     for space in spaces:
         if not shown(space.db):
             rest.append(space)
@@ -89,7 +93,7 @@ def databases(fields: Mapping[str, str], configured: str | None, shown: Callable
         keys, expires = sum(int(space.keys) for space in rest), sum(int(space.expires) for space in rest)
         yield from _database(info.Keyspace(OTHER, str(keys), str(expires), ""))
     count = 1 if fields.get("cluster_enabled") == "1" else _whole(configured, DEFAULT_DATABASES)
-    yield from _empty(tuple([db for db in _names(count) if db not in found and shown(db)]))
+    yield from _empty(beside([db for db in _names(count) if db not in found]))
 
 
 def _whole(text: str | None, otherwise: int) -> int:
@@ -159,9 +163,11 @@ def cluster(extra: Extra) -> Lines:
 
 
 def unmapped(extra: Extra) -> Lines:
-    """Numeric INFO fields without a family of their own."""
+    """Numeric INFO fields without a family of their own; of two that are written alike the first."""
+    found: dict[str, str] = {}
     for section, field, text in extra.unmapped:
-        yield line(_NOT_A_NAME.sub("_", f"redis_info_{section}_{field}").lower(), text)
+        found.setdefault(_NOT_A_NAME.sub("_", f"redis_info_{section}_{field}").lower(), text)
+    yield from (line(name, text) for name, text in found.items())
 
 
 def sentinel(fields: Mapping[str, str]) -> Lines:

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +22,9 @@ from exporter.state import NodeState
 from exporter.survey import survey
 from policy.model import Policy
 from sandbox.fleet import SentinelFleet
-from sandbox.ports import free_port
+from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode, connect
-from tests.integration.exporter_support import Peer, detailed, facts_text, shown, watching
+from tests.integration.exporter_support import Peer, detailed, facts_text, says, shown, watching
 from tests.integration.redis_exporter_support import Player, page, plays
 from tests.unit.exporter.helpers import until, value
 
@@ -80,16 +81,43 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
                     client.execute_command(*more.split())
 
 
-async def test_the_rule_for_a_sentinel_is_enough_for_it(sentinel_fleet: SentinelFleet) -> None:
+async def test_the_rule_for_a_sentinel_is_enough_for_it_as_a_node_and_as_a_source(
+    sentinel_fleet: SentinelFleet,
+) -> None:
     sentinel = sentinel_fleet.sentinels[0]
     with connect(int(sentinel.rpartition(":")[2])) as client:
         client.execute_command("ACL", "SETUSER", *_rules()[1].split()[1:])
         try:
             policy = {**FAST, "fleet": {"nodes": [f"redis://{sentinel}"], **_login()}}
             parts = await _parts(policy, sentinel, {"CACHE_PASSWORD": "secret"})
+            source = {"fleet": {"sentinel": {"addresses": [sentinel], **_login()}}}
+            answers, lacking = await survey(Policy.model_validate(source), {"CACHE_PASSWORD": "secret"})
+            assert (bool(answers), lacking) == (True, "")
+            client.execute_command("ACL", "SETUSER", "watcher", "-sentinel|ckquorum")
+            _, lacking = await survey(Policy.model_validate(source), {"CACHE_PASSWORD": "secret"})
+            assert lacking.endswith(
+                f"{sentinel}: may not be asked whether it could fail over; grant the user +sentinel|ckquorum"
+            )
         finally:
             client.execute_command("ACL", "DELUSER", "watcher")
     assert parts == {"info": 1.0, "masters": 1.0}
+
+
+@pytest.mark.parametrize("source", ["sentinel", "cluster"])
+async def test_the_right_that_a_source_of_nodes_lacks_is_named(source: str) -> None:
+    rights = {"sentinel": "+sentinel|masters +sentinel|replicas +sentinel|ckquorum", "cluster": "+cluster|nodes"}
+    said = f"-NOPERM this user has no permissions to run the '{source}' command or its subcommand\r\n".encode()
+    with Peer(says(said)) as refusing:
+        fleet = {source: {"addresses": [refusing.instance]}}
+        _, lacking = await survey(Policy.model_validate({"fleet": fleet}), {})
+    assert lacking.endswith(f"command or its subcommand; grant the user {rights[source]}")
+
+
+async def test_a_server_that_knows_no_users_is_told_as_such() -> None:
+    with Peer(says(b"-ERR wrong number of arguments for 'auth' command\r\n")) as old:
+        policy = Policy.model_validate({"fleet": {"nodes": [f"redis://{old.instance}"], **_login()}})
+        (answer,), _ = await survey(policy, {"CACHE_PASSWORD": "secret"})
+    assert answer.error == "auth: Redis before 6 knows passwords only, no users; leave out auth.username"
 
 
 def _rules() -> list[str]:
@@ -238,3 +266,17 @@ def _busy(client: redis.Redis) -> bool:
         return False
     except redis.exceptions.ResponseError as error:
         return "BUSY" in str(error)
+
+
+async def test_the_details_of_a_process_that_is_gone_are_withdrawn_with_it(tmp_path: Path) -> None:
+    """The next ones are due in an hour."""
+    seldom = {**FAST, "collect": {**FAST["collect"], "detail_interval": "1h"}}
+    port = free_port()
+    async with watching({**seldom, "fleet": {"nodes": [f"redis://{LOOPBACK}:{port}"]}}) as exporter:
+        for most in (123, 77):
+            with RedisNode(port, tmp_path, config=[f"maxclients {most}"]):
+                await until(partial(_has_at_most, exporter, most))
+
+
+def _has_at_most(exporter: Exporter, clients: int) -> bool:
+    return value(shown(exporter), "redis_config_maxclients") == clients

@@ -58,7 +58,9 @@ def scraped(serving: Serving, target: str, timeout: str = "10") -> Series:
     return series(text)
 
 
-@pytest.mark.parametrize("form", ["localhost:{}", "redis://localhost:{}", "127.0.0.1:{}", "redis://127.0.0.1:{}"])
+@pytest.mark.parametrize(
+    "form", ["localhost:{}", "redis://localhost:{}", "127.0.0.1:{}", "redis://127.0.0.1:{}", "redis://127.0.0.1:{}/0"]
+)
 def test_a_node_of_the_fleet_answers_live_and_without_our_labels(
     exporter: Serving, nodes: list[RedisNode], form: str
 ) -> None:
@@ -117,6 +119,7 @@ def test_strangers_are_403_and_wrong_requests_say_what_is_wrong(exporter: Servin
         f"/scrape?target={stranger}&target=b:1": (400, "needs one target and got 2"),
         "/scrape?target=%00%ff": (400, "is not an address"),
         "/scrape?target=redis://:hunter2@a": (400, "credentials"),
+        f"/scrape?target=rediss://localhost:{nodes[0].port}": (403, "the policy knows no TLS"),
         "/probe": (404, "/scrape?target=HOST:PORT"),
         "/-/reload": (405, "/-/reload takes POST, not GET"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import time
@@ -248,3 +249,20 @@ async def test_a_source_that_speaks_no_tls_is_told_so_and_not_as_one_that_hangs(
     fleet = {"sentinel": {**plain, **tls}} if source == "sentinel" else {"cluster": plain, **tls}
     _, failure = await survey(Policy.model_validate({"fleet": fleet, **FAST}), {})
     assert "does the port speak TLS?" in failure
+
+
+async def test_a_node_that_a_file_names_by_rediss_is_entered_by_tls(world: World, tmp_path: Path) -> None:
+    """Also one that the same file named without it before, over a connection that stands."""
+    node, file = world.nodes["plain"], tmp_path / "nodes.json"
+    file.write_text(json.dumps([{"targets": [f"redis://{node.instance}/0"]}]))
+    usual = world.nodes["usual"].instance
+    override = {"match": usual, "tls": {"ca_file": str(world.files["ca"])}}
+    async with watching({"fleet": {"files": [str(file)], "overrides": [override]}, **FAST}) as exporter:
+        await until(lambda: value(shown(exporter), "redis_up", instance=node.instance) == 1)
+        file.write_text(json.dumps([{"targets": [f"rediss://{node.instance}", f"rediss://{usual}"]}]))
+        await until(lambda: value(shown(exporter), "redis_up", instance=usual) == 1)
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=usual) == 1)
+        await until(lambda: value(shown(exporter), "redis_up", instance=node.instance) == 0)
+        await until(
+            lambda: (value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="tls") or 0) > 0
+        )

@@ -61,7 +61,7 @@ def test_a_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path) -> N
         ('[{"targets": ["a"], "labels": {"shard": 5}}]', "entry 0: labels must be a mapping of texts"),
         ('[{"targets": []}, {"targets": [5]}]', "entry 1: a target is no text; write it as in 10.0.0.1:6379"),
         ('[{"targets": ["a b"]}]', "entry 0: 'a b' is not an address"),
-        ('[{"targets": ["rediss://a"]}]', "entry 0: write host:port, and TLS into the policy"),
+        ('[{"targets": ["http://a"]}]', "entry 0: scheme 'http' is not known; write redis://host:port"),
         ('[{"targets": ["a"], "labels": {"shard": "\\ud800"}}]', "entry 0: has half a character in it"),
         ("[" * 100_000, "is nested too deeply"),
         ('[{"targets": [' + "1" * 5000 + "]}]", "is not JSON that can be read"),
@@ -130,3 +130,36 @@ def test_what_is_no_text_or_no_yaml_is_told(tmp_path: Path, text: bytes) -> None
     path = tmp_path / "a.yaml"
     path.write_bytes(text)
     assert problem(Files(), path).startswith(f"{path}: is not ")
+
+
+def test_targets_are_written_as_for_redis_exporter_and_a_database_behind_them_makes_no_difference(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"targets": ["rediss://a:6380", "redis://b/0", "c:7000/", "redis://d?db=3", "unix:///run/0"]}]')
+    found = Files().find((str(path),))
+    tls = {target.instance: target.tls for target in found.targets.values()}
+    assert found.problem == ""
+    assert tls == {"a:6380": True, "b:6379": False, "c:7000": False, "d:6379": False, "unix:///run/0": False}
+
+
+def test_a_target_that_is_none_costs_itself_only_and_what_was_known_before_stays(tmp_path: Path) -> None:
+    files, path = Files(), tmp_path / "a.json"
+    write(path, '[{"targets": ["old", "http://a"]}, {"targets": ["b", 5]}]', at=1)
+    answer = files.find((str(path),))
+    assert list(answer.targets) == ["old:6379", "b:6379"]
+    assert answer.is_whole, "who asks for the list gets it: the other two are no nodes for anybody"
+    assert (
+        "entry 0: scheme 'http' is not known; write redis://host:port; entry 1: a target is no text" in answer.problem
+    )
+    write(path, '[{"targets": ["http://old", "c"]}]', at=2)
+    assert list(found(files, path)) == ["old:6379", "b:6379", "c:6379"]
+    write(path, '[{"targets": ["c"]}]', at=3)
+    assert list(found(files, path)) == ["c:6379"]
+
+
+def test_of_many_faults_a_few_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text("- targets: [" + ", ".join(["http://a"] * 9) + "]")
+    assert problem(Files(), path).count("scheme") == 5
+    assert problem(Files(), path).endswith("; and 4 more")

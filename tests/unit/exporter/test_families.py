@@ -88,6 +88,26 @@ def test_a_percentile_that_is_set_twice_is_one_series() -> None:
     assert {q: value(found, name, cmd="get", quantile=q) for q in ("0.5", "0.99")} == {"0.5": 1.003, "0.99": 5.023}
 
 
+def test_commands_beyond_the_limit_have_a_sum_and_a_count_of_their_latency_together() -> None:
+    raw = "# Latencystats\r\n" + "".join(f"latency_percentiles_usec_{cmd}:p50=1.003\r\n" for cmd in ("a", "b", "c"))
+    detail = Detail(
+        0.0, latencystats=readings.latencystats(raw.encode()), commandstats=stats("a", "b", "c", calls=3, usec=5)
+    )
+    found = series(render([Kept().detail(OWN, detail, Collect.model_validate({"limits": {"commands": 1}}))]))
+    name = "redis_latency_percentiles_usec"
+    assert value(found, name, cmd="a", quantile="0.5") == 1.003
+    assert value(found, name, cmd="b", quantile="0.5") is None
+    assert value(found, name, cmd="other", quantile="0.5") is None
+    assert [value(found, f"{name}_{suffix}", cmd="other") for suffix in ("sum", "count")] == [10, 6]
+
+
+def test_two_fields_that_are_written_alike_are_one_series() -> None:
+    rows = (("my-section", "foo.bar", "1"), ("my-section", "foo_bar", "2"), ("my-section", "foo", "3"))
+    found = series(render([Kept().rest(OWN, FIELDS, Extra(unmapped=rows), None, Collect())]))
+    assert value(found, "redis_info_my_section_foo_bar") == 1
+    assert value(found, "redis_info_my_section_foo") == 3
+
+
 def test_databases_that_hold_keys_are_shown_before_empty_ones() -> None:
     collect = Collect.model_validate({"limits": {"databases": 1}})
     found = shown(Kept(), collect, db9="keys=3,expires=1,avg_ttl=1500")
@@ -100,6 +120,23 @@ def test_a_server_that_tells_of_countless_databases_is_not_believed() -> None:
     detail = Detail(0.0, config={"databases": "9" * 12})
     found = series(render([Kept().rest(OWN, FIELDS, Extra(), detail, Collect())]))
     assert sum(name == "redis_db_keys" for name, _ in found) == Collect().limits.databases
+
+
+def test_an_empty_database_takes_no_place_from_one_that_gets_keys_later() -> None:
+    kept, collect = Kept(), Collect.model_validate({"limits": {"databases": 2}})
+    detail = Detail(0.0, config={"databases": "16"})
+
+    def keys(**fields: str) -> dict[str, float]:
+        page = series(render([kept.rest(OWN, {**FIELDS, **fields}, Extra(), detail, collect)]))
+        return {dict(labels)["db"]: count for (name, labels), count in page.items() if name == "redis_db_keys"}
+
+    assert keys() == {"db0": 0, "db1": 0}
+    assert keys(db9="keys=3,expires=0") == {"db9": 3, "db0": 0}
+    assert keys(db7="keys=4,expires=0", db9="keys=3,expires=0") == {"db7": 4, "db9": 3}
+    assert kept.admission.over["databases"] == set()
+    assert keys(db7="keys=4,expires=0") == {"db7": 4, "db9": 0}, "one that was emptied keeps its series"
+    assert keys(db1="keys=5,expires=2", db7="keys=4,expires=0") == {"db7": 4, "db9": 0, "other": 5}
+    assert kept.admission.over["databases"] == {"db1"}
 
 
 def test_percentiles_become_a_summary_with_the_calls_and_time_of_the_same_moment() -> None:

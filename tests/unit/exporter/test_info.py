@@ -44,6 +44,11 @@ def test_what_is_no_info_is_a_protocol_error(raw: object) -> None:
     assert refused.value.result == "protocol"
 
 
+def test_a_relative_of_redis_says_its_version_under_a_name_of_its_own() -> None:
+    fields = info.parse(b"# Server\r\nvalkey_version:8.1.0\r\nrole:master\r\n")
+    assert info.role(fields) == "primary"
+
+
 def test_a_text_that_is_not_utf8_spoils_its_own_field_only() -> None:
     fields = info.parse(b"redis_version:7.0.15\r\nconfig_file:/\xff\xfe\r\nused_memory:5\r\n")
     assert (fields["used_memory"], "\ufffd" in fields["config_file"]) == ("5", True)

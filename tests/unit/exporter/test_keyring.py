@@ -1,5 +1,6 @@
 """A login goes to the nodes that it was given for; Sentinel's and the nodes' are two."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,25 @@ def test_a_key_file_that_vanished_is_a_failure_of_the_node(tmp_path: Path) -> No
     with pytest.raises(NodeError, match="cannot be read") as failed:
         access.context()
     assert failed.value.result == "tls"
+
+
+def test_what_a_file_names_by_rediss_is_never_entered_in_clear_text() -> None:
+    node = replace(NODE, tls=True)
+    plain = keyring(tls={"enabled": False}).of(node).tls
+    assert keyring().of(NODE).tls is None
+    assert plain is not None
+    assert keyring().of(node).tls == plain
+    own = keyring(overrides=[{"match": "10.0.0.1:*", "tls": {"server_name": "cache.test"}}]).of(node).tls
+    assert own is not None
+    assert own.server_name == "cache.test"
+
+
+def test_a_file_of_many_passwords_is_not_taken_for_one(tmp_path: Path) -> None:
+    file = tmp_path / "pw"
+    file.write_text('{"redis://10.0.0.1:6379": "right-word"}\n')
+    with pytest.raises(SecretError, match="holds a JSON object, as redis_exporter's password file does") as refused:
+        keyring(auth={"password_file": str(file)})
+    assert "right-word" not in str(refused.value)
+    for word in ("{", "{right-word}", '["right-word"]', '{"right": word}'):
+        file.write_text(word)
+        assert keyring(auth={"password_file": str(file)}).of(NODE).login() == ("AUTH", word)

@@ -100,3 +100,44 @@ def test_no_more_layouts_are_learned_than_a_fleet_can_have() -> None:
     read = [layouts.read(SMALL + f"field{number}:1\r\n", None) for number in range(4)]
     assert [fields is not None for fields in read] == [True, True, False, False]
     assert layouts.read(SMALL + "field0:2\r\n", None) is not None
+
+
+def test_however_many_types_of_keys_there_are_the_layout_is_one() -> None:
+    """Redis 8 has a line for each database and type that has keys; their numbers change with each key."""
+    sizes = "# Keysizes\r\ndb0_distrib_strings_sizes:2=1,4=1\r\ndb0_distrib_lists_items:1=1\r\n"
+    layouts = Layouts(most=1)
+    first = layouts.read(f"{SMALL}\r\n# Keysizes\r\n", None)
+    other = layouts.read(f"{SMALL}\r\n{sizes}", None)
+    assert first is not None
+    assert other is not None
+    assert other.layout is first.layout
+    assert dict(other) == plainly(f"{SMALL}\r\n{sizes}")
+    assert info.named(other, "db") == ["db0"]
+
+
+def test_from_a_field_without_its_number_nothing_is_learned_for_the_other_nodes() -> None:
+    layouts = Layouts(frozenset({"up", "state"}))
+    assert layouts.read(SMALL.replace("up:5", "up:"), None) is None
+    sound = layouts.read(SMALL.replace("up:5\r\n", "up:5\r\nstate:ok\r\n"), None)
+    assert sound is not None
+    assert "up" in sound.layout.numbers
+
+
+def test_a_number_with_an_exponent_is_one() -> None:
+    layouts = Layouts(frozenset({"load"}))
+    small = layouts.read(SMALL.replace("load:0.50", "load:1e-05"), None)
+    later = layouts.read(SMALL.replace("load:0.50", "load:0.25"), None)
+    assert small is not None
+    assert later is not None
+    assert later.layout is small.layout
+    assert "load" in small.layout.numbers
+
+
+def test_among_many_layouts_a_node_that_none_fitted_is_not_searched_for_each_time() -> None:
+    layouts = Layouts(most=1)
+    known = layouts.read(SMALL, None)
+    assert known is not None
+    assert layouts.read(SMALL, None, unlike=True) is None
+    assert layouts.read(SMALL, None) is not None
+    assert layouts.read(SMALL, known.layout, unlike=True) is not None
+    assert Layouts(most=2).read(SMALL, None, unlike=True) is not None, "there is room to learn it"

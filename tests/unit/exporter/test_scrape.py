@@ -3,6 +3,7 @@
 import pytest
 
 from exporter.collector import Collector
+from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.scrape import BadTarget, Forbidden, Scraper, parse, patience
 from exporter.targets import Target
@@ -28,7 +29,11 @@ def test_the_answer_is_ready_before_prometheus_gives_up(header: str | None, seco
 
 
 @pytest.mark.parametrize(
-    "text", ["10.0.0.1:6379", "redis://10.0.0.1:6379", "redis://10.0.0.1/", "rediss://10.0.0.1", "10.0.0.1"]
+    "text",
+    [
+        *("10.0.0.1:6379", "redis://10.0.0.1:6379", "redis://10.0.0.1/", "rediss://10.0.0.1", "10.0.0.1"),
+        *("redis://10.0.0.1:6379/0", "redis://10.0.0.1/15", "redis://10.0.0.1:6379?db=3", "10.0.0.1:6379/1"),
+    ],
 )
 def test_a_target_may_be_written_as_for_redis_exporter(text: str) -> None:
     assert parse(text) == ("10.0.0.1", 6379)
@@ -36,7 +41,19 @@ def test_a_target_may_be_written_as_for_redis_exporter(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a b", "http://a", "10.0.0.1:0", "10.0.0.1:99999", "redis://", "a:1,b:2", "::1", "../etc/passwd", "a\nb"],
+    [
+        "",
+        "a b",
+        "http://a",
+        "10.0.0.1:0",
+        "10.0.0.1:99999",
+        "redis://",
+        "a:1,b:2",
+        "::1",
+        "../etc/passwd",
+        "a\nb",
+        "redis://a/b",
+    ],
 )
 def test_garbage_is_no_target(text: str) -> None:
     with pytest.raises(BadTarget):
@@ -69,3 +86,10 @@ async def test_a_stranger_by_name_is_forbidden_whatever_it_resolves_to() -> None
 
 async def test_tls_to_a_stranger_is_forbidden_and_not_left_out_in_silence() -> None:
     assert "list it in the policy" in await refusal("rediss://10.1.0.1:6379", "10.1.0.0/16")
+
+
+async def test_tls_to_a_node_of_the_fleet_that_has_none_is_forbidden_and_no_login_goes_there_in_clear_text() -> None:
+    state, names = watching(Target.at("10.0.0.1", 6379, "")), Names()
+    keys = Keyring(state.policy.fleet, {})
+    with pytest.raises(Forbidden, match=r"of 10\.0\.0\.1:6379 the policy knows no TLS"):
+        await Scraper(state, Collector(state, keys, names), names).page("rediss://10.0.0.1:6379", 1.0)

@@ -1,5 +1,6 @@
 """Health checks -> verdict and breaker, and what may not grow."""
 
+from exporter.families.facts import Detail
 from exporter.verdict import Verdict
 from tests.unit.exporter.helpers import check, info_of, watching
 
@@ -76,3 +77,15 @@ def test_a_primary_that_refused_writes_and_became_a_replica_is_judged_by_them_no
     state.collected(node.target.instance, info_of(role="slave"), 0.001, 1.0)
     assert node.writable == Verdict()
     assert node.verdict.up
+
+
+def test_the_details_of_a_process_that_is_gone_are_not_shown_beside_the_counters_of_the_next() -> None:
+    state = watching()
+    node = state.nodes[NODE]
+    state.collected(NODE, info_of(run_id="one"), 0.001, 0.0)
+    state.detailed(NODE, Detail(0.0, config={"maxclients": "123"}))
+    state.collected(NODE, info_of(run_id="one"), 0.001, 1.0)
+    assert state.fresh_detail(node, 1.0) is not None
+    state.collected(NODE, info_of(run_id="two"), 0.001, 2.0)
+    assert state.fresh_detail(node, 2.0) is None
+    assert node.detail is None, "it is asked again at the next collection"
