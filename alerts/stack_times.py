@@ -12,6 +12,9 @@ from policy.model import Policy
 
 # Prometheus sends what fires again after this long (--rules.alert.resend-delay), the Watchdog among it.
 _RESENT = timedelta(minutes=1)
+# Alertmanager gives up an attempt after the group's interval, and never before this (its notify.MinTimeout): where the interval
+# is shorter, the next failure comes no sooner.
+_ATTEMPT = timedelta(seconds=10)
 
 
 def whole(policy: Policy, time: timedelta) -> timedelta:
@@ -51,7 +54,7 @@ def unseen(policy: Policy) -> timedelta:
 
 def notified(policy: Policy) -> timedelta:
     """The window in which two attempts to send the same notification fall, whatever its kind."""
-    longest = max(policy.notify.page.group_interval, policy.notify.ticket.group_interval)
+    longest = max(policy.notify.page.group_interval, policy.notify.ticket.group_interval, _ATTEMPT)
     return whole(policy, 2 * longest + recent(policy))
 
 
