@@ -109,10 +109,10 @@ def discovery(policy: Policy, hold: timedelta) -> Text:
     """Text of the alert on a source of nodes, and on a policy that the exporter refused: what tells both is one series."""
     exporter = template_text(policy.stack.exporter)
     source = Text(
-        f"The nodes of {FLEET} are no longer learned from {PART}",
-        f"The exporter {exporter} gets no good answer from {PART}{lasting(hold)}. The nodes "
-        f"that {PART} named last stay watched. One that joins, or takes another's place, is not seen, and after a restart "
-        f"of the exporter nobody watches or misses what only {PART} names. First: the log of the exporter says why; "
+        f"The nodes of {FLEET} are not, or not all, learned from {PART}",
+        f"The exporter {exporter} gets no good answer from {PART}, or not a whole one{lasting(hold)}. The nodes that it named "
+        "last stay watched. One that joins, or takes another's place, may not be seen, and after a restart of the exporter "
+        f"nobody watches or misses what only {PART} names. First: the log of the exporter says what is wrong; "
         "cachewatch check --connect asks again.",
     )
     refused = Text(

@@ -21,7 +21,7 @@ from policy.model import Policy
 
 
 @click.command(epilog="Example: cachewatch -c cachewatch.yaml check --connect")
-@click.option("--connect", is_flag=True, help="Also ask every node once; status 1 when one does not answer.")
+@click.option("--connect", is_flag=True, help="Also ask every node and source once; status 1 when one is not well.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object on standard output.")
 @click.pass_obj
 def check(context: Context, connect: bool, as_json: bool) -> None:

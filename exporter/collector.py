@@ -132,6 +132,8 @@ class Collector:
         _tell_parts(instance, node.facts.extra.parts if node.facts else {}, extra.parts)
         now = time.monotonic()
         self.state.collected(instance, fields, now - began, now, extra)
+        if node.detail is None and not asked.due:  # it is another process than the one that the details were of
+            asked.ask_detail(fields)
         if asked.due:
             await self._detail(node, asked)
         return None
@@ -153,11 +155,11 @@ class Collector:
         return node.detail is None or now - node.detail.at >= self.state.detail_pause
 
     def _kept(self, node: NodeState) -> Connection | None:
-        """The connection of last time; none when it has ended, its name has another address, or it should be TLS by now."""
+        """The connection of last time; none when it has ended, its name has another address, or TLS is asked for otherwise."""
         kept = self.connections.get(node.target.instance)
         if kept is None or kept.ended or kept.address != self.names.address(node.target.host):
             return None
-        return None if node.target.tls and not kept.tls else kept
+        return kept if kept.asked_for_tls == node.target.tls else None
 
     async def _connect(self, node: NodeState) -> Connection:
         instance = node.target.instance
@@ -169,6 +171,7 @@ class Collector:
         if self.keys and self.keys.of(target) != access:
             connection.close()
             raise ConnectionResetError  # another policy came meanwhile; the next attempt enters as it says
+        connection.asked_for_tls = target.tls
         self.connections[instance] = connection
         return connection
 

@@ -73,7 +73,7 @@ async def discover(
         except (OSError, NodeError) as error:
             said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
-            if not found[-1].missing and all(_quorum(found).values()) and _is_enough(sentinel, known, found):
+            if not found[-1].missing and not _unreached(found) and _is_enough(sentinel, known, found):
                 break
     if not found:
         raise SentinelUnreachable("; ".join(said))
@@ -81,8 +81,15 @@ async def discover(
     best = min(reversed(found), key=lambda answer: len(answer.missing))
     lost = {} if 2 * len(found) > len(sentinel.addresses) else _forgotten(known, found)
     nodes = {i: node for answer in (*found, best) for i, node in answer.targets.items()}
-    doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *(answer.doubt for answer in found))))
+    denied = [answer.doubt for answer in found] if _unreached(found) - _quorum(found).keys() else []
+    doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *denied)))
     return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt="; ".join(doubts))
+
+
+def _unreached(found: Sequence[Found]) -> set[str]:
+    """The masters of which no answer says that their quorum is reached; of some none may say anything."""
+    reached = {name for name, ok in _quorum(found).items() if ok}
+    return {node.shard for answer in found for node in answer.targets.values()} - reached
 
 
 def _is_enough(sentinel: Sentinel, known: Mapping[str, Target], found: Sequence[Found]) -> bool:

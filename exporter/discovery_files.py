@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from policy.fleet import Node, without_database
 MOST_BYTES = 1024**2
 # Of what is wrong with a file so many are told.
 _MOST_TOLD = 5
+_HALF = "has half a character in it (a surrogate, as \\ud800)"
 
 
 class BrokenFile(Exception):
@@ -32,13 +33,15 @@ class BrokenFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file: how it looked when it was read, what it said last when it was sound, and what is wrong with it now.
+    """One file: how it looked when it was read, the nodes that count, and what is wrong with it now.
 
-    `doubt` is what is wrong with some of its targets, where others are sound.
+    `sound` are those that it named last when all of it was sound; `doubt` is what is wrong with some entries, where others
+    are sound.
     """
 
     stamp: tuple[int, int, int] | None
     targets: tuple[Target, ...]
+    sound: tuple[Target, ...]
     trouble: str = ""
     doubt: str = ""
 
@@ -62,26 +65,37 @@ class Files:
         self._read = now
         troubles += [f"{path}: {read.trouble}" for path, read in now.items() if read.trouble]
         doubts = [f"{path}: {read.doubt}" for path, read in now.items() if read.doubt]
-        targets = {target.instance: target for read in now.values() for target in read.targets}
+        targets = _once(target for read in now.values() for target in read.targets)
         return Found(targets, trouble="; ".join(dict.fromkeys(troubles)), doubt="; ".join(doubts))
 
     def _look(self, path: Path) -> _Read:
-        before = self._read.get(path, _Read(None, ()))
+        before = self._read.get(path, _Read(None, (), ()))
         stamp = None
         try:
             status = path.stat()
             stamp = status.st_mtime_ns, status.st_size, status.st_ino
             if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
-                return _Read(stamp, before.targets, "is no regular file")
-            return before if stamp == before.stamp else _Read(stamp, read(path))
+                return replace(before, stamp=stamp, trouble="is no regular file")
+            return before if stamp == before.stamp else _Read(stamp, targets := read(path), targets)
         except FileNotFoundError:  # where it is no link the pattern said it already, or says it at the next look
-            return _Read(None, before.targets, "is a link that leads nowhere" if path.is_symlink() else "")
+            return replace(before, stamp=None, trouble="is a link that leads nowhere" if path.is_symlink() else "")
         except OSError as error:
-            return _Read(None, before.targets, f"cannot be read: {error.strerror}")
-        except BrokenFile as broken:  # what cannot be read now may be one of those that it named before
-            named = {target.instance: target for target in (*before.targets, *broken.sound)}
-            trouble, doubt = ("", str(broken)) if broken.sound else (str(broken), "")
-            return _Read(stamp, tuple(named.values()), trouble, doubt)
+            return replace(before, stamp=None, trouble=f"cannot be read: {error.strerror}")
+        except BrokenFile as broken:
+            if not broken.sound:
+                return replace(before, stamp=stamp, trouble=str(broken), doubt="")
+            # What cannot be read now may be one of those that it named when all of it could be.
+            named = {target.instance: target for target in (*before.sound, *broken.sound)}
+            return _Read(stamp, tuple(named.values()), before.sound, doubt=str(broken))
+
+
+def _once(targets: Iterable[Target]) -> dict[str, Target]:
+    """Each node once, as it is named last; by TLS where any names it so."""
+    found: dict[str, Target] = {}
+    for target in targets:
+        tls = target.tls or (target.instance in found and found[target.instance].tls)
+        found[target.instance] = replace(target, tls=tls)
+    return found
 
 
 def read(path: Path) -> tuple[Target, ...]:
@@ -111,12 +125,20 @@ def parse(data: Any) -> tuple[Target, ...]:
 
     Of the labels only `shard` is read.
     """
+    if not isinstance(data, list):
+        raise BrokenFile('is not a list, as in [{"targets": ["10.0.0.1:6379"]}]')
     sound, wrong = list[Target](), list[str]()
-    for number, text, shard in _named(data):
+    for number, group in enumerate(data):
         try:
-            sound.append(_target(text, shard))
+            texts, shard = _entry(group)
         except ValueError as error:
             wrong.append(f"entry {number}: {error}")
+            continue
+        for text in texts:
+            try:
+                sound.append(_target(text, shard))
+            except ValueError as error:
+                wrong.append(f"entry {number}: {error}")
     if wrong:
         raise BrokenFile("; ".join(wrong[:_MOST_TOLD]) + _more(len(wrong) - _MOST_TOLD), tuple(sound))
     return tuple(sound)
@@ -126,27 +148,25 @@ def _more(count: int) -> str:
     return f"; and {count} more" if count > 0 else ""
 
 
-def _named(data: Any) -> Iterator[tuple[int, Any, str]]:
-    """The entry, the text and the shard of each target."""
-    if not isinstance(data, list):
-        raise BrokenFile('is not a list, as in [{"targets": ["10.0.0.1:6379"]}]')
-    for number, group in enumerate(data):
-        if not isinstance(group, dict) or not isinstance(group.get("targets"), list):
-            raise BrokenFile(f"entry {number} has no list of targets")
-        labels = group.get("labels") or {}
-        if not isinstance(labels, dict) or not isinstance(labels.get("shard", ""), str):
-            raise BrokenFile(f"entry {number}: labels must be a mapping of texts")
-        if not all(
-            yaml_text.is_text(text) for text in (labels.get("shard", ""), *group["targets"]) if isinstance(text, str)
-        ):
-            raise BrokenFile(f"entry {number}: has half a character in it (a surrogate, as \\ud800)")
-        yield from ((number, text, labels.get("shard", "")) for text in group["targets"])
+def _entry(group: Any) -> tuple[list[Any], str]:
+    """The targets and the shard of an entry; ValueError says what to mend."""
+    if not isinstance(group, dict) or not isinstance(group.get("targets"), list):
+        raise ValueError("has no list of targets")
+    labels = group.get("labels") or {}
+    if not isinstance(labels, dict) or not isinstance(labels.get("shard", ""), str):
+        raise ValueError("labels must be a mapping of texts")
+    shard: str = labels.get("shard", "")
+    if not yaml_text.is_text(shard):
+        raise ValueError(_HALF)
+    return group["targets"], shard
 
 
 def _target(text: Any, shard: str) -> Target:
     """The node of a target; ValueError says what to mend."""
     if not isinstance(text, str):
         raise ValueError("a target is no text; write it as in 10.0.0.1:6379")
+    if not yaml_text.is_text(text):
+        raise ValueError(_HALF)
     try:
         node = Node(url=without_database(text if "://" in text else f"redis://{text}"))
     except ValidationError as error:  # without its input: a password may stand in it

@@ -28,6 +28,8 @@ _RUNS = {
     KEYSIZES: r"db\d+_[^:\r\n]+",
 }
 _NAMED = re.compile("|".join(f"(?P<{run}>{pattern})" for run, pattern in _RUNS.items()), re.ASCII)
+# Of the replies of nodes that no layout fitted the last time each one of so many is compared with all again.
+_SOUGHT_EACH = 20
 # After these lines they come when there are any.
 _BEFORE_RUN = {
     "# Keyspace": "db",
@@ -169,16 +171,20 @@ class Layouts:
     def __init__(self, told: Set[str] = frozenset(), most: int = 64) -> None:
         self._told, self._most = told, most
         self._known: list[Layout] = []
+        self._unsought = 0
 
     def read(self, text: str, like: Layout | None, unlike: bool = False) -> Fields | None:
         """The fields of an INFO, None when no layout fits; the one that fitted last (`like`) is tried first.
 
-        `unlike` says that none fitted last time: among many another search would cost more than to read by lines.
+        `unlike` says that none fitted last time: among many another search would cost more than to read by lines, and is made
+        now and then.
         """
         if like is not None and (fields := like.read(text)) is not None:
             return fields
         if unlike and len(self._known) >= self._most:
-            return None
+            self._unsought += 1
+            if self._unsought % _SOUGHT_EACH:
+                return None
         for layout in self._known:
             if (fields := layout.read(text)) is not None:
                 return fields

@@ -47,6 +47,11 @@ class Round:
         unmapped = info.unmapped(raw) if self.collect.unmapped_info and isinstance(raw, bytes) else ()
         return fields, asking.cheap(self._answers, unmapped, time.time())
 
+    def ask_detail(self, fields: Mapping[str, str]) -> None:
+        """Ask for the details after all, in a round trip of their own. `fields` are those of this round's INFO."""
+        self.due, self._later = True, questions.detail(fields, self.collect.families)
+        self._send(self._later)
+
     async def detail(self, now: float) -> Detail:
         """What was asked beside the cheap tier. Raises what sockets raise."""
         commands = self._answers.get("commands")

@@ -44,7 +44,8 @@ def merge(
 
     The alert that misses a whole shard looks for that name: a listed node with another one would page for ever.
     A node that is listed by name and found by address is one node, under the name: twice, its hits would count double.
-    Of two found at one place the first stays. `address` gives the known address of a host.
+    Of two found at one place the first stays. Where one that names a node asks for TLS it is TLS, whatever the others say.
+    `address` gives the known address of a host.
     """
     if not found:
         return tuple(sorted(static, key=_order))
@@ -54,6 +55,7 @@ def merge(
 
     shards: dict[tuple[str, int], str] = {}
     slots: dict[tuple[str, int], int | None] = {}
+    secured = {place(target) for target in found.values() if target.tls}
     for target in found.values():
         shards[place(target)] = shards.get(place(target)) or target.shard
         slots[place(target)] = target.slot if slots.get(place(target)) is None else slots[place(target)]
@@ -63,7 +65,10 @@ def merge(
         if place(target) not in seen:
             seen.add(place(target))
             nodes.append(target)
-    named = (replace(n, shard=shards.get(place(n)) or n.shard, slot=slots.get(place(n))) for n in nodes)
+    named = (
+        replace(n, shard=shards.get(place(n)) or n.shard, slot=slots.get(place(n)), tls=place(n) in secured)
+        for n in nodes
+    )
     return tuple(sorted(named, key=_order))
 
 

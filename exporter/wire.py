@@ -26,6 +26,7 @@ class Connection:
 
     def __init__(self, address: str, transport: asyncio.Transport, inbox: Inbox) -> None:
         self.address = address
+        self.asked_for_tls = False  # by who named the node, beside what the policy says
         self._transport, self._inbox = transport, inbox
         self._encrypted = transport.get_extra_info("ssl_object")
 

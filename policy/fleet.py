@@ -291,7 +291,7 @@ class Fleet(Model):
         fitting = self._override(instance)
         tls = self.tls if fitting is None or fitting.tls is None else fitting.tls
         if asked and tls is not None and not tls.enabled:
-            return Tls()
+            return self.tls if self.tls is not None and self.tls.enabled else Tls()
         return Tls() if tls is None and (asked or instance in self._asked_by_url) else tls
 
     @cached_property

@@ -84,13 +84,14 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
 async def test_the_rule_for_a_sentinel_is_enough_for_it_as_a_node_and_as_a_source(
     sentinel_fleet: SentinelFleet,
 ) -> None:
-    sentinel = sentinel_fleet.sentinels[0]
-    with connect(int(sentinel.rpartition(":")[2])) as client:
-        client.execute_command("ACL", "SETUSER", *_rules()[1].split()[1:])
+    sentinel, other = sentinel_fleet.sentinels[:2]
+    with connect(int(sentinel.rpartition(":")[2])) as client, connect(int(other.rpartition(":")[2])) as second:
+        for each in (client, second):
+            each.execute_command("ACL", "SETUSER", *_rules()[1].split()[1:])
         try:
             policy = {**FAST, "fleet": {"nodes": [f"redis://{sentinel}"], **_login()}}
             parts = await _parts(policy, sentinel, {"CACHE_PASSWORD": "secret"})
-            source = {"fleet": {"sentinel": {"addresses": [sentinel], **_login()}}}
+            source: dict[str, Any] = {"fleet": {"sentinel": {"addresses": [sentinel], **_login()}}}
             answers, lacking = await survey(Policy.model_validate(source), {"CACHE_PASSWORD": "secret"})
             assert (bool(answers), lacking) == (True, "")
             client.execute_command("ACL", "SETUSER", "watcher", "-sentinel|ckquorum")
@@ -98,8 +99,12 @@ async def test_the_rule_for_a_sentinel_is_enough_for_it_as_a_node_and_as_a_sourc
             assert lacking.endswith(
                 f"{sentinel}: may not be asked whether it could fail over; grant the user +sentinel|ckquorum"
             )
+            source["fleet"]["sentinel"]["addresses"].append(other)
+            _, lacking = await survey(Policy.model_validate(source), {"CACHE_PASSWORD": "secret"})
+            assert lacking == "", "the other one tells it"
         finally:
-            client.execute_command("ACL", "DELUSER", "watcher")
+            for each in (client, second):
+                each.execute_command("ACL", "DELUSER", "watcher")
     assert parts == {"info": 1.0, "masters": 1.0}
 
 

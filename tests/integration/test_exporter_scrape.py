@@ -107,7 +107,9 @@ def test_a_node_that_answers_again_is_up_at_the_next_scrape(tmp_path: Path) -> N
             assert value(scraped(serving, node.instance), "redis_up") == 0
             assert value(serving.page("/metrics/sli"), "cache_breaker_state", state="open") == 1
             node.start()
-            assert value(scraped(serving, node.instance), "redis_up") == 1
+            page = scraped(serving, node.instance)
+            assert value(page, "redis_up") == 1
+            assert value(page, "redis_config_maxclients") is not None, "details are asked anew of another process"
 
 
 def test_strangers_are_403_and_wrong_requests_say_what_is_wrong(exporter: Serving, nodes: list[RedisNode]) -> None:

@@ -266,3 +266,6 @@ async def test_a_node_that_a_file_names_by_rediss_is_entered_by_tls(world: World
         await until(
             lambda: (value(shown(exporter), "cache_health_checks_total", instance=node.instance, result="tls") or 0) > 0
         )
+        file.write_text(json.dumps([{"targets": [node.instance, usual]}]))
+        await until(lambda: value(shown(exporter), "redis_up", instance=node.instance) == 1)
+        await until(lambda: value(shown(exporter), "cache_node_up", instance=node.instance) == 1)

@@ -56,7 +56,7 @@ def test_a_file_is_read_again_when_it_changes_and_only_then(tmp_path: Path) -> N
         ("[{", "is not JSON: "),
         ("", "is not JSON: "),
         ("{}", 'is not a list, as in [{"targets": ["10.0.0.1:6379"]}]'),
-        ('[{"target": ["a"]}]', "entry 0 has no list of targets"),
+        ('[{"target": ["a"]}]', "entry 0: has no list of targets"),
         ('[{"targets": ["a"], "labels": ["x"]}]', "entry 0: labels must be a mapping of texts"),
         ('[{"targets": ["a"], "labels": {"shard": 5}}]', "entry 0: labels must be a mapping of texts"),
         ('[{"targets": []}, {"targets": [5]}]', "entry 1: a target is no text; write it as in 10.0.0.1:6379"),
@@ -152,10 +152,32 @@ def test_a_target_that_is_none_costs_itself_only_and_what_was_known_before_stays
     assert (
         "entry 0: scheme 'http' is not known; write redis://host:port; entry 1: a target is no text" in answer.problem
     )
-    write(path, '[{"targets": ["http://old", "c"]}]', at=2)
-    assert list(found(files, path)) == ["old:6379", "b:6379", "c:6379"]
-    write(path, '[{"targets": ["c"]}]', at=3)
-    assert list(found(files, path)) == ["c:6379"]
+    write(path, '[{"targets": ["one", "two"]}]', at=2)
+    assert list(found(files, path)) == ["one:6379", "two:6379"]
+    for at, joins in enumerate(("three", "four"), start=3):
+        write(path, f'[{{"targets": ["http://one", "{joins}"]}}]', at=at)
+        assert list(found(files, path)) == ["one:6379", "two:6379", f"{joins}:6379"], "who joined and left is gone"
+    write(path, "[", at=5)
+    assert list(found(files, path)) == ["one:6379", "two:6379", "four:6379"]
+    write(path, '[{"targets": ["four"]}]', at=6)
+    assert list(found(files, path)) == ["four:6379"]
+
+
+def test_an_entry_that_is_none_costs_its_targets_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    labels = '{"targets": ["a"], "labels": {"shard": 5}}'
+    path.write_text(f'[{labels}, {{"target": []}}, {{"targets": ["b", "c\\ud800"]}}]')
+    assert list(found(Files(), path)) == ["b:6379"]
+    said = problem(Files(), path)
+    for number, why in enumerate(("labels must be", "has no list", "has half a character")):
+        assert f"entry {number}: {why}" in said
+
+
+def test_a_node_is_tls_where_any_entry_or_file_names_it_so(tmp_path: Path) -> None:
+    for name, text in {"a": "rediss://n", "b": "redis://n", "c": "n"}.items():
+        (tmp_path / f"{name}.yml").write_text(f"- targets: ['{text}']")
+    (target,) = Files().find((str(tmp_path / "*.yml"),)).targets.values()
+    assert target.tls
 
 
 def test_of_many_faults_a_few_are_told(tmp_path: Path) -> None:

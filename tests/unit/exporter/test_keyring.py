@@ -83,6 +83,10 @@ def test_what_a_file_names_by_rediss_is_never_entered_in_clear_text() -> None:
     assert keyring().of(NODE).tls is None
     assert plain is not None
     assert keyring().of(node).tls == plain
+    off = [{"match": "10.0.0.*:*", "tls": {"enabled": False}}]
+    fleets = keyring(tls={"server_name": "of.the.fleet"}, overrides=off).of(node).tls
+    assert fleets is not None
+    assert fleets.server_name == "of.the.fleet"
     own = keyring(overrides=[{"match": "10.0.0.1:*", "tls": {"server_name": "cache.test"}}]).of(node).tls
     assert own is not None
     assert own.server_name == "cache.test"

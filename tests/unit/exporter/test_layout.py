@@ -137,7 +137,8 @@ def test_among_many_layouts_a_node_that_none_fitted_is_not_searched_for_each_tim
     layouts = Layouts(most=1)
     known = layouts.read(SMALL, None)
     assert known is not None
-    assert layouts.read(SMALL, None, unlike=True) is None
+    replies = [layouts.read(SMALL, None, unlike=True) for _ in range(40)]
+    assert sum(reply is not None for reply in replies) == 2, "now and then it is: one odd answer must not last for ever"
     assert layouts.read(SMALL, None) is not None
     assert layouts.read(SMALL, known.layout, unlike=True) is not None
     assert Layouts(most=2).read(SMALL, None, unlike=True) is not None, "there is room to learn it"

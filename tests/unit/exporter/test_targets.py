@@ -1,5 +1,7 @@
 """Listed nodes and nodes that Sentinel names: each watched once, under one label."""
 
+from dataclasses import replace
+
 from exporter.targets import Target, merge, static_targets
 from tests.unit.exporter.helpers import policy
 
@@ -50,3 +52,13 @@ def test_a_listed_node_is_never_dropped_for_sharing_an_address() -> None:
 def test_a_host_name_is_in_lower_case_whoever_names_it_and_a_path_stays_as_it_is() -> None:
     assert Target.at("Cache-1.Example", 6379, "S").instance == "cache-1.example:6379"
     assert Target.at("/run/Redis.sock", 0, "").instance == "unix:///run/Redis.sock"
+
+
+def test_where_one_that_names_a_node_asks_for_tls_it_is_tls() -> None:
+    """A login would go there in clear text otherwise."""
+    asking = replace(Target.at("10.0.0.1", 6379, ""), tls=True)
+    listed, other = Target.at("cache-1", 6379, ""), Target.at("10.0.0.9", 6379, "")
+    for static, others in (((listed,), (asking,)), ((), (listed, asking)), ((), (asking, listed))):
+        (node,) = merge(static, found(*others), ADDRESSES.get)
+        assert node.tls
+    assert [node.tls for node in merge((other,), found(asking), ADDRESSES.get)] == [True, False]
