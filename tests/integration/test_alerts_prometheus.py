@@ -221,7 +221,7 @@ def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
     assert text.startswith(f"{start}. It was last seen as primary. No Sentinel")
     assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
     blind = stage.one(alertname="CacheDiscoveryFailing")["annotations"]
-    assert blind["summary"] == f"The nodes of {HOSTILE} are no longer learned from dns"
+    assert blind["summary"] == f"The nodes of {HOSTILE} are not, or not all, learned from dns"
     memory = stage.one(alertname="CacheMemoryHigh")["annotations"]["description"]
     assert "uses 95.31% of its memory limit of 64MiB (maxmemory), more than the 85%" in memory
     slow = stage.one(alertname="CacheHighLatency")["annotations"]["description"]
