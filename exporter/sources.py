@@ -107,8 +107,7 @@ class Sources:
             for instance, target in known.items():
                 first = found.setdefault(instance, target)
                 slot = target.slot if first.slot is None else first.slot
-                shard, tls = first.shard or target.shard, first.tls or target.tls
-                found[instance] = replace(first, shard=shard, slot=slot, tls=tls)
+                found[instance] = replace(first, shard=first.shard or target.shard, slot=slot)
         await self._names.refresh((target.host for target in (*self._listed, *found.values())), NAME_PATIENCE)
         return merge(self._listed, found, self._names.address)
 

@@ -38,8 +38,8 @@ def read_file(path: Path) -> str:
         raise SecretError(f"{path} is empty")
     if _is_map(text):
         raise SecretError(
-            f"{path} holds a JSON object, as redis_exporter's password file does; write one file with nothing but the password "
-            "for each login, and name them under fleet.auth and fleet.overrides"
+            f"{path} holds a JSON object and not a secret alone; of a password file of redis_exporter make one file for each "
+            "login, with nothing but the password, and name them under fleet.auth and fleet.overrides"
         )
     return text
 

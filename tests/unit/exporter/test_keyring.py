@@ -95,7 +95,7 @@ def test_what_a_file_names_by_rediss_is_never_entered_in_clear_text() -> None:
 def test_a_file_of_many_passwords_is_not_taken_for_one(tmp_path: Path) -> None:
     file = tmp_path / "pw"
     file.write_text('{"redis://10.0.0.1:6379": "right-word"}\n')
-    with pytest.raises(SecretError, match="holds a JSON object, as redis_exporter's password file does") as refused:
+    with pytest.raises(SecretError, match="holds a JSON object and not a secret alone") as refused:
         keyring(auth={"password_file": str(file)})
     assert "right-word" not in str(refused.value)
     for word in ("{", "{right-word}", '["right-word"]', '{"right": word}'):

@@ -88,4 +88,4 @@ def test_the_details_of_a_process_that_is_gone_are_not_shown_beside_the_counters
     assert state.fresh_detail(node, 1.0) is not None
     state.collected(NODE, info_of(run_id="two"), 0.001, 2.0)
     assert state.fresh_detail(node, 2.0) is None
-    assert node.detail is None, "it is asked again at the next collection"
+    assert node.detail is None, "who collected sees by it that they are to be asked anew"
