@@ -1,6 +1,7 @@
-"""What watching costs the exporter: CPU per node and collection, ours beside Debian's redis_exporter, in one run.
+"""What watching costs the exporter: CPU per node and collection, ours beside the redis_exporter on the PATH, in one run.
 
-Both collect the same families from the same servers, each with 48 commands seen; every collection is read as a page, first
+Both collect the same families from the same servers, each with 48 commands seen: what that version does not show, ours does
+not either; every collection is read as a page, first
 plainly, then with gzip as Prometheus asks for it by itself. Our intervals stand in the defaults' proportion: details each
 sixth collection. The peer asks for everything each time. What redis-server spends on it is another figure, `server_cost`.
 """
@@ -29,12 +30,11 @@ ROUNDS = 12
 _INTERVAL = 2.0
 _DETAIL_EACH = 6
 _AT_ONCE = 16
-_POLICY = {
+_POLICY: dict[str, dict[str, object]] = {
     "collect": {
         "interval": "2s",
         "timeout": "1500ms",
         "detail_interval": f"{_INTERVAL * _DETAIL_EACH:g}s",
-        "families": {"deny": ["redis_commands_latencies_usec"]},  # the peer of this version does not ask for it
     },
     "probe": {"interval": "10s"},  # the peer has no prober
 }
@@ -46,6 +46,8 @@ class Cost:
 
     each: dict[str, float]
     series: int
+    version: str = ""
+    unknown: tuple[str, ...] = ()
 
 
 def measure(console: Console, trials: int | None, nodes: int | None = None) -> dict[str, Any]:
@@ -54,20 +56,21 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
     with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
         directory = Path(folder)
         fleet = [server.instance for server in servers.started(stack, directory, count)]
-        ours = _ours(fleet, directory, rounds)
         peer = _peer(fleet, directory, rounds)
+        ours = _ours(fleet, directory, rounds, peer.unknown)
     rows = [
         Versus(f"exporter_{asked}_ms", f"exporter, {asked}", ours.each[asked], peer.each[asked], 1 / 10)
         for asked in exporters.CODINGS
     ]
-    title = f"{count} servers, {rounds} rounds; {ours.series} and {peer.series} series of a node"
+    title = f"{count} servers, {rounds} rounds; {ours.series} and {peer.series} series of a node; redis_exporter {peer.version}"
     console.print(versus_table(title, "CPU ms per node and collection", rows))
     series = {"ours": ours.series, "peer": peer.series}
-    return {"nodes": count, "rounds": rounds, **versus_json(rows), "series": series}
+    return {"nodes": count, "rounds": rounds, "peer": peer.version, **versus_json(rows), "series": series}
 
 
-def _ours(fleet: Sequence[str], directory: Path, rounds: int) -> Cost:
-    with exporters.ours(directory, fleet, _POLICY) as child:
+def _ours(fleet: Sequence[str], directory: Path, rounds: int, unknown: Sequence[str]) -> Cost:
+    policy = {**_POLICY, "collect": {**_POLICY["collect"], "families": {"deny": list(unknown)}}}
+    with exporters.ours(directory, fleet, policy) as child:
         exporters.warmed(child, len(fleet))
         each = {asked: _watched(child, coding, rounds) for asked, coding in exporters.CODINGS.items()}
         return Cost(each, exporters.series(exporters.page(f"{child.url}/metrics")) // len(fleet))
@@ -85,9 +88,10 @@ def _watched(child: WebChild, coding: str, rounds: int) -> float:
 def _peer(fleet: Sequence[str], directory: Path, rounds: int) -> Cost:
     with exporters.peer(directory) as child, ThreadPoolExecutor(_AT_ONCE) as pool:
         urls = [f"{child.url}/scrape?target={instance}" for instance in fleet]
-        page = next(iter(pool.map(exporters.page, urls)))
+        list(pool.map(exporters.page, urls))  # what the exporters ask is a command that the server has seen, too
+        page = exporters.page(urls[0])
         each = {asked: _scraped(child, pool, urls, coding, rounds) for asked, coding in exporters.CODINGS.items()}
-        return Cost(each, exporters.series(page))
+        return Cost(each, exporters.series(page), exporters.version(child), tuple(exporters.unknown_to(page)))
 
 
 def _scraped(child: WebChild, pool: Executor, urls: Sequence[str], coding: str, rounds: int) -> float:

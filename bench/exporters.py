@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
+from policy.metrics import NODE_FAMILIES
 from sandbox import binaries, web
 from sandbox.module_child import module_argv, module_env
 from sandbox.ports import LOOPBACK, free_port
@@ -35,6 +37,18 @@ def peer(directory: Path) -> WebChild:
     port = free_port()
     argv = (binaries.find("redis_exporter"), "-web.listen-address", f"{LOOPBACK}:{port}", "-redis.addr", "")
     return WebChild("peer", argv, directory, port, ready_path="/health")
+
+
+def unknown_to(text: str) -> list[str]:
+    """Families that we have and that redis_exporter's page does not: denied, both show the same, whatever version it is."""
+    shown = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    return [name for name in NODE_FAMILIES if name not in shown]
+
+
+def version(child: WebChild) -> str:
+    """The version of a redis_exporter that runs."""
+    found = re.search(r'redis_exporter_build_info\{.*?\bversion="([^"]*)"', page(f"{child.url}/metrics"))
+    return found[1] if found else "unknown"
 
 
 def page(url: str, coding: str = "identity") -> str:

@@ -1,4 +1,4 @@
-"""What one isolated `/scrape?target=` costs the exporter: CPU, ours beside Debian's redis_exporter, on the same servers.
+"""What one isolated `/scrape?target=` costs the exporter: CPU, ours beside the redis_exporter on the PATH, on the same servers.
 
 One scrape at a time over one kept connection, as a Prometheus asks one target; the exporters take turns. The peer asks a
 server for everything in every scrape. Ours is measured twice: at the defaults (`collect.background: false`), where a
@@ -30,9 +30,6 @@ from sandbox.web import WebError
 NODES = 4
 TURNS = 10
 _SCRAPES = 10  # of each server and turn
-_OURS = {"background": False, "families": {"deny": ["redis_commands_latencies_usec"]}}  # this peer does not ask for it
-_DEFAULT = {"collect": _OURS}
-_ALWAYS = {"collect": {**_OURS, "detail_interval": "1ms"}}
 _WAYS = {"default": "details each 60 s", "always": "details in every scrape"}
 
 
@@ -42,23 +39,29 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
     with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:
         directory = Path(folder)
         fleet = [server.instance for server in servers.started(stack, directory, count)]
-        children = {
-            "default": exporters.ours(directory, fleet, _DEFAULT, "default"),
-            "always": exporters.ours(directory, fleet, _ALWAYS, "always"),
-            "peer": exporters.peer(directory),
-        }
+        children = _children(directory, fleet, stack)
         for child in children.values():
-            stack.enter_context(child)
             _batch(child, fleet, "identity")
+        version = exporters.version(children["peer"])
         costs = {asked: _turns(children, fleet, coding, turns) for asked, coding in exporters.CODINGS.items()}
     rows = [
         Versus(f"{way}_{asked}_ms", f"{words}, {asked}", costs[asked][way], costs[asked]["peer"], 1 / 5)
         for asked in exporters.CODINGS
         for way, words in _WAYS.items()
     ]
-    title = f"{count} servers, {turns} turns of {count * _SCRAPES} scrapes, one at a time"
+    title = f"{count} servers, {turns} turns of {count * _SCRAPES} scrapes, one at a time; redis_exporter {version}"
     console.print(versus_table(title, "CPU ms of the exporter per /scrape", rows))
-    return {"nodes": count, "turns": turns, **versus_json(rows)}
+    return {"nodes": count, "turns": turns, "peer": version, **versus_json(rows)}
+
+
+def _children(directory: Path, fleet: Sequence[str], stack: ExitStack) -> dict[str, WebChild]:
+    """The peer, and ours twice, with the peer's families."""
+    peer = stack.enter_context(exporters.peer(directory))
+    unknown = exporters.unknown_to(exporters.page(f"{peer.url}/scrape?target={fleet[0]}"))
+    collect = {"background": False, "families": {"deny": unknown}}
+    ways = {"default": collect, "always": {**collect, "detail_interval": "1ms"}}
+    ours = {way: exporters.ours(directory, fleet, {"collect": each}, way) for way, each in ways.items()}
+    return {**{way: stack.enter_context(child) for way, child in ours.items()}, "peer": peer}
 
 
 def _turns(children: dict[str, WebChild], fleet: Sequence[str], coding: str, turns: int) -> dict[str, float]:

@@ -119,6 +119,8 @@ INSTANCE_INFO = Metric(
     "",
     "What the node says of itself, value 1.",
     (
+        "availability_zone",
+        "master_replid",
         "maxmemory_policy",
         "os",
         "process_id",
@@ -128,6 +130,8 @@ INSTANCE_INFO = Metric(
         "role",
         "run_id",
         "tcp_port",
+        "valkey_release_stage",
+        "valkey_version",
     ),
 )
 REDIS_UP = Metric("redis_up", "gauge", "", "1 when the last INFO was answered in time.")

@@ -12,7 +12,9 @@ from policy.operations import Families
 
 Command = tuple[str, ...]
 INFO: Command = ("INFO",)
-CONFIG_KEYS = ("maxmemory", "maxclients", "io-threads", "databases")
+# Settings that are a number, each a family of its own, and those of which something else is made.
+NUMBERS = ("maxmemory", "maxclients", "io-threads", "repl-backlog-size")
+CONFIG_KEYS = (*NUMBERS, "databases", "client-output-buffer-limit")
 # What a Redis user (ACL) must be granted for a part; docs/redis_exporter.md has the rule as a whole.
 RIGHTS = {
     "info": "+info",
@@ -32,11 +34,15 @@ _SHOWN_BY: dict[str, list[str]] = {
         "commands": "commands_total commands_duration_seconds_total commands_rejected_calls_total "
         "commands_failed_calls_total latency_percentiles_usec commands_latencies_usec",
         "latencystats": "latency_percentiles_usec",
-        "config": "config_maxmemory config_maxclients config_io_threads db_keys db_keys_expiring",
+        "config": "config_maxmemory config_maxclients config_io_threads config_repl_backlog_size db_keys db_keys_expiring "
+        "config_client_output_buffer_limit_bytes config_client_output_buffer_limit_overcome_seconds",
         "slowlog": "slowlog_length slowlog_last_id last_slow_execution_duration_seconds",
         "latency": "latency_spike_last latency_spike_duration_seconds",
         "latency_histogram": "commands_latencies_usec",
-        "masters": "sentinel_master_ckquorum_status sentinel_master_ok_slaves sentinel_master_ok_sentinels",
+        "masters": "sentinel_master_ckquorum_status sentinel_master_ok_slaves sentinel_master_ok_sentinels "
+        "sentinel_master_setting_ckquorum sentinel_master_setting_failover_timeout sentinel_master_setting_parallel_syncs "
+        "sentinel_master_setting_down_after_milliseconds sentinel_master_config_epoch "
+        "sentinel_master_last_ok_ping_reply_seconds",
     }.items()
 }
 

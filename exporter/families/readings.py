@@ -28,13 +28,14 @@ _INT64 = "q"  # of array: what a number of Redis' protocol is
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """A primary as Sentinel sees it; `quorum` is CKQUORUM's text and whether it was OK."""
+    """A primary as Sentinel sees it; `quorum` is CKQUORUM's text and whether it was OK, `said` its row of SENTINEL MASTERS."""
 
     name: str
     address: str
     ok_sentinels: int
     ok_replicas: int
     quorum: tuple[str, bool]
+    said: Mapping[str, str]
 
 
 class LatencyHistogram(NamedTuple):
@@ -187,7 +188,7 @@ def _master(row: Mapping[str, str], quorum: object, sentinels: object, replicas:
     said = text(quorum) if ok else str(quorum)
     if said.startswith("NOPERM"):
         raise from_reply(said)
-    return Master(row.get("name", ""), address, 1 + _well(sentinels), _well(replicas), (said, ok))
+    return Master(row.get("name", ""), address, 1 + _well(sentinels), _well(replicas), (said, ok), row)
 
 
 def _well(rows: object) -> int:

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from exporter import info
 from exporter.exposition import escaped
+from exporter.families import questions
 from exporter.families.facts import Detail, Extra
-from exporter.families.readings import pairs, sentinel_masters
+from exporter.families.readings import Master, pairs, sentinel_masters
 from exporter.forms import braces
 from policy import metrics as m
 from policy.metrics_redis import CLUSTER_NAMES
@@ -183,9 +184,10 @@ def sentinel(fields: Mapping[str, str]) -> Lines:
 
 def details(detail: Detail) -> Lines:
     """Everything of the detail tier but the percentiles."""
-    for key in ("maxmemory", "maxclients", "io-threads"):
+    for key in questions.NUMBERS:
         if (value := number(detail.config.get(key))) is not None:
             yield line(f"redis_config_{key.replace('-', '_')}", value)
+    yield from _output_limits(detail.config.get("client-output-buffer-limit", ""))
     if detail.slowlog is not None:
         yield line("redis_slowlog_length", detail.slowlog.length)
         yield line("redis_slowlog_last_id", detail.slowlog.last_id)
@@ -194,8 +196,38 @@ def details(detail: Detail) -> Lines:
         yield line("redis_latency_spike_last", when, event_name=event)
         yield line("redis_latency_spike_duration_seconds", f"{took}e-3", event_name=event)
     for master in detail.masters:
-        who = {"master_name": master.name, "master_address": master.address}
-        yield line("redis_sentinel_master_ok_sentinels", master.ok_sentinels, **who)
-        yield line("redis_sentinel_master_ok_slaves", master.ok_replicas, **who)
-        said, ok = master.quorum
-        yield line("redis_sentinel_master_ckquorum_status", int(ok), master_name=master.name, message=said)
+        yield from _master(master)
+
+
+def _output_limits(setting: str) -> Lines:
+    """Of `normal 0 0 0 slave 268435456 67108864 60 ...`: class, hard limit, soft limit and seconds above the soft one."""
+    words = setting.split()
+    for clients, hard, soft, patience in zip(*(words[at::4] for at in range(4)), strict=False):
+        name = "redis_config_client_output_buffer_limit"
+        for limit, size in (("hard", hard), ("soft", soft)):
+            if info.is_number(size):
+                yield line(f"{name}_bytes", size, **{"class": clients, "limit": limit})
+        if info.is_number(patience):
+            yield line(f"{name}_overcome_seconds", patience, **{"class": clients, "limit": "soft"})
+
+
+# A field of SENTINEL MASTERS, its family, and the exponent that makes base units of it.
+_OF_MASTERS = (
+    ("quorum", "setting_ckquorum", ""),
+    ("failover-timeout", "setting_failover_timeout", ""),
+    ("parallel-syncs", "setting_parallel_syncs", ""),
+    ("down-after-milliseconds", "setting_down_after_milliseconds", ""),
+    ("config-epoch", "config_epoch", ""),
+    ("last-ok-ping-reply", "last_ok_ping_reply_seconds", "e-3"),
+)
+
+
+def _master(master: Master) -> Lines:
+    who = {"master_name": master.name, "master_address": master.address}
+    yield line("redis_sentinel_master_ok_sentinels", master.ok_sentinels, **who)
+    yield line("redis_sentinel_master_ok_slaves", master.ok_replicas, **who)
+    said, ok = master.quorum
+    yield line("redis_sentinel_master_ckquorum_status", int(ok), master_name=master.name, message=said)
+    for field, name, unit in _OF_MASTERS:
+        if info.is_whole(value := master.said.get(field, "")):
+            yield line(f"redis_sentinel_master_{name}", f"{value}{unit}", **who)

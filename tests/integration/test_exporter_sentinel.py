@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode, connect
 from sandbox.sentinel import Sentinel, Watch
 from tests.integration.exporter_support import Peer, Serving, half_an_answer, says, shown, watching
+from tests.integration.versions import DEBIAN, VALKEY, use
 from tests.unit.exporter.helpers import Series, labels_of, until, value
 
 FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interval": "100ms", "timeout": "500ms"}}
@@ -46,6 +47,13 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A shard of two, with a sentinel that knows both."""
+    with a_world(tmp_path) as shard:
+        yield shard
+
+
+@contextmanager
+def a_world(tmp_path: Path) -> Iterator[World]:
+    """The same, for who chooses the servers first."""
     with ExitStack() as stack:
         primary = stack.enter_context(RedisNode(free_port(), tmp_path))
         replica = stack.enter_context(RedisNode(free_port(), tmp_path, replica_of=primary.port))
@@ -69,7 +77,16 @@ def _role(page: Series, node: RedisNode) -> str | None:
     return next((o["role"] for o in labels_of(page, "cache_node_role") if o["instance"] == node.instance), None)
 
 
-def test_a_failover_is_followed_under_the_same_labels(world: World) -> None:
+@pytest.mark.parametrize("version", [DEBIAN, VALKEY])
+def test_a_failover_is_followed_under_the_same_labels(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(version, monkeypatch, tmp_path)
+    with a_world(tmp_path) as world:
+        _followed(world)
+
+
+def _followed(world: World) -> None:
     first, second = world.primary, world.replica
     both = {first.instance, second.instance}
     with Serving(world.directory / "exporter", _fleet("127.0.0.1:1", world.sentinel.instance)) as exporter:

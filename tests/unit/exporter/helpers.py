@@ -18,7 +18,8 @@ from exporter.targets import Target, static_targets
 from policy.model import Policy
 
 CAPTURES = Path(__file__).parents[2] / "data" / "captures"
-VERSIONS = ("redis-6.0.20", "redis-6.2.14", "redis-7.2.6", "redis-7.4.1")
+NEWEST = ("redis-8.0.6", "valkey-9.1.2")
+VERSIONS = ("redis-6.0.20", "redis-6.2.14", "redis-7.2.6", "redis-7.4.1", *NEWEST)
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

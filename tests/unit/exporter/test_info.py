@@ -20,7 +20,7 @@ rdb_changes_since_last_save rdb_last_save_time pubsub_channels connected_slaves 
 def test_every_version_tells_its_role_and_what_every_version_knows(version: str, name: str, role: str) -> None:
     fields = info.parse(captured(version, f"{name}.info"))
     assert info.role(fields) == role
-    assert fields["redis_version"] == version.removeprefix("redis-")
+    assert fields.get("valkey_version", fields["redis_version"]) == version.partition("-")[2]
     assert [field for field in EVERYWHERE if info.number(fields, field) is None] == []
 
 

@@ -17,7 +17,7 @@ ALL = list(CATALOGUE.values())
 ODD_AS_THE_PEERS = {
     f"redis_{name}"
     for name in """
-    expired_time_cap_reached_total long_lock_waits_total migrate_cached_sockets_total server_threads_total
+    memory_used_vm_total rdb_saves_total long_lock_waits_total migrate_cached_sockets_total server_threads_total
     dump_payload_sanitizations io_threaded_reads_processed io_threaded_writes_processed storage_provider_read_hits
     storage_provider_read_misses total_error_replies total_reads_processed total_writes_processed
     unexpected_error_replies
