@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import hiredis
 
 from exporter.failures import NodeError, from_exception, granting
 from exporter.keyring import Keyring
+from exporter.layout import LONGEST
 from exporter.names import Names
 from exporter.targets import Target
 from exporter.wire import Connection
-from policy.fleet import SENTINEL_PORT, Sentinel, split_address
+from policy.fleet import SENTINEL_PORT, Sentinel, is_address, split_address
 
 # What a user of Sentinel must be granted; docs/start.md has the rule as a whole.
 _RIGHTS = "+sentinel|masters +sentinel|replicas +sentinel|ckquorum"
+# Of addresses that are none so many are told, each cut to so many characters.
+_MOST_TOLD, _SHOWN = 3, 40
 _NO_CKQUORUM = "may not be asked whether it could fail over; grant the user +sentinel|ckquorum"
 
 
@@ -134,17 +137,15 @@ async def _ask(
         told = await connection.replies(len(shards))
     finally:
         connection.close()
-    found = (
-        target
-        for name, reply in zip(shards, replies, strict=True)
-        for target in targets(name, masters[name], entries(reply))
-    )
+    rows = {name: [masters[name], *entries(reply)] for name, reply in zip(shards, replies, strict=True)}
+    found = (target for name, instances in rows.items() for target in targets(name, instances))
     missing = tuple(name for name in wanted or () if name not in masters)
     reached = dict(zip(shards, map(reaches_quorum, told), strict=True))
     quorum = {name: ok for name, ok in reached.items() if ok is not None}
     denied = any(isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM") for reply in told)
-    doubt = f"{address}: {_NO_CKQUORUM}" if denied else ""
-    return Found({target.instance: target for target in found}, missing, doubt=doubt, quorum=quorum)
+    odd = unusable((row["ip"], row["port"]) for instances in rows.values() for row in instances if _told(row))
+    doubts = [f"{address}: {doubt}" for doubt in (_NO_CKQUORUM if denied else "", odd) if doubt]
+    return Found({target.instance: target for target in found}, missing, doubt="; ".join(doubts), quorum=quorum)
 
 
 def reaches_quorum(reply: object) -> bool | None:
@@ -158,15 +159,32 @@ def entries(reply: object) -> list[dict[str, str]]:
     """Turn Sentinel's lists of names and values into mappings; NodeError when they are anything else."""
     if not isinstance(reply, list) or not all(isinstance(entry, list) for entry in reply):
         raise NodeError("protocol", "not the answer of a Sentinel")
-    texts = [[item.decode("utf-8", "replace") for item in entry if isinstance(item, bytes)] for entry in reply]
+    texts = [
+        [item.decode("utf-8", "replace")[:LONGEST] for item in entry if isinstance(item, bytes)] for entry in reply
+    ]
     found = [dict(zip(items[::2], items[1::2], strict=False)) for items in texts]
     if not all({"name", "ip", "port"} <= entry.keys() for entry in found):
         raise NodeError("protocol", "an entry of Sentinel has no name, ip or port")
     return found
 
 
-def targets(shard: str, master: Mapping[str, str], replicas: list[dict[str, str]]) -> Iterator[Target]:
-    """The primary and the replicas of a shard; a replica that has not told its address yet is left out."""
-    for entry in (master, *replicas):
-        if entry["ip"] not in ("", "?") and entry["port"].isdigit() and entry["port"] != "0":
+def targets(shard: str, instances: Iterable[Mapping[str, str]]) -> Iterator[Target]:
+    """The nodes of a shard; one that has not told its address yet is left out, and one whose address is none."""
+    for entry in instances:
+        if _told(entry) and _is_address(entry["ip"], entry["port"]):
             yield Target.at(entry["ip"], int(entry["port"]), shard)
+
+
+def _told(entry: Mapping[str, str]) -> bool:
+    return entry["ip"] not in ("", "?") and entry["port"] != "0"
+
+
+def _is_address(host: str, port: str) -> bool:
+    return port.isascii() and port.isdigit() and len(port) < 6 and is_address(host, int(port))
+
+
+def unusable(told: Iterable[tuple[str, str]]) -> str:
+    """Which hosts and ports are no address, empty when all are one: whoever names them must not choose what is dialled here."""
+    odd = [f"{host[:_SHOWN]!r} port {port[:_SHOWN]!r}" for host, port in told if not _is_address(host, port)]
+    more = f" and {len(odd) - _MOST_TOLD} more" if len(odd) > _MOST_TOLD else ""
+    return f"no address of a node: {', '.join(odd[:_MOST_TOLD])}{more}" if odd else ""

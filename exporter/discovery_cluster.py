@@ -7,14 +7,14 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.discovery import Found, Unreachable
+from exporter.discovery import Found, Unreachable, unusable
 from exporter.failures import NodeError, from_exception, granting
 from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.targets import Target
 from exporter.wire import Connection
 from policy.access import is_host_name
-from policy.fleet import REDIS_PORT, Cluster, join_address, split_address
+from policy.fleet import REDIS_PORT, Cluster, is_address, join_address, split_address
 
 # Nodes learned earlier that are asked when none of the policy's answers: enough to outlive the loss of a rack.
 _LEARNED = 5
@@ -69,7 +69,9 @@ async def discover(
         except (OSError, NodeError) as error:
             said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
-            return Found({target.instance: target for target in targets(members, known)})
+            usable = [member for member in members if is_address(member.host, member.port)]
+            doubt = unusable((member.host, str(member.port)) for member in members)
+            return Found({target.instance: target for target in targets(usable, known)}, doubt=doubt)
     raise Unreachable(f"no node of the cluster answers: {'; '.join(said)}")
 
 
@@ -99,7 +101,7 @@ def parse(reply: object, asked: str) -> Iterator[Member]:
         identity, address, flags, primary, *rest = line.split() if line.count(" ") >= 7 else [""] * 4
         place, _, name = address.partition(",")
         host, found, port = place.partition("@")[0].rpartition(":")
-        if not found or not port.isdecimal():
+        if not found or not (port.isascii() and port.isdigit() and len(port) < 20):
             raise NodeError("protocol", "a line of CLUSTER NODES has no address")
         if port != "0" and not _NOT_YET & set(flags.split(",")):
             # Slots that are on the move stand in brackets; they are of the node that still has them.

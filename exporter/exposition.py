@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def escaped(text: str) -> str:
-    """A label's value as it stands between quotes."""
+    """A label's value as it stands between quotes; what is kept is kept whole, so a server's own words are cut before."""
     return text.translate(_ESCAPES)
 
 

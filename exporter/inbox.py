@@ -10,8 +10,28 @@ from exporter.failures import NodeError
 
 # INFO of a node with every command seen is about 20 KiB; a peer that sends more than this is no Redis we can use.
 MAX_REPLY = 8 * 1024 * 1024
+# Nor is one that announces a list of a hundred thousand: the parser makes room for all of it at once, and twenty bytes that
+# announce a billion would hold up every other node for seconds.
+_DIGITS = 6
+_NEWLINE = 10
+_LISTS = (b"*", b"%", b"~", b">", b"|")
 # One for all connections: what lands here is parsed before the loop does anything else.
-_LANDING = memoryview(bytearray(64 * 1024))
+_ROOM = bytearray(64 * 1024)
+_LANDING = memoryview(_ROOM)
+
+
+def announces_too_much(data: bytes | bytearray, size: int) -> bool:
+    """Whether a line in the first `size` bytes, but for the first line, is the head of a list of a hundred thousand or more.
+
+    A line of a text that looks so is taken for one, too: to tell them apart would be to parse all twice.
+    """
+    for mark in _LISTS:
+        at = data.find(mark, 1, size)
+        while at > 0:
+            if data[at - 1] == _NEWLINE and at + _DIGITS < size and data[at + 1 : at + 1 + _DIGITS].isdigit():
+                return True
+            at = data.find(mark, at + 1, size)
+    return False
 
 
 class Inbox(asyncio.BufferedProtocol):
@@ -23,6 +43,9 @@ class Inbox(asyncio.BufferedProtocol):
         self._parser: hiredis.Reader | None = None
         self._replies: list[object] = []
         self._owed = self._received = self._wanted = 0
+        self._tail = (
+            b"\n"  # the end of what came: the head of a list may be cut in two, and the first reply begins a line
+        )
         self._waiting: asyncio.Future[None] | None = None
         self._ended: Exception | None = None
 
@@ -57,6 +80,9 @@ class Inbox(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what came; a peer that breaks the protocol ends the connection."""
+        if self._announces_too_much(nbytes):
+            self._refuse(f"a list of {10 ** (_DIGITS - 1)} elements or more")
+            return
         parser = self._parser or hiredis.Reader()
         parser.feed(_LANDING, 0, nbytes)  # type: ignore[arg-type]  # the stub knows bytes only
         self._received += nbytes
@@ -64,7 +90,7 @@ class Inbox(asyncio.BufferedProtocol):
             while (reply := parser.gets()) is not False:
                 self._replies.append(reply)
                 self._received, self._owed = 0, self._owed - 1
-        except hiredis.ProtocolError as error:
+        except Exception as error:  # of a protocol that is broken, or of what Python cannot make of it
             self._refuse(f"not a Redis reply: {error}")
             return
         self._parser = parser if self._owed or self._received else None
@@ -75,6 +101,11 @@ class Inbox(asyncio.BufferedProtocol):
         elif self._replies:
             self.answered = True
             self._wake()
+
+    def _announces_too_much(self, nbytes: int) -> bool:
+        joint = self._tail + _ROOM[: min(nbytes, _DIGITS + 1)]
+        self._tail = bytes(self._tail + _ROOM[max(nbytes - _DIGITS - 2, 0) : nbytes])[-_DIGITS - 2 :]
+        return announces_too_much(_ROOM, nbytes) or announces_too_much(joint, len(joint))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side closed it, or the network did."""

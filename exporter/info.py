@@ -10,9 +10,11 @@ from functools import lru_cache
 import hiredis
 
 from exporter.failures import NodeError, from_reply
-from exporter.layout import Fields, Layouts, kind
+from exporter.layout import LONGEST, Fields, Layouts, kind
 from policy.metrics_redis import REDIS_ROWS
 
+# Bytes: what lists more, as replicas by the thousand, is none that can be read in a moment.
+MOST = 1024 * 1024
 # A number of more digits is none that a server counts, and one that Prometheus cannot read would cost the whole page.
 _DIGITS = 20
 _NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
@@ -40,6 +42,8 @@ def parse(raw: object, before: Mapping[str, str] | None = None) -> Mapping[str, 
         raise from_reply(str(raw))
     if not isinstance(raw, bytes):
         raise NodeError("protocol", f"INFO was answered with {type(raw).__name__}, not with text")
+    if len(raw) > MOST:
+        raise NodeError("protocol", f"INFO was answered with more than {MOST} bytes")
     text = raw.decode("utf-8", "replace")
     if "\nredis_version:" not in f"\n{text}" and not _RELATIVE.search(text):
         raise NodeError("protocol", "the answer to INFO has no version of a server: this is no Redis")
@@ -69,9 +73,13 @@ def named(fields: Mapping[str, str], which: str) -> list[str]:
     return [name for name in (fields.listed if isinstance(fields, Fields) else fields) if kind(name) == which]
 
 
-@lru_cache(maxsize=1 << 12)  # most values of a fleet are the same few: zero, one, a limit
 def is_number(text: str) -> bool:
     """Whether a text is a number as Redis writes it."""
+    return len(text) < LONGEST and _is_number(text)
+
+
+@lru_cache(maxsize=1 << 12)  # most values of a fleet are the same few: zero, one, a limit
+def _is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 

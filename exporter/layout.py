@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+# Characters of a name or value that is looked at: none of Redis is longer, and what is kept of many must be short.
+LONGEST = 256
 # What a server writes in place of a number that it cannot tell yet: from such a reply nothing can be learned of the field.
 _NO_NUMBERS = {"nan", "-nan", "inf", "-inf"}
 _WHOLE, _ANY = r"(-?\d{1,20})", r"([^\r\n]*)"
@@ -20,14 +22,16 @@ _BROKEN = r"(-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?)"
 KEYSIZES = "keysizes"
 # What a server numbers or names itself, in as many lines as it likes.
 _RUNS = {
-    "db": r"db\d+",
-    "slave": r"slave\d+",
-    "master": r"master\d+",
-    "errorstat_": r"errorstat_[^:\r\n]+",
+    "db": r"db\d{1,20}",
+    "slave": r"slave\d{1,20}",
+    "master": r"master\d{1,20}",
+    "errorstat_": r"errorstat_[^:\r\n]{1,200}",
     "module": "module",
-    KEYSIZES: r"db\d+_[^:\r\n]+",
+    KEYSIZES: r"db\d+_[^:\r\n]{1,200}",
 }
 _NAMED = re.compile("|".join(f"(?P<{run}>{pattern})" for run, pattern in _RUNS.items()), re.ASCII)
+# Lines of a reply that one is learned from: Redis 8 writes some 200, and a pattern of 20,000 takes seconds to be made.
+_MOST_LINES = 1000
 # Of the replies of nodes that no layout fitted the last time each one of so many is compared with all again.
 _SOUGHT_EACH = 20
 # After these lines they come when there are any.
@@ -40,9 +44,13 @@ _BEFORE_RUN = {
 }
 
 
-@lru_cache(maxsize=1 << 12)
 def kind(name: str) -> str:
     """The run that a field belongs to which the server numbers or names itself, as `db` or `errorstat_`, else ""."""
+    return _kind(name) if len(name) < LONGEST else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _kind(name: str) -> str:
     match = _NAMED.fullmatch(name)
     return "" if match is None else str(match.lastgroup)
 
@@ -148,14 +156,14 @@ class _Draft:
 
 
 def learn(text: str, told: Set[str] = frozenset()) -> Layout | None:
-    """The layout of an INFO, None where fields come twice, lines do not end as Redis ends them or a number is none yet.
+    """The layout of an INFO, None where fields come twice, lines end otherwise or are too many, or a number is none yet.
 
     Nor is it learned from one where a field of `told` holds neither a number nor a word: every other node of the version
     would be taken for one that does not tell it.
     """
     draft = _Draft(told)
     *lines, rest = text.split("\r\n")
-    if rest or not all(map(draft.add, lines)):
+    if len(lines) > _MOST_LINES or rest or not all(map(draft.add, lines)):
         return None
     return Layout(
         re.compile("".join(draft.parts), re.ASCII), dict(draft.places), dict(draft.runs), frozenset(draft.numbers)

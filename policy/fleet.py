@@ -62,6 +62,11 @@ def _socket_path(path: str) -> tuple[str, int]:
     return path, 0
 
 
+def is_address(host: str, port: int) -> bool:
+    """Whether a host and a port that somebody tells are those of a server: no path, no text for a shell, no port beyond 65535."""
+    return 0 < port < 1 << 16 and _is_host(host)
+
+
 def _is_host(text: str) -> bool:
     if _HOST_NAME.fullmatch(text):
         return True

@@ -13,8 +13,10 @@ import hiredis
 
 from exporter import info
 from exporter.failures import NodeError, from_reply
+from exporter.layout import LONGEST
 
-_CALLED = r"cmdstat_([^:\r\n]+):calls=([0-9]{1,20}),usec=([0-9]{1,20}),usec_per_call=[0-9.]+"
+_NAME = r"([^:\r\n]{1,200})"  # a command's: a longer one is none, and would be kept
+_CALLED = rf"cmdstat_{_NAME}:calls=([0-9]{{1,20}}),usec=([0-9]{{1,20}}),usec_per_call=[0-9.]+"
 _LATE = r",rejected_calls=([0-9]{1,20}),failed_calls=([0-9]{1,20})"
 # Two patterns, because one with an optional end takes half as long again.
 _COMMAND, _EARLY_COMMAND = re.compile(_CALLED + _LATE), re.compile(_CALLED + "()()")
@@ -123,7 +125,7 @@ def _latencies(percents: tuple[str, ...]) -> re.Pattern[str]:
         rf"p{re.escape(percent)}=" + (f"(?:{number})" if percent in percents[:at] else f"({number})")
         for at, percent in enumerate(percents)
     )
-    return re.compile(rf"usec_([^:\r\n]+):{values}\r\n")
+    return re.compile(rf"usec_{_NAME}:{values}\r\n")
 
 
 def cluster_info(reply: object) -> dict[str, str]:
@@ -161,7 +163,7 @@ def latency_histogram(reply: object) -> LatencyHistograms:
         for command, row in _paired(_list(reply)):
             said = {text(name): value for name, value in _paired(_list(row))}
             buckets = list(_paired(_list(said.get("histogram_usec"))))
-            heads.append(_head(text(command), tuple([bound for bound, _ in buckets])))
+            heads.append(_head(text(command)[:LONGEST], tuple([bound for bound, _ in buckets])))
             numbers.extend([count for _, count in buckets])
             numbers.append(said["calls"])
     except (TypeError, KeyError) as error:
@@ -222,6 +224,8 @@ def _text(reply: object) -> str:
         raise from_reply(str(reply))
     if not isinstance(reply, bytes):
         raise NodeError("protocol", f"answered with {type(reply).__name__}, not with text")
+    if len(reply) > info.MOST:
+        raise NodeError("protocol", f"answered with more than {info.MOST} bytes")
     return reply.decode("utf-8", "replace")
 
 

@@ -16,6 +16,7 @@ from exporter.families import questions
 from exporter.families.facts import Detail, Extra
 from exporter.families.readings import Master, pairs, sentinel_masters
 from exporter.forms import braces
+from exporter.layout import LONGEST
 from policy import metrics as m
 from policy.metrics_redis import CLUSTER_NAMES
 
@@ -37,7 +38,7 @@ def number(text: str | None) -> str | None:
 
 def line(name: str, value: object, **labels: str) -> tuple[str, str]:
     """One family with one line."""
-    more = ",".join(f'{label}="{escaped(text)}"' for label, text in labels.items() if text)
+    more = ",".join(f'{label}="{escaped(text[:LONGEST])}"' for label, text in labels.items() if text)
     return name, f"{name}{braces(more)} {value}\n"
 
 
@@ -58,7 +59,10 @@ def started(fields: Mapping[str, str], wall: float | None) -> int | None:
 
 def server(fields: Mapping[str, str], started_at: int | None) -> Lines:
     """What a server says of itself, and what follows from it."""
-    said = {**{name: fields.get(name, "") for name in m.INSTANCE_INFO.labels}, "redis_mode": info.mode(fields)}
+    said = {
+        **{name: fields.get(name, "")[:LONGEST] for name in m.INSTANCE_INFO.labels},
+        "redis_mode": info.mode(fields)[:LONGEST],
+    }
     yield _instance(tuple(said.values()))
     if (fork := info.integer(fields, "latest_fork_usec")) is not None:
         yield line("redis_latest_fork_seconds", f"{fork}e-6")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,14 +29,14 @@ FAST = {"collect": {"interval": "500ms", "timeout": "400ms"}, "probe": {"interva
 PATIENCE = 60.0
 
 
-@pytest.fixture(params=[DEBIAN, VALKEY])
+@pytest.fixture
 def cluster(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RedisCluster]:
-    use(request.param, monkeypatch, tmp_path)
+    use(getattr(request, "param", DEBIAN), monkeypatch, tmp_path)
     with RedisCluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
@@ -50,6 +53,7 @@ def _role(page: Series, node: RedisNode) -> str | None:
     return next((o["role"] for o in labels_of(page, "cache_node_role") if o["instance"] == node.instance), None)
 
 
+@pytest.mark.parametrize("cluster", [DEBIAN, VALKEY], indirect=True)
 async def test_a_cluster_is_followed_through_all_that_happens_to_it(cluster: RedisCluster) -> None:
     seed, *_ = cluster.nodes
     async with watching(_fleet("127.0.0.1:1", seed.instance)) as exporter:
@@ -117,3 +121,27 @@ async def test_a_cluster_that_nobody_tells_of_takes_no_node_off_the_pages(redis_
     for address, why in zip(addresses, told, strict=True):
         assert f"{address}: " in str(said.value)
         assert why in str(said.value)
+
+
+async def test_a_node_that_announces_a_socket_of_this_machine_is_not_given_the_password_there(tmp_path: Path) -> None:
+    """Redis takes any text for `cluster-announce-ip`, and whoever may set it would choose where the exporter logs in."""
+    port = free_port()
+    config = ("cluster-enabled yes", f"cluster-config-file nodes-{port}.conf")
+    with ExitStack() as stack:
+        # Redis cuts an address after 46 letters.
+        path = Path(stack.enter_context(TemporaryDirectory())) / "x.sock"
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        node = stack.enter_context(RedisNode(port, tmp_path, config=config))
+        listener.bind(str(path))
+        listener.listen()
+        listener.setblocking(False)
+        with node.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            client.config_set("cluster-announce-ip", str(path))
+        found = await discover(Cluster(addresses=(node.instance,)), {}, None, 2.0, Names())
+        assert found.targets == {}
+        assert found.problem == f"no address of a node: {str(path)!r} port '{port}'"
+        async with watching(_fleet(node.instance)) as exporter:
+            await until(lambda: "no address of a node" in str(exporter.state.parts.get("cluster")), PATIENCE)
+        with pytest.raises(BlockingIOError):
+            listener.accept()

@@ -349,3 +349,11 @@ def test_of_replicas_behind_one_address_the_worst_is_shown() -> None:
     page = render([Kept().rest(OWN, fields, Extra(), None, Collect())]).decode()
     lines = [line for line in page.splitlines() if line.startswith("redis_connected_slave_")]
     assert [line.rpartition(" ")[2] for line in lines] == ["90", "900"]
+
+
+def test_a_servers_own_words_are_cut_before_they_become_labels() -> None:
+    """What is kept of label texts is kept for as long as the exporter runs."""
+    found = shown(Kept(), Collect(), stats("x" * 300, "get"), redis_version="9" * 5000, errorstat_OOM="count=1")
+    (said,) = [dict(labels) for name, labels in found if name == "redis_instance_info"]
+    assert said["redis_version"] == "9" * 256
+    assert {dict(labels)["cmd"] for name, labels in found if name == "redis_commands_total"} == {"get"}

@@ -46,6 +46,10 @@ async def test_two_connections_do_not_mix_what_they_receive() -> None:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not a Redis reply"),
         (b"+OK\r\n+OK\r\n", "answered what nobody asked"),
         (b"$%d\r\n" % (2 * MAX_REPLY) + b"x" * (MAX_REPLY + 1), "a reply of more than"),
+        (b"*1000000000\r\n", "a list of 100000 elements or more"),
+        (b"+OK\r\n*2\r\n*100000\r\n", "a list of 100000 elements or more"),
+        (b"%999999\r\n", "a list of 100000 elements or more"),
+        (b"$3\r\nabc\r\n~1\r\n$-5\r\n", "not a Redis reply"),
     ],
 )
 async def test_a_peer_that_is_no_redis_ends_the_wait_and_every_later_one(data: bytes, why: str) -> None:
@@ -76,3 +80,35 @@ async def test_a_wait_that_was_given_up_does_not_take_the_next_ones_reply() -> N
             await inbox.take(1)
     arrive(inbox, b"+late\r\n")
     assert await inbox.take(1) == [b"late"]
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+async def test_a_list_that_is_too_long_is_refused_however_its_head_was_cut(cut: int) -> None:
+    inbox = Inbox()
+    inbox.expect(2)
+    waiting = asyncio.ensure_future(inbox.take(2))
+    await asyncio.sleep(0)
+    data = b":1\r\n*123456\r\n"
+    arrive(inbox, data[:cut])
+    arrive(inbox, data[cut:])
+    with pytest.raises(NodeError, match="a list of 100000"):
+        await waiting
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"KEYS session:*123456789",
+        b"return #KEYS >1000000",
+        b"*99999\r\n",
+        b"*\r\n*12a4567",
+        b"12345|1234567",
+        b"*12345",
+    ],
+)
+async def test_a_text_that_has_stars_and_numbers_in_it_is_a_text(text: bytes) -> None:
+    inbox = Inbox()
+    inbox.expect(1)
+    for byte in b"$%d\r\n%s\r\n" % (len(text), text):
+        arrive(inbox, bytes([byte]))
+    assert await inbox.take(1) == [text]

@@ -4,6 +4,7 @@ import pytest
 
 from exporter import info
 from exporter.failures import NodeError
+from exporter.layout import learn
 from tests.unit.exporter.helpers import VERSIONS, captured
 
 # What every server from 6.0 on says of itself; others come and go with versions.
@@ -105,3 +106,24 @@ def test_a_full_node_makes_room_where_it_has_a_maxmemory_and_may_evict_any_key(
 ) -> None:
     fields = {k: v for k, v in (("maxmemory", maxmemory), ("maxmemory_policy", keys)) if v is not None}
     assert info.vitals(fields).evicts is expected
+
+
+def test_an_info_that_is_too_long_to_be_read_in_a_moment_is_refused() -> None:
+    long = b"redis_version:7.0.15\r\n" + b"x:1\r\n" * (info.MOST // 5 + 1)
+    with pytest.raises(NodeError, match="more than 1048576 bytes") as refused:
+        info.parse(long)
+    assert refused.value.result == "protocol"
+
+
+def test_an_info_of_many_lines_is_read_by_lines_and_makes_no_pattern() -> None:
+    many = "redis_version:7.0.15\r\n" + "".join(f"field{n}:{n}\r\n" for n in range(1001))
+    assert learn(many) is None
+    fields = info.parse(many.encode())
+    assert (fields["field1000"], info.integer(fields, "field7")) == ("1000", 7)
+    assert learn("".join(many.splitlines(keepends=True)[:1000])) is not None
+
+
+def test_a_value_that_no_server_counts_is_no_number_and_is_not_kept() -> None:
+    before = info._is_number.cache_info().currsize
+    assert not info.is_number("1" * 1000)
+    assert info._is_number.cache_info().currsize == before
