@@ -75,7 +75,13 @@ allow_services() {
     $root rm -f "$policy"
 }
 
+install() {
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
 forbid_services
 $root env DEBIAN_FRONTEND=noninteractive apt-get update -q
 # shellcheck disable=SC2086  # a list of names without spaces
-$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+install $packages
+# In newer Debian it is no part of prometheus any more.
+if ! command -v promtool >/dev/null 2>&1; then install promtool; fi

@@ -214,11 +214,20 @@ async def test_one_client_too_many_is_told_so_and_gets_the_data_all_the_same(mon
             assert answer.status == 200
 
 
-async def test_open_feeds_do_not_hold_up_the_end(serving: Serving) -> None:
-    async with served(Board(watching())) as (url, own), aiohttp.ClientSession() as session:
-        answer = await session.get(f"{url}/api/v1/events")
-        await until(lambda: own._feed.clients == 1, 30)
-        await own._feed.close()
-        async with asyncio.timeout(30):
-            await answer.read()
-    assert own._feed.clients == 0
+async def test_open_feeds_do_not_hold_up_the_end() -> None:
+    """They are ended as soon as the end is asked for: the server would wait for each of them otherwise."""
+    app, own = server.Application(), Pages(Board(watching()))
+    own.add_to(app)
+    runner, port = server.AppRunner(app, shutdown_timeout=1.0), free_port()
+    await runner.setup()
+    await server.TCPSite(runner, LOOPBACK, port).start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            answer = await session.get(f"http://{LOOPBACK}:{port}/api/v1/events")
+            await until(lambda: own._feed.clients == 1, 30)
+            await runner.shutdown()  # what is done before it waits
+            async with asyncio.timeout(30):
+                await answer.read()
+            await until(lambda: own._feed.clients == 0, 30)
+    finally:
+        await runner.cleanup()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -181,12 +182,23 @@ async def test_a_prometheus_without_data_says_nothing(tmp_path: Path) -> None:
             assert own.budgets == {0: None}
 
 
-async def test_another_policy_forgets_what_others_said() -> None:
-    with Peer(silent) as peer:
+@pytest.mark.parametrize(("adopts", "told"), [(False, ["Late"]), (True, [])])
+async def test_another_policy_forgets_what_others_said_and_what_they_say_late(adopts: bool, told: list[str]) -> None:
+    release = threading.Event()
+
+    def late(connection: socket.socket) -> None:
+        connection.recv(65536)
+        release.wait(30)
+        body = json.dumps([{**alert("Late"), "status": {"state": "active"}, "fingerprint": "f", "receivers": []}])
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    with Peer(late) as peer:
         async with asking({"alertmanager": f"{LOOPBACK}:{peer.port}"}) as own:
             own.refresh(time.monotonic())
             own.alerts = [{"name": "old"}]
-            own.adopt(policy())
-            await asyncio.sleep(0)
-            assert own.alerts == []
-            assert not own.asks_alerts
+            if adopts:
+                own.adopt(policy())
+                assert (own.alerts, own.asks_alerts) == ([], False)
+            release.set()
+            await until(lambda: not own._running, 30)
+            assert [one["name"] for one in own.alerts] == told

@@ -17,6 +17,7 @@ import pytest
 
 from exporter import probe_link
 from exporter.http import PATHS
+from exporter.schedule import Schedule
 from policy.metrics import CATALOGUE
 from sandbox import web
 from sandbox.ports import LOOPBACK, free_port
@@ -275,17 +276,24 @@ async def test_a_prober_that_hangs_is_ended_and_started_again(
     assert "the prober has said nothing for 3.5 s" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "method"), [("prober", (probe_link.ProbeLink, "run")), ("clock", (Schedule, "_follow_clock"))]
+)
 async def test_a_part_that_falls_over_says_so(
-    redis_node: RedisNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    name: str,
+    method: tuple[type, str],
+    redis_node: RedisNode,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def falls_over(_: probe_link.ProbeLink) -> None:
+    async def falls_over(_: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(probe_link.ProbeLink, "run", falls_over)
+    monkeypatch.setattr(*method, falls_over)
     async with watching({"fleet": {"nodes": [f"redis://{redis_node.instance}"]}}) as exporter:
         await until(lambda: value(shown(exporter), "redis_up") == 1)
-        assert exporter.fallen == {"prober"}
-    assert "prober stopped working; start the exporter again" in caplog.text
+        assert exporter.fallen == {name}
+    assert f"{name} stopped working; start the exporter again" in caplog.text
     assert "broken on purpose" in caplog.text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from sandbox import web
-from sandbox.ports import LOOPBACK, free_port
+from sandbox.ports import free_port
 from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Serving, shown, watching
@@ -144,17 +143,6 @@ def test_sighup_does_the_same_and_sigterm_still_ends_it_in_time(exporter: Servin
 
 
 @pytest.mark.alone
-def test_sigterm_ends_it_in_time_while_a_scrape_waits_for_a_hung_node(
-    exporter: Serving, nodes: list[RedisNode]
-) -> None:
-    nodes[0].pause()
-    with socket.create_connection((LOOPBACK, exporter.port)) as client:
-        client.sendall(f"GET /scrape?target={nodes[0].instance} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        assert web.answers(f"{exporter.url}/-/healthy"), "a later request is answered, so that one is waiting"
-        exporter.ask_to_stop()
-        assert exporter.wait(2.0) == 0
-
-
 async def test_a_file_of_nodes_is_followed_and_a_broken_one_keeps_its_last_word(
     tmp_path: Path, nodes: list[RedisNode], caplog: pytest.LogCaptureFixture
 ) -> None:

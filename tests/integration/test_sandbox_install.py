@@ -94,3 +94,22 @@ def test_without_root_and_sudo_the_command_to_run_is_given_and_nothing_is_done(p
     assert done.returncode == 1
     assert "sudo apt-get update && sudo apt-get install --no-install-recommends redis-server" in done.stderr
     assert "called" not in done.stdout
+
+
+@pytest.mark.parametrize(("comes_with", "asked"), [("promtool", ["prometheus"]), ("none", ["prometheus", "promtool"])])
+def test_promtool_is_installed_by_itself_where_prometheus_does_not_bring_it(
+    path: Path, comes_with: str, asked: list[str]
+) -> None:
+    """As in Debian after 13. Every command is written down in place of being run."""
+    for name in ("prometheus", "promtool", "id"):
+        (path / name).unlink()
+    program(path, "id", "echo 1000")
+    program(path, "apt-get", "exit 1")
+    (path / "cp").symlink_to(str(shutil.which("cp")))
+    log = path.parent / "log"
+    brings = f'case "$*" in *" prometheus") cp {path}/openssl {path}/{comes_with} ;; esac'
+    program(path, "sudo", f'echo "$@" >> {log}\n{brings}')
+    done = install(path)
+    assert (done.returncode, done.stderr) == (0, "")
+    installed = [line.split()[-1] for line in log.read_text().splitlines() if " install " in line]
+    assert installed == asked

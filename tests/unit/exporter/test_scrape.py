@@ -1,11 +1,15 @@
 """What /scrape may be asked for, and how long it may take."""
 
+import asyncio
+import socket
+
 import pytest
 
+from exporter import scrape
 from exporter.collector import Collector
 from exporter.keyring import Keyring
 from exporter.names import Names
-from exporter.scrape import BadTarget, Forbidden, Scraper, parse, patience
+from exporter.scrape import BadTarget, Busy, Forbidden, Scraper, parse, patience
 from exporter.targets import Target
 from tests.unit.exporter.helpers import watching
 
@@ -93,3 +97,22 @@ async def test_tls_to_a_node_of_the_fleet_that_has_none_is_forbidden_and_no_logi
     keys = Keyring(state.policy.fleet, {})
     with pytest.raises(Forbidden, match=r"of 10\.0\.0\.1:6379 the policy knows no TLS"):
         await Scraper(state, Collector(state, keys, names), names).page("rediss://10.0.0.1:6379", 1.0)
+
+
+async def test_so_many_strangers_are_asked_at_a_time_and_one_that_was_gives_its_place_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scrape, "_VISITS", 1)
+    state, names = watching(Target.at("10.0.0.1", 6379, ""), collect={"allowed_targets": ["127.0.0.0/8"]}), Names()
+    scraper = Scraper(state, Collector(state, None, names), names)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        stranger = f"127.0.0.1:{silent.getsockname()[1]}"
+        for _ in range(3):
+            assert b"redis_up 0" in await scraper.page(stranger, 0.1)
+        waiting = asyncio.create_task(scraper.page(stranger, 5.0))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy, match="1 other scrapes of allowed targets have not ended"):
+            await scraper.page(stranger, 0.1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert b"redis_up 0" in await scraper.page(stranger, 0.1)

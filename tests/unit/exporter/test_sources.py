@@ -79,3 +79,24 @@ async def test_a_source_that_named_only_half_is_unheard_until_it_named_all(tmp_p
     del there["late.test"]
     await own.refresh()
     assert own.unheard == set(), "it stays heard"
+
+
+async def test_another_policy_keeps_what_a_source_said_while_it_is_silent(tmp_path: Path) -> None:
+    """Without that a reload while Sentinel or a name server is down would make `/sd` 503 and the health unknown."""
+    before = made(tmp_path)
+    await before.refresh()
+    said = {part: told.error for part, told in before.parts.items()}
+
+    def fails(_: str) -> list[str]:
+        raise OSError("no name server")
+
+    after = Sources(before._policy, before._keys, Names(fails), before)
+    assert (after.unheard, after.heard) == (set(), True)
+    assert {part: told.error for part, told in after.parts.items()} == said
+    await after.refresh()
+    assert "no name server" in after.parts["dns"].error
+    assert after.unheard == set()
+    new = Sources(
+        Policy.model_validate({"fleet": {"sentinel": {"addresses": ["10.0.0.3"]}}}), before._keys, Names(), before
+    )
+    assert (new.unheard, new.heard, dict(new.parts)) == ({"sentinel"}, False, {})
