@@ -12,7 +12,7 @@ from datetime import timedelta
 from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import exporter_up, verdict_memory
-from alerts.promql import duration, one_of, selector, template_text
+from alerts.promql import duration, narrowed, one_of, selector, template_text
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from alerts.texts import Text
 from policy import metrics
@@ -129,7 +129,7 @@ def _alertmanager_down(policy: Policy) -> Alert:
 def _rule_failures(policy: Policy) -> Iterator[Alert]:
     fleet, window, hold = template_text(policy.fleet.name), duration(evaluated(policy)), failing(policy)
     failures, missed, all_of_them = (
-        f"increase({_with(f'prometheus_rule_{name}_total', targets.of_prometheus(policy), _OUR_GROUPS)}[{window}])"
+        f"increase({narrowed(selector(f'prometheus_rule_{name}_total', **targets.of_prometheus(policy)), _OUR_GROUPS)}[{window}])"
         for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
     )
     yield _alert(
@@ -258,19 +258,15 @@ def _webhook_failures(policy: Policy) -> str:
 
 def _answered(policy: Policy, results: tuple[str, ...]) -> str:
     """Requests of Alertmanager that the notifier answered so."""
-    series = _with("cachewatch_notifier_notifications_total", targets.of_notifier(policy), f"result=~{one_of(results)}")
+    told = selector("cachewatch_notifier_notifications_total", **targets.of_notifier(policy))
+    series = narrowed(told, f"result=~{one_of(results)}")
     return f"sum(increase({series}[{duration(notified(policy))}]))"
 
 
 def _failed(policy: Policy, operator: str) -> str:
     """Failed notifications by webhook (`=`), or by all else (`!=`)."""
-    mine = targets.of_alertmanager(policy)
-    return _with("alertmanager_notifications_failed_total", mine, f'integration{operator}"webhook"')
-
-
-def _with(metric: str, labels: dict[str, str], matcher: str) -> str:
-    """A selector with a matcher that is no `=`."""
-    return f"{selector(metric, **labels).removesuffix('}')},{matcher}}}"
+    mine = selector("alertmanager_notifications_failed_total", **targets.of_alertmanager(policy))
+    return narrowed(mine, f'integration{operator}"webhook"')
 
 
 def _alert(

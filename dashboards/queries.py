@@ -5,6 +5,8 @@ from __future__ import annotations
 from policy import metrics as m
 from policy.alerts import ALERTS
 from policy.metrics import CATALOGUE
+from policy.thresholds import Thresholds
+from policy.units import plain
 
 RATE = "$__rate_interval"  # Grafana's: four scrapes at least, more when the page shows days
 FLEET = 'fleet=~"$fleet"'
@@ -12,8 +14,6 @@ FLEET = 'fleet=~"$fleet"'
 NODES = f'{FLEET}, shard=~"$shard", instance=~"$instance"'
 SHARDS = f'{FLEET}, shard=~"$shard"'
 NODE = "fleet, shard, instance"
-
-_QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
 
 
 def series(name: str, *matchers: str, where: str = NODES, suffix: str = "") -> str:
@@ -54,7 +54,7 @@ def percentile(row: str, by: str, window: str = RATE) -> str:
     Between two bounds it is interpolated, but each threshold is a bound: on which side of it the value lies is exact.
     """
     buckets = series(m.PROBE_DURATION.name, is_("op", "ping"), suffix="_bucket")
-    return f"histogram_quantile({_QUANTILES[row]}, sum by ({by}, le) (rate({buckets}[{window}])))"
+    return f"histogram_quantile({plain(Thresholds.PERCENTILES[row])}, sum by ({by}, le) (rate({buckets}[{window}])))"
 
 
 def memory_limit() -> str:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter import info
+from exporter.heirs import BACK
 from exporter.state import Facts, Failover, State
 
 # Seconds for which a promotion waits for its primary's end: who was detached from one that lives on followed nobody.
 _UNDECIDED = 60.0
-# And for which a primary that came back may have been given up: the one in its place is heard a moment later.
-_BACK = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Failovers:
         self._reigns = {
             of: word for of, word in self._reigns.items() if now - word.at < _UNDECIDED or self._reigns_on(of)
         }
-        self._downs = {of: down for of, down in self._downs.items() if now - down[1] < _BACK}
+        self._downs = {of: down for of, down in self._downs.items() if now - down[1] < BACK}
         self._see_who_is_down(now)
         for instance, before, facts in self._news():
             self._hear(instance, facts)

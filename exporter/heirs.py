@@ -8,8 +8,9 @@ from exporter.state import NodeState
 
 # Seconds for which they are asked each second: a failover that takes longer is told by its own alert.
 _WINDOW = 60.0
-# And for which a primary that came back is not believed to be one still: Sentinel may have decided, and tells it late.
-_BACK = 15.0
+# And for which a primary that came back is not believed to be one still: Sentinel may have decided, and tells it late. What
+# was in its place is heard a moment later.
+BACK = 15.0
 
 
 def heirs(nodes: Iterable[NodeState], now: float) -> Iterator[NodeState]:
@@ -29,4 +30,4 @@ def heirs(nodes: Iterable[NodeState], now: float) -> Iterator[NodeState]:
 def _lately(node: NodeState, now: float) -> bool:
     if node.verdict.up is False:
         return node.since is not None and now - node.since < _WINDOW
-    return node.recovered is not None and now - node.recovered < _BACK
+    return node.recovered is not None and now - node.recovered < BACK

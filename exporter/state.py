@@ -18,7 +18,7 @@ from exporter.targets import Target
 from exporter.verdict import Verdict, after
 from policy.buckets import latency_bounds
 from policy.metrics import HEALTH_RESULTS, le
-from policy.model import Policy
+from policy.model import PROBER_SILENT, Policy
 from policy.units import seconds
 
 __all__ = ["Collection", "Facts", "Failover", "NodeState", "State"]
@@ -241,4 +241,4 @@ class State:
 
     def prober_speaks(self, now: float) -> bool:
         """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""
-        return self.probed_at is not None and now - self.probed_at <= 3.0
+        return self.probed_at is not None and now - self.probed_at <= PROBER_SILENT

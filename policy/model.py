@@ -21,8 +21,10 @@ from policy.units import duration_text, seconds
 
 # Seconds, of a verdict, where the policy names none and probes are not slower: a prober that died is running again by then.
 _MAX_AGE = 5.0
-# Seconds between two reports of a prober that has no news: a sixth of the time after which it counts as silent.
-_LONGEST_PAUSE = 0.5
+# Seconds after which a prober counts as silent: what it said is shown no more.
+PROBER_SILENT = 3.0
+# Between two reports of one that has no news.
+_LONGEST_PAUSE = PROBER_SILENT / 6
 
 
 def _default_slos() -> tuple[Any, ...]:
