@@ -22,6 +22,7 @@ WORDS = {
     "loading": "is loading its data",
     "readonly": "takes no writes",
     "protocol": "does not speak Redis",
+    "cluster_down": "says that its Cluster is down",
     "link_down": "has lost its primary",
     "no_facts": "does not answer INFO",
 }

@@ -11,12 +11,13 @@ import pytest
 from exporter.board import view
 from exporter.board.heard import Heard
 from exporter.board.meters import Meters
-from exporter.board.nodes import node_view, shard_view
+from exporter.board.nodes import WORDS, node_view, shard_view
 from exporter.board.rows import Row, Yardstick
 from exporter.board.verdict import Sight, _kept
 from exporter.board.view import Answers, View
 from exporter.families.facts import Collection
 from exporter.state import State
+from policy.metrics import HEALTH_RESULTS
 from tests.unit.exporter.helpers import check, info_of, watching
 
 WALL = 1_000_000.0
@@ -177,12 +178,17 @@ def test_nodes_of_no_shard_are_told_one_by_one() -> None:
         ("tls", "fails at TLS"),
         ("protocol", "does not speak Redis"),
         ("reset", "hangs up"),
+        ("cluster_down", "says that its Cluster is down"),
     ],
 )
 def test_each_way_to_be_down_has_words(result: str, words: str) -> None:
     state = fleet("a", "b")
     down(state, 2, result=result)
     assert said(state)[1] == f"Replica 10.0.0.2:6379 of a {words}"
+
+
+def test_no_way_to_be_down_is_without_words() -> None:
+    assert {*HEALTH_RESULTS} - {"success"} <= WORDS.keys()
 
 
 def test_a_role_that_is_old_is_marked_and_kept() -> None:
