@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import prober_down, recording, redis_cli, stack_times, targets
+from alerts import failover_orders, prober_down, recording, redis_cli, stack_times, targets
 from alerts.node_down import SLI_JOB, down_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
@@ -100,7 +100,7 @@ def _latency(policy: Policy, spec: AlertSpec) -> Values:
         "get_timeout": duration_text(policy.timeouts.get.timeout),
         "query_within": _query(policy, f"sort({within})"),
         "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
-        "failover_command": _failover_command(policy),
+        **failover_orders.values(policy),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
@@ -120,7 +120,7 @@ def _availability(policy: Policy, spec: AlertSpec) -> Values:
         "query_worst": _query(policy, f"bottomk(5, {selector(recording.AVAILABILITY_RATIO, fleet=fleet)})"),
         "query_checks": _query(policy, f"increase({checks}[{duration(policy.health.window)}])"),
         "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
-        "failover_command": _failover_command(policy),
+        **failover_orders.values(policy),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
@@ -156,8 +156,7 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "exporter_url": policy.stack.link("exporter"),
         "query_up": _query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
         "query_checks": _query(policy, f"increase({checks}[1m])"),
-        "failover": _failover(policy),
-        "failover_check": _failover_check(policy),
+        **failover_orders.values(policy),
         "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
@@ -178,9 +177,7 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
     return {
         "hold": duration(condition.hold),
         "query_now": _query(policy, condition.expr),
-        "failover": _failover(policy),
-        "failover_command": _failover_command(policy),
-        "failover_check": _failover_check(policy),
+        **failover_orders.values(policy),
         "ask_quorum": _ask_quorum(policy),
         "query_without_quorum": _query(policy, without_quorum(policy)),
         "fast": duration(policy.rules.liveness_interval),
@@ -296,40 +293,6 @@ def _ask_source(policy: Policy) -> str:
 
 def _in_a_row(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s in a row"
-
-
-def _failover(policy: Policy) -> str:
-    if policy.fleet.cluster is not None:
-        return (
-            "The Cluster promotes a replica of a dead primary by itself. Verify it: `CLUSTER NODES` on any other node. If it\n"
-            "   has not after 60 seconds, order it: `CLUSTER FAILOVER FORCE` on a replica of the dead primary."
-        )
-    if policy.fleet.sentinel is None:
-        return (
-            "The policy names no Sentinel, so nothing is failed over by itself: if the node was a primary with a replica,\n"
-            "   promote it with `REPLICAOF NO ONE` and point the callers at it."
-        )
-    return (
-        "Sentinel promotes a replica of a dead primary by itself. Verify it with the commands above: the primary's\n"
-        "   address is another one now. If it is not after 60 seconds, read Sentinel's log and order it:\n"
-        f"   {_failover_command(policy)}"
-    )
-
-
-def _failover_command(policy: Policy) -> str:
-    if policy.fleet.sentinel is None:
-        return "promote its replica with `REPLICAOF NO ONE` and point the callers at it."
-    return "`SENTINEL FAILOVER SHARD` on one Sentinel, SHARD being the alert's label `shard`."
-
-
-def _failover_check(policy: Policy) -> str:
-    """Shell lines that ask Sentinel for each shard's primary, or the replicas where there is no Sentinel."""
-    sentinel = policy.fleet.sentinel
-    if sentinel is None:
-        return f"# Its replicas, if it has any (on each of the other nodes):\n{redis_cli.node(policy.fleet)} ROLE"
-    ask = redis_cli.sentinel(sentinel, sentinel.addresses[0])
-    asks = [f"{ask} SENTINEL GET-MASTER-ADDR-BY-NAME {shlex.quote(master)}" for master in sentinel.masters or ()]
-    return "\n".join(["# Who is primary now, says Sentinel?", *(asks or [f"{ask} SENTINEL MASTERS"])])
 
 
 def _rate_by_node(policy: Policy, counter: str) -> str:

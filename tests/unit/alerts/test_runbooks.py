@@ -1,5 +1,7 @@
 """The runbooks say what the policy says, to a person who was woken."""
 
+import re
+
 import pytest
 
 from alerts import runbooks
@@ -60,6 +62,46 @@ def test_the_page_for_a_dead_node_has_the_time_to_page_of_the_policy() -> None:
     bound = Policy().page_bound_seconds()
     text = runbooks.page(Policy(), "CacheNodeDown")
     assert f"within {bound['killed']:g} seconds, a hung one within {bound['hung']:g}:" in text
+
+
+@pytest.mark.parametrize("name", ["sentinel", "cluster"])
+def test_a_failover_is_waited_for_as_long_as_the_policy_says(name: str) -> None:
+    waits = {"failover": {"for": "45s"}, "replicas": {"for": "7m"}}
+    text = runbooks.page(Policy.model_validate({**DATA[name], "alerts": waits}), "CacheNodeDown")
+    assert "not after 45s, " in text
+    assert "normal operation within 45s." in text
+    assert "back, within 7m." in text
+    assert not re.search(r"60 s|T\+", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "unsaid"),
+    [
+        (
+            "sentinel",
+            ["`SENTINEL FAILOVER SHARD`", "Only if it refuses", "`SENTINEL MONITOR SHARD"],
+            ["CLUSTER FAILOVER FORCE"],
+        ),
+        (
+            "static",
+            ["`REPLICAOF NO ONE` on the replica with the highest"],
+            ["SENTINEL FAILOVER", "CLUSTER FAILOVER FORCE"],
+        ),
+        ("cluster", ["`CLUSTER FAILOVER FORCE` on the replica with the highest"], ["REPLICAOF", "SENTINEL FAILOVER"]),
+    ],
+)
+def test_an_overdue_failover_is_ordered_from_whom_the_fleet_has(name: str, said: list[str], unsaid: list[str]) -> None:
+    steps = runbooks.page(policy(name), "CacheFailoverOverdue").partition("## Steps")[2]
+    order = steps.partition("2. ")[2].partition("3. ")[0]
+    assert [text for text in said if text not in order] == []
+    assert [text for text in unsaid if text in order] == []
+
+
+@pytest.mark.parametrize("name", ["CacheVeryHighLatency", "CacheVeryLowAvailability", "CacheWritesRefused"])
+def test_a_replica_of_a_cluster_is_not_promoted_as_one_of_its_own(name: str) -> None:
+    text = runbooks.page(policy("cluster"), name)
+    assert "`CLUSTER FAILOVER` on its replica" in text
+    assert "REPLICAOF NO ONE" not in text
 
 
 def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
