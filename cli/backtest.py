@@ -40,7 +40,7 @@ def _changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     return tuple(found)
 
 
-@click.command(epilog=_EXAMPLE)
+@click.command(short_help="Which alerts would have fired over the past.", epilog=_EXAMPLE)
 @click.option("--prometheus", "url", metavar="URL", help="The history. Default: stack.prometheus of the policy.")
 @click.option("--from", "start", default="-7d", show_default=True, metavar="T", help="RFC 3339, Unix seconds, or -7d.")
 @click.option("--to", "end", default="now", show_default=True, metavar="T", help="The same, or now.")

@@ -116,7 +116,10 @@ def _unreadable(loaded: Loaded) -> Iterator[str]:
         yield f"{problem} (Alertmanager must find it where it runs)"
 
 
-@click.command(epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml")
+@click.command(
+    short_help="Write all that follows from the policy.",
+    epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml",
+)
 @out_option
 @engine_options
 @click.pass_obj

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alerts.catalogue import Entry
 
 
-@click.command(epilog="Example: cachewatch -c prod.yaml alerts catalogue")
+@click.command(short_help="List every alert.", epilog="Example: cachewatch -c prod.yaml alerts catalogue")
 @click.option(
     "--json", "as_json", is_flag=True, help="For programs: a JSON list on standard output, with whole expressions."
 )

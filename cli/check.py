@@ -20,7 +20,10 @@ from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
 
 
-@click.command(epilog="Example: cachewatch -c cachewatch.yaml check --connect")
+@click.command(
+    short_help="Validate the policy; --connect asks every node.",
+    epilog="Example: cachewatch -c cachewatch.yaml check --connect",
+)
 @click.option("--connect", is_flag=True, help="Also ask every node and source once; status 1 when one is not well.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object on standard output.")
 @click.pass_obj

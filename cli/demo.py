@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from cli.console import output
-from cli.context import Folder, Refused
+from cli.context import Context, Folder, Refused
 from sandbox import control
 from sandbox import demo as sandbox_demo
 from sandbox.errors import SandboxError
+from sandbox.faults import NAMES
 
 DEFAULT_DIRECTORY = Path(".demo")
 
@@ -36,7 +37,11 @@ _directory = click.option(
 )
 
 
-@click.group(invoke_without_command=True, epilog="Example: cachewatch demo --for 120")
+@click.group(
+    short_help="Run the whole stack on a Redis fleet, with traffic.",
+    invoke_without_command=True,
+    epilog="Example: cachewatch demo --for 120",
+)
 @click.option("--for", "seconds", type=_Seconds(min=0), help="End by itself that many seconds after all is up.")
 @_directory
 @click.pass_context
@@ -45,6 +50,7 @@ def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> N
 
     All on 127.0.0.1, all gone when it ends. Exit status 0, or 2 when it cannot start.
     """
+    _refuse_a_policy(ctx)
     if ctx.invoked_subcommand is not None:
         return
     try:
@@ -53,16 +59,29 @@ def demo(ctx: click.Context, seconds: float | None, directory: Path | None) -> N
         raise Refused(str(error)) from error
 
 
-@demo.command("break", epilog="Example: cachewatch demo break node-down")
-@click.argument("name")
+def _refuse_a_policy(ctx: click.Context) -> None:
+    context = ctx.find_object(Context)
+    if context is not None and context.file is not None:
+        raise click.UsageError(f"the demo has a policy of its own: leave out -c {context.file}", ctx)
+
+
+@demo.command(
+    "break",
+    short_help="Make a fault in the running demo.",
+    help=f"Make a fault in the running demo: {', '.join(NAMES)}.",
+    epilog="Example: cachewatch demo break node-down",
+)
+@click.argument("name", required=False, metavar="NAME")
 @_directory
 @click.pass_context
-def break_(ctx: click.Context, name: str, directory: Path | None) -> None:
-    """Make a fault in the running demo: node-down, node-hang, hit-rate, latency, memory; a wrong name lists all."""
+def break_(ctx: click.Context, name: str | None, directory: Path | None) -> None:
+    """Make a fault in the running demo."""
+    if name is None:
+        raise click.UsageError(f"Missing argument 'NAME'; there are {', '.join(NAMES)}", ctx)
     _send(ctx, directory, "break", name)
 
 
-@demo.command(epilog="Example: cachewatch demo heal node-down")
+@demo.command(short_help="Undo a fault, or all of them.", epilog="Example: cachewatch demo heal node-down")
 @click.argument("name", required=False)
 @_directory
 @click.pass_context

@@ -12,7 +12,10 @@ from cli.context import Context, Listen, Refused, tell_if_elsewhere
 from exporter import descriptors
 
 
-@click.command(epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122")
+@click.command(
+    short_help="Run the notifier: Slack and the runbooks.",
+    epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122",
+)
 @click.option("--listen", type=Listen(), default="127.0.0.1:9122", show_default=True, help="Address to serve on.")
 @click.pass_obj
 def notify(context: Context, listen: tuple[str, int]) -> None:

@@ -13,12 +13,18 @@ from cli.catalogue import catalogue
 from cli.context import Context
 
 
-@click.group(epilog="Example: cachewatch alerts build -o out")
+@click.group(
+    short_help="Build the alerts alone, list them, backtest them.", epilog="Example: cachewatch alerts build -o out"
+)
 def alerts() -> None:
     """Rules, routes, rule tests and runbooks."""
 
 
-@alerts.command("build", epilog="Example: cachewatch -c prod.yaml alerts build -o out")
+@alerts.command(
+    "build",
+    short_help="Write rules, routes, rule tests and runbooks.",
+    epilog="Example: cachewatch -c prod.yaml alerts build -o out",
+)
 @out_option
 @engine_options
 @click.pass_obj
@@ -34,12 +40,14 @@ alerts.add_command(backtest)
 alerts.add_command(catalogue)
 
 
-@click.group(epilog="Example: cachewatch dashboards build -o out")
+@click.group(short_help="Build the Grafana dashboards alone.", epilog="Example: cachewatch dashboards build -o out")
 def dashboards() -> None:
     """Grafana dashboards."""
 
 
-@dashboards.command("build", epilog="Example: cachewatch -c prod.yaml dashboards build -o out")
+@dashboards.command(
+    "build", short_help="Write the dashboards.", epilog="Example: cachewatch -c prod.yaml dashboards build -o out"
+)
 @out_option
 @click.pass_obj
 def build_dashboards(context: Context, out: Path) -> None:

@@ -16,7 +16,9 @@ from policy.loader import Loaded
 from policy.model import Policy
 
 
-@click.command(epilog="Example: cachewatch -c cachewatch.yaml serve --listen 0.0.0.0:9121")
+@click.command(
+    short_help="Run the exporter.", epilog="Example: cachewatch -c cachewatch.yaml serve --listen 0.0.0.0:9121"
+)
 @click.option("--listen", type=Listen(), default="127.0.0.1:9121", show_default=True, help="Address to serve on.")
 @click.pass_obj
 def serve(context: Context, listen: tuple[str, int]) -> None:

@@ -31,6 +31,23 @@ _FILL_VALUE = 64 * 1024
 _FILL_PREFIX = "sandbox-fault-memory:"
 
 
+NAMES = (
+    *(
+        "node-down",
+        "node-hang",
+        "hit-rate",
+        "latency",
+        "memory",
+        "evictions",
+        "replica-down",
+        "replica-cut",
+        "password",
+    ),
+    *("persistence", "sentinels", "read-only", "connections", "exporter", "prober", "notifier"),
+)
+"""The faults of a demo, known without one."""
+
+
 class UnknownFault(SandboxError):
     """No fault goes by that name."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from sandbox.faults import NAMES, Faults
+from sandbox.fleet import SentinelFleet
 from tests.unit.cli.command import cachewatch
 
 
@@ -27,6 +30,25 @@ def test_a_directory_that_is_none_is_refused(
     assert ended.status == 2
     assert "Invalid value for '--dir'" in ended.err
     assert told in ended.err
+
+
+@pytest.mark.parametrize("command", [("demo",), ("demo", "break", "node-down"), ("demo", "heal")], ids=" ".join)
+def test_a_policy_file_is_refused_for_the_demo_has_one_of_its_own(tmp_path: Path, command: tuple[str, ...]) -> None:
+    ended = cachewatch(tmp_path, "-c", "prod.yaml", *command, environ={"PATH": ""})
+    assert ended.status == 2
+    assert ended.err.endswith("Error: the demo has a policy of its own: leave out -c prod.yaml\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_break_without_a_name_lists_the_faults(tmp_path: Path) -> None:
+    ended = cachewatch(tmp_path, "demo", "break")
+    assert ended.status == 2
+    assert f"Missing argument 'NAME'; there are {', '.join(NAMES)}" in ended.err
+
+
+def test_the_faults_that_are_listed_are_those_of_a_demo(tmp_path: Path) -> None:
+    fleet, nothing = SentinelFleet(tmp_path, shards=2), Mock()
+    assert Faults(fleet, nothing, tmp_path, watchers=nothing).names == NAMES
 
 
 def test_a_full_disk_is_told_of_the_directory_and_not_of_standard_output(tmp_path: Path) -> None:

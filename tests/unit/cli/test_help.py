@@ -41,6 +41,17 @@ def test_help_shows_what_the_command_does_and_an_example(path: tuple[str, ...]) 
     assert ALL[path].help
 
 
+GROUPS = [path for path, command in ALL.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=lambda path: " ".join(path) or "cachewatch")
+def test_a_list_of_commands_says_of_each_in_a_line_what_it_does(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cachewatch, [*path, "--help"], prog_name="cachewatch", env={"COLUMNS": "80"})
+    listed = shown.output.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) == len([below for below in ALL if below[:-1] == path and below])
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(path) or "cachewatch")
 def test_the_example_of_a_command_is_accepted_by_it(path: tuple[str, ...]) -> None:
     """Parsed, not run: names of options and commands that do not exist are found here."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.init import init
 from policy import yaml_text
 from policy.loader import load, parse
 from policy.model import Policy
@@ -89,5 +88,9 @@ def test_a_full_disk_leaves_no_empty_policy_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_init_names_the_file_it_writes_by_default() -> None:
-    assert init.params[0].default == Path("cachewatch.yaml")
+def test_the_policy_file_that_is_named_before_the_command_is_the_one_that_is_written(tmp_path: Path) -> None:
+    ended = cachewatch(tmp_path, "-c", "prod.yaml", "init")
+    assert ended.out == "prod.yaml written: name your nodes in it, then run `cachewatch -c prod.yaml check`\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["prod.yaml"]
+    assert cachewatch(tmp_path, "-c", "prod.yaml", "init", "test.yaml").status == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["prod.yaml", "test.yaml"]
