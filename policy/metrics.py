@@ -59,10 +59,10 @@ PROBE_LAG = Metric(
     "cache_probe_schedule_lag_seconds",
     "gauge",
     "seconds",
-    "How late the prober sent its probes, worst of the last 15 s: high means that this machine is tired, not Redis.",
+    "How late the prober sent its probes, worst of the last 15 s: high means that the exporter's machine is overloaded.",
 )
-HITS = Metric("cache_hits_total", "counter", "", "Keyspace hits less the exporter's own.")
-MISSES = Metric("cache_misses_total", "counter", "", "Keyspace misses less the exporter's own.")
+HITS = Metric("cache_hits_total", "counter", "", "Keyspace hits, as INFO has them.")
+MISSES = Metric("cache_misses_total", "counter", "", "Keyspace misses, as INFO has them.")
 MEMORY_USED = Metric("cache_memory_used_bytes", "gauge", "bytes", "Memory that Redis uses for data and overhead.")
 MEMORY_LIMIT = Metric(
     "cache_memory_limit_bytes",
