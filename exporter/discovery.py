@@ -16,7 +16,7 @@ from exporter.targets import Target
 from exporter.wire import Connection
 from policy.fleet import SENTINEL_PORT, Sentinel, is_address, split_address
 
-# What a user of Sentinel must be granted; docs/start.md has the rule as a whole.
+# What a user of Sentinel must be granted; docs/redis_exporter.md has the rule as a whole.
 _RIGHTS = "+sentinel|masters +sentinel|replicas +sentinel|ckquorum"
 # Of addresses that are none so many are told, each cut to so many characters.
 _MOST_TOLD, _SHOWN = 3, 40
