@@ -20,8 +20,8 @@ _SUBJECT = frozenset(("shard", "instance"))
 class Entry:
     """One alerting rule, or several that differ in their subject only (a rule for each expected node).
 
-    `own` are the labels that tell it from others of its name: `cause`, `part`, `slo`. `hold` and `keep` are Prometheus'
-    durations, empty for none; `told` names who hears of it.
+    `own` are the labels that tell it from others of its name: `cause`, `part`, `slo`. `hold` is Prometheus'
+    duration; `told` names who hears of it.
     """
 
     name: str
@@ -30,7 +30,6 @@ class Entry:
     own: tuple[tuple[str, str], ...]
     expr: str
     hold: str
-    keep: str
     group: str
     interval: str
     told: tuple[str, ...]
@@ -45,7 +44,6 @@ class Entry:
             **dict(self.own),
             "expr": self.expr,
             "for": self.hold,
-            **({"keep_firing_for": self.keep} if self.keep else {}),
             "group": self.group,
             "interval": self.interval,
             "told": list(self.told),
@@ -74,7 +72,6 @@ def _entry(policy: Policy, group: Mapping[str, Any], rule: Mapping[str, Any]) ->
         _own(labels, str(rule["expr"])),
         str(rule["expr"]),
         rule.get("for", "0s"),
-        rule.get("keep_firing_for", ""),
         group["name"],
         group["interval"],
         told(policy, labels.get("severity", ""), labels.get("action", "")),

@@ -129,9 +129,6 @@ def _lost_by_mimir(groups: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _lost_by_vmalert(rules: list[dict[str, Any]], every: Book) -> Iterator[str]:
-    held = sorted({rule["alert"] for rule in rules if "keep_firing_for" in rule})
-    if held:
-        yield f"vmalert has keep_firing_for since 1.92 only; left out of {', '.join(held)}, which resolve at once"
     late = {name for rule in rules for name in _on_raw_series(rule, every).kept}
     if late:
         yield f"vmalert reads {', '.join(sorted(late))} as of the round before: it writes in the background what it records"
@@ -222,7 +219,7 @@ def _vmalert_group(group: dict[str, Any], every: Book) -> dict[str, Any]:
 def _vmalert_rule(rule: dict[str, Any], every: Book) -> dict[str, Any]:
     # Its own `changes` counts the first sample of a series too: a node that is new, or back, would have changed.
     expr = _CHANGES.sub(lambda found: found["text"] or "changes_prometheus(", _on_raw_series(rule, every).text)
-    return {**{key: value for key, value in rule.items() if key != "keep_firing_for"}, "expr": expr}
+    return {**rule, "expr": expr}
 
 
 def _on_raw_series(rule: dict[str, Any], every: Book) -> Inlined:

@@ -55,6 +55,5 @@ def _show(found: tuple[Entry, ...]) -> None:
             name.append(f"\n{entry.rules} rules, the first is shown", "dim")
         severity = Text(entry.severity, "red" if entry.severity == "critical" else "yellow")
         who = Text(", ".join(entry.told)) if entry.told else Text("nobody", "red")
-        hold = entry.hold + (f", stays {entry.keep}" if entry.keep else "")
-        table.add_row(name, severity, Text(entry.action), Text(entry.expr), Text(hold), who)
+        table.add_row(name, severity, Text(entry.action), Text(entry.expr), Text(entry.hold), who)
     output().print(table)

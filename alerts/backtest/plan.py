@@ -9,7 +9,6 @@ from typing import Any
 
 from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, meant, read_by
 from alerts.backtest.selectors import NotUnderstood, Selector
-from alerts.backtest.simulate import Timing
 from alerts.model import Group
 from alerts.promql import milliseconds
 from policy.units import parse_duration
@@ -32,7 +31,7 @@ class Rule:
     name: str
     group: str
     step: int
-    timing: Timing
+    hold: int
     labels: Labels
     expr: str
     query: str
@@ -97,7 +96,7 @@ def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], recorded: Book) -> 
         rule["alert"],
         group["name"],
         _ms(group["interval"]),
-        Timing(_ms(rule.get("for", "0s")), _ms(rule.get("keep_firing_for", "0s"))),
+        _ms(rule.get("for", "0s")),
         rule.get("labels", {}),
         expr,
         query,

@@ -97,7 +97,7 @@ def _job(rule: Rule, window: Window, phase: int) -> _Job:
 
 def _early(rule: Rule, window: Window) -> int:
     """So early that an alert that fires at the window's beginning has been seen to wait."""
-    return window.start - rule.timing.hold - rule.timing.keep
+    return window.start - rule.hold
 
 
 def _order(job: _Job) -> tuple[int, int, str]:
@@ -208,7 +208,7 @@ def _firings(rule: Rule, job: _Job, held: Held, window: Window, holes: tuple[Run
         times = list(_times(several, job.step))
         if len(several) > 1 and len(set(times)) < len(times):
             return [], "two series at a time give alerts of the same labels: Prometheus refuses to evaluate that"
-        fired = (span for span in spans(runs(times, clock), rule.timing, clock) if span.end > window.start)
+        fired = (span for span in spans(runs(times, clock), rule.hold, clock) if span.end > window.start)
         found += [Firing(labels, replace(span, start=max(span.start, window.start))) for span in fired]
     return found, ""
 

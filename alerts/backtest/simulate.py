@@ -1,9 +1,8 @@
 """From the moments at which an alert's condition held to the spans for which it fired, as Prometheus does it. Pure.
 
 Prometheus 2.42, rules/alerting.go, Eval: a series that appears is pending; pending since at least `for` at an evaluation,
-it fires at that very evaluation; at the first evaluation without it it is resolved, a pending one forgotten. With
-`keep_firing_for` a firing one stays until an evaluation at least that long after the first without it; one that comes back
-meanwhile goes on. Times are milliseconds since 1970.
+it fires at that very evaluation; at the first evaluation without it it is resolved, a pending one forgotten. Our rules have no
+`keep_firing_for`. Times are milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -54,14 +53,6 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """`hold` is the alert's `for`, `keep` its `keep_firing_for`; milliseconds."""
-
-    hold: int
-    keep: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """An alert fired from its first firing evaluation until `end`, the evaluation that resolved it.
 
@@ -89,8 +80,11 @@ def runs(times: Iterable[int], clock: Clock) -> Iterator[Run]:
         yield first, last
 
 
-def spans(held: Iterable[Run], timing: Timing, clock: Clock) -> Iterator[Span]:
-    """The spans for which one series of an alert fired, given the runs of evaluations at which its condition held."""
+def spans(held: Iterable[Run], hold: int, clock: Clock) -> Iterator[Span]:
+    """The spans for which one series of an alert fired, given the runs of evaluations at which its condition held.
+
+    `hold` is the alert's `for` in milliseconds.
+    """
     began: int | None = None
     resolved = 0
     for first, last in held:
@@ -98,10 +92,10 @@ def spans(held: Iterable[Run], timing: Timing, clock: Clock) -> Iterator[Span]:
             yield Span(began, resolved, True)
             began = None
         if began is None:
-            fires = clock.from_(first + timing.hold)
+            fires = clock.from_(first + hold)
             began = fires if fires <= last else None
         if began is not None:
-            resolved = clock.from_(clock.after(last) + timing.keep)
+            resolved = clock.after(last)
     if began is not None:
         ended = resolved <= clock.end
         yield Span(began, resolved if ended else clock.end, ended)

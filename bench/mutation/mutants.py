@@ -1,7 +1,7 @@
 """A rule file -> the same with one thing changed, for everything that can be wrong in it. Pure.
 
 What is changed: each number of an expression by one unit of its last digit, each comparison and set operator, each
-window by one evaluation, each value of a label matcher, each `for` and `keep_firing_for` by one evaluation (an alert
+window by one evaluation, each value of a label matcher, each `for` by one evaluation (an alert
 without a `for` gets one), and each label.
 """
 
@@ -29,7 +29,6 @@ _OPERATORS = {
     "!=": ("==",),
 }
 _SETS = {"and": ("unless",), "unless": ("and",), "or": ("unless",)}
-_WAITS = ("for", "keep_firing_for")
 _ALTERNATIVE = re.compile(r"(?<!\\)\|")
 _OTHER = "-changed"
 
@@ -68,9 +67,8 @@ def _changed(rule: Mapping[str, Any], step: int) -> Iterator[tuple[str, dict[str
             place = _around(expression, token, text)
             yield place, {**rule, "expr": token.replaced(expression, text)}
     if "alert" in rule:
-        for wait in _WAITS if "keep_firing_for" in rule else _WAITS[:1]:
-            for text in _spans(str(rule.get(wait, "0s")), step):
-                yield f"{wait}: {rule.get(wait, 'none')} -> {text}", {**rule, wait: text}
+        for text in _spans(str(rule.get("for", "0s")), step):
+            yield f"for: {rule.get('for', 'none')} -> {text}", {**rule, "for": text}
     for label, value in rule.get("labels", {}).items():
         changed = {**rule["labels"], label: f"{value}{_OTHER}"}
         yield f"label {label}: {value} -> {value}{_OTHER}", {**rule, "labels": changed}

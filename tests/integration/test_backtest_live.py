@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.backtest.simulate import Clock, Timing, runs, spans
+from alerts.backtest.simulate import Clock, runs, spans
 from alerts.backtest.times import parse
 from alerts.build import files
 from alerts.node_down import SLI_JOB
@@ -130,33 +130,23 @@ SAMPLES = 60
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_waiting_keeping_and_ending_are_promtools(seed: int, tmp_path: Path) -> None:
+def test_waiting_and_ending_are_promtools(seed: int, tmp_path: Path) -> None:
     """Random histories of eight series under rules with every kind of wait, in Prometheus' own rule engine."""
     chance = random.Random(seed)  # noqa: S311  # a repeatable history, no secret
     present = {
         str(index): [index and chance.random() < chance.choice([0.5, 0.8, 0.95]) for _ in range(SAMPLES)]
         for index in range(8)
     }
-    waits = [(hold, keep) for hold in (0, 1, 30, 45, 75) for keep in (0, 10, 15, 40, 100)]
-    rules = [
-        {
-            "alert": f"A{hold}x{keep}",
-            "expr": "x == 1",
-            **({"for": f"{hold}s"} if hold else {}),
-            **({"keep_firing_for": f"{keep}s"} if keep else {}),
-        }
-        for hold, keep in waits
-    ]
+    waits = (0, 1, 15, 30, 45, 75, 100)
+    rules = [{"alert": f"A{hold}", "expr": "x == 1", **({"for": f"{hold}s"} if hold else {})} for hold in waits]
     clock = Clock(0, (SAMPLES - 1) * 15_000, 15_000)
     fired: dict[int, list[str]] = {}
-    for hold, keep in waits:
+    for hold in waits:
         for series, there in present.items():
             times = [index * 15_000 for index, yes in enumerate(there) if yes]
-            for span in spans(runs(times, clock), Timing(hold * 1000, keep * 1000), clock):
+            for span in spans(runs(times, clock), hold * 1000, clock):
                 for at in range(span.start, span.end + (not span.ended), 15_000):
-                    fired.setdefault(at, []).append(
-                        f'ALERTS{{alertname="A{hold}x{keep}",alertstate="firing",n="{series}"}}'
-                    )
+                    fired.setdefault(at, []).append(f'ALERTS{{alertname="A{hold}",alertstate="firing",n="{series}"}}')
     test = {
         "interval": "15s",
         "input_series": [
@@ -177,5 +167,5 @@ def test_waiting_keeping_and_ending_are_promtools(seed: int, tmp_path: Path) -> 
     (tmp_path / "test.yml").write_text(yaml.safe_dump(suite))
     argv = [str(find("promtool")), "test", "rules", str(tmp_path / "test.yml")]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert sum(map(len, fired.values())) > 1000
+    assert sum(map(len, fired.values())) > 500
     assert done.returncode == 0, (done.stdout + done.stderr)[:3000]

@@ -105,18 +105,6 @@ def test_vmalerts_groups_ask_for_the_newest_samples() -> None:
         assert all(group["params"] == {"nocache": ["1"]} for group in document["groups"])
 
 
-def test_what_old_vmalerts_do_not_know_is_left_out_and_told() -> None:
-    held = {"alert": "A", "expr": "up", "keep_firing_for": "5m"}
-    text = yaml.safe_dump({"groups": [{"name": "g", "interval": "1m", "rules": [held]}]})
-    of = target("vmalert", Policy())
-    assert "keep_firing_for" not in convert({"rules/x.yml": text}, of)["rules/x.yml"]
-    assert list(lost({"rules/x.yml": text}, of)) == [
-        "vmalert has keep_firing_for since 1.92 only; left out of A, which resolve at once"
-    ]
-    assert not list(lost({"rules/x.yml": text}, target("operator", Policy())))
-    assert "keep_firing_for: 5m" in convert({"rules/x.yml": text}, target("operator", Policy()))["rules/x.yml"]
-
-
 def test_vmalert_counts_changes_as_prometheus_does_and_leaves_texts_alone() -> None:
     expr = 'changes(a{b="changes("}[5m]) - x_changes(c) and `changes(`'
     text = yaml.safe_dump({"groups": [{"name": "g", "interval": "15s", "rules": [{"alert": "A", "expr": expr}]}]})

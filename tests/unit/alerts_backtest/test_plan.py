@@ -34,7 +34,7 @@ def test_every_generated_alert_can_be_backtested(name: str) -> None:
 
 def test_times_are_milliseconds() -> None:
     rule = planned(alert())
-    assert (rule.step, rule.timing.hold, rule.timing.keep) == (15_000, 120_000, 0)
+    assert (rule.step, rule.hold) == (15_000, 120_000)
 
 
 def test_the_rules_labels_win_and_templates_are_expanded_as_prometheus_does() -> None:
