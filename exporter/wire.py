@@ -18,6 +18,7 @@ from exporter.names import Names
 # Seconds for a handshake of TLS, and the share of the caller's patience at most: what hangs there is told from what hangs later.
 _HANDSHAKE_PATIENCE, _HANDSHAKE_SHARE = 3.0, 0.8
 _CLOSED_AT_ONCE = "the connection was closed before the first reply: does the port speak TLS only?"
+_REPEATED = "AUTH was refused; what the server said is left out, for it repeats the login"
 Command = tuple[str, ...]
 
 
@@ -92,10 +93,12 @@ class Connection:
         try:
             await self.ask([login])
         except NodeError as error:
-            if error.result != "protocol":
-                raise
-            # A server that does not know AUTH repeats its arguments in the error; they must not reach a log.
-            raise NodeError("protocol", "AUTH was not answered as Redis answers it") from None
+            # A server that does not know AUTH repeats its arguments, cut off perhaps; they must not reach a log.
+            if error.result == "protocol":
+                raise NodeError("protocol", "AUTH was not answered as Redis answers it") from None
+            if any(word in str(error) for word in login[1:]):
+                raise NodeError(error.result, _REPEATED) from None
+            raise
 
     async def ask(self, commands: Sequence[Command]) -> list[object]:
         """Send all commands in one write and read as many replies; the first error reply is raised."""

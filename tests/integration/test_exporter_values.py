@@ -171,18 +171,27 @@ async def test_a_password_that_is_put_right_on_the_server_lets_us_in_without_a_r
             await until(lambda: _of(exporter, "redis_up", node.instance) == 1)
 
 
+@pytest.mark.parametrize(
+    ("echo", "told"),
+    [
+        (b"-ERR unknown command 'AUTH', with args beginning with: 'watch' 'right-word' \r\n", "AUTH was not answered"),
+        (b"-WRONGPASS cannot log in with right-word\r\n", "AUTH was refused; what the server said is left out"),
+        (b"-NOPERM user watch:right-word may not\r\n", "AUTH was refused; what the server said is left out"),
+        (b"-LOADING come back later, watch, with right-word\r\n", "AUTH was refused; what the server said is left out"),
+    ],
+)
 async def test_a_server_that_repeats_the_password_in_its_error_does_not_put_it_into_the_log(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, echo: bytes, told: str
 ) -> None:
-    echo = b"-ERR unknown command 'AUTH', with args beginning with: 'watch' 'right-word' \r\n"
     with Peer(says(echo)) as peer:
         fleet = {"nodes": [f"redis://{peer.instance}"], "auth": {"username": "watch", "password_env": "WATCH"}}
         policy = {**FAST, "fleet": fleet}
         async with watching(policy, {"WATCH": "right-word"}) as exporter:
             await until(lambda: _of(exporter, "redis_up", peer.instance) == 0)
-            assert "AUTH was not answered" in exporter.state.nodes[peer.instance].collection.error  # type: ignore[union-attr]
+            assert told in exporter.state.nodes[peer.instance].collection.error  # type: ignore[union-attr]
         (answer,), _ = await survey(Policy.model_validate(policy), {"WATCH": "right-word"})
-    assert "AUTH was not answered" in answer.error
+    word = echo.split()[0].decode().lstrip("-")
+    assert answer.error.startswith({"ERR": "protocol: ", "LOADING": "loading: "}.get(word, "auth: ") + told)
     assert "right-word" not in caplog.text + answer.error
 
 
