@@ -28,7 +28,7 @@ def numeric(host: str) -> str | None:
 
 
 def look_up(host: str) -> list[str]:
-    """Every address of a name, blocking; OSError or UnicodeError when it has none."""
+    """Every address of a name, blocking; OSError or ValueError when it has none."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
@@ -102,7 +102,7 @@ class Names:
         found, failure = [], ""
         try:
             found = self._look(host)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:  # a name that cannot be encoded, or that has a NUL in it
             failure = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody wants to know
             loop.call_soon_threadsafe(self._told, host, found, failure)

@@ -76,6 +76,6 @@ def number(body: Any) -> float | None:
     try:
         result = body["data"]["result"]
         value = float(result[0]["value"][1]) if result else math.nan
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise Nonsense("the answer is no instant vector") from error
     return value if math.isfinite(value) else None

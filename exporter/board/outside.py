@@ -125,7 +125,8 @@ class Outside:
         return json.loads(body)
 
 
-_FAILURES = (aiohttp.ClientError, OSError, ValueError)
+# RecursionError: JSON that is nested too deeply. One that is missing here leaves the last answer on the page as if it were new.
+_FAILURES = (aiohttp.ClientError, OSError, ValueError, RecursionError)
 
 
 def _words(error: BaseException) -> str:
@@ -138,6 +139,8 @@ def _words(error: BaseException) -> str:
         return "the answer is no HTTP"
     if isinstance(error, json.JSONDecodeError):
         return "the answer is no JSON"
+    if isinstance(error, RecursionError):
+        return "the answer is nested too deeply"
     return str(error) or type(error).__name__
 
 

@@ -117,6 +117,7 @@ HTTP = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n
     [
         (HTTP % (b"200 OK", 5, b"[1,2]"), "the answer is no list of alerts"),
         (HTTP % (b"200 OK", 4, b"oops"), "the answer is no JSON"),
+        (HTTP % (b"200 OK", 200_000, b"[" * 200_000), "the answer is nested too deeply"),
         (HTTP % (b"302 Found", 0, b""), "answered 302"),
         (HTTP % (b"500 Internal Server Error", 0, b""), "answered 500"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is no HTTP"),

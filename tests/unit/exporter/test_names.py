@@ -63,6 +63,19 @@ async def test_a_name_that_no_server_could_ever_know_is_refused_too() -> None:
     assert refused.value.result == "refused"
 
 
+async def test_a_name_that_cannot_be_asked_for_ends_its_lookup() -> None:
+    """What newer versions of Python say to a NUL in a name; 3.11 asks for what stands before it."""
+
+    def look(_: str) -> list[str]:
+        raise ValueError("embedded null character")
+
+    names = Names(look)
+    with pytest.raises(NodeError, match="embedded null character") as refused:
+        async with asyncio.timeout(20):
+            await names.resolve("a\0b.example")
+    assert refused.value.result == "refused"
+
+
 async def test_the_machines_own_names_are_found() -> None:
     assert {"127.0.0.1", "::1"} & set(look_up("localhost"))
 
