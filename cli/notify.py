@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import click
 
 from alerts.notifier.server import CannotListen, serve_until_stopped
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
+from cli.logs import log_to_stderr
 from exporter import descriptors
 
 
@@ -28,7 +28,7 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
         )
         raise Refused(str(loaded.problem("notify.slack", cure)))
     context.require_secrets(loaded, "slack")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     tell_if_elsewhere(loaded.policy, "notifier", listen)
     descriptors.raise_limit()  # each group of alerts has a connection of its own
     try:

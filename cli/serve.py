@@ -10,6 +10,7 @@ import os
 import click
 
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
+from cli.logs import log_to_stderr
 from exporter import descriptors
 from exporter.app import CannotListen, PolicyRefused, serve_until_stopped
 from policy.loader import Loaded
@@ -24,7 +25,7 @@ from policy.model import Policy
 def serve(context: Context, listen: tuple[str, int]) -> None:
     """Collect from every node and serve /metrics, /metrics/sli, /scrape, /sd and /health; SIGHUP reads the policy again."""
     loaded = _loaded(context)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     tell_if_elsewhere(loaded.policy, "exporter", listen)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     _collect_less_garbage()

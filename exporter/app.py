@@ -129,7 +129,8 @@ class Exporter:
             keys = Keyring(policy.fleet, self._environ)
         except (PolicyRefused, SecretError) as refused:
             problems = str(refused)
-            log.error("the policy is refused, the old one goes on: %s", problems)
+            for problem in problems.splitlines():
+                log.error("the policy is refused, the old one goes on: %s", problem)
         else:
             self._adopt(policy, keys)
             log.info("the policy was read again")

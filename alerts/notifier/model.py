@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from policy.printable import short
 
 _SHOWN_PROBLEMS = 5
+# Characters of a place and of what is wrong there: the sender chooses the keys of a body, and anybody may send one.
+_SHOWN = 80
 
 
 class InvalidNotification(Exception):
@@ -27,7 +32,16 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("lies before the year 1 or after 9999 in UTC") from None
 
 
+def _few_wrong(value: object) -> object:
+    """A mapping of texts as it is; of any other the first values that are none: an error for each took gigabytes."""
+    if not isinstance(value, dict):
+        return value
+    wrong = islice((key for key, one in value.items() if not isinstance(one, str)), _SHOWN_PROBLEMS)
+    return {key: value[key] for key in wrong} or value
+
+
 _Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_Texts = Annotated[Mapping[str, str], BeforeValidator(_few_wrong)]
 
 
 class _Incoming(BaseModel):
@@ -38,8 +52,8 @@ class Alert(_Incoming):
     """One alert of the group. `ends_at` is the year 1 while it fires."""
 
     status: Literal["firing", "resolved"]
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str] = Field(default_factory=dict)
+    labels: _Texts
+    annotations: _Texts = Field(default_factory=dict)
     starts_at: _Moment = Field(alias="startsAt")
     ends_at: _Moment = Field(alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
@@ -50,10 +64,10 @@ class Notification(_Incoming):
     """One group of alerts, as it stands now. `truncated` is how many alerts Alertmanager itself left out."""
 
     group_key: str = Field(alias="groupKey", min_length=1)
-    group_labels: Mapping[str, str] = Field(default_factory=dict, alias="groupLabels")
+    group_labels: _Texts = Field(default_factory=dict, alias="groupLabels")
     external_url: str = Field(default="", alias="externalURL")
     truncated: int = Field(default=0, ge=0, alias="truncatedAlerts")
-    alerts: tuple[Alert, ...] = Field(min_length=1)
+    alerts: tuple[Alert, ...] = Field(min_length=1, fail_fast=True)  # an error for each of a million took a gigabyte
 
     @property
     def firing(self) -> tuple[Alert, ...]:
@@ -87,6 +101,10 @@ def parse(body: bytes) -> Notification:
 
 def _told(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in found[:_SHOWN_PROBLEMS]]
+    lines = [f"{_place(one['loc'])}: {short(one['msg'], _SHOWN)}" for one in found[:_SHOWN_PROBLEMS]]
     more = len(found) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more else "")
+
+
+def _place(keys: tuple[int | str, ...]) -> str:
+    return short(".".join(str(key)[: _SHOWN + 1] for key in keys), _SHOWN) or "body"

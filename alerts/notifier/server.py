@@ -23,6 +23,7 @@ from policy.alerts import BY_NAME
 from policy.fleet import join_address
 from policy.model import Policy
 from policy.notify import Slack
+from policy.printable import short
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ async def _body(request: web.Request) -> bytes:
     """The body of a webhook request. InvalidNotification when it is no JSON or does not come to its end."""
     if request.content_type != "application/json":
         # Also what keeps a web page in somebody's browser from posting here: browsers ask first for this type.
-        raise InvalidNotification(f"Content-Type is {request.content_type}, not application/json")
+        raise InvalidNotification(f"Content-Type is {short(request.content_type, 80)}, not application/json")
     try:
         async with asyncio.timeout(_SLOWEST_BODY):
             return await request.read()

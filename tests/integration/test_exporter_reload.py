@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -87,7 +88,10 @@ def test_a_bad_policy_is_refused_with_all_its_problems_and_the_old_one_goes_on(
     assert text.startswith("The policy is refused, the old one goes on:\n")
     assert "cachewatch.yaml:1: fleet.nodes: names no node" in text
     assert "cachewatch.yaml:2: colect: unknown key; did you mean collect?" in text
-    assert "did you mean collect?" in exporter.log.read_text()
+    logged = exporter.log.read_text()
+    assert (
+        len(re.findall(r"app: the policy is refused, the old one goes on: .*cachewatch\.yaml:[12]: ", logged)) == 2
+    ), "a line each"
     assert value(exporter.page("/metrics/sli"), "cache_collect_success", part="policy") == 0
     before = checks(exporter, nodes[0])
     wait_until(lambda: checks(exporter, nodes[0]) > before, PATIENCE, "the checks to go on")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -25,62 +24,29 @@ from sandbox.ports import free_port
 from sandbox.process import wait_until
 from sandbox.prometheus import Alertmanager, WebChild, start_alertmanager
 from sandbox.sink import Sink, start_sink
+from tests.integration.notifier_support import command, counted, start, tell, write_policy
 from tests.unit.alerts_notifier.samples import ENDED, alert, body
 
 _PATIENCE = 60.0
 
 
-def _write_policy(directory: Path, slack_url: str | None) -> Path:
-    (directory / "slack.token").write_text("xoxb-test\n")
-    slack = {"channel": "#cache-alerts", "token_file": "slack.token", "url": slack_url}
-    file = directory / "cachewatch.yaml"
-    file.write_text(yaml.safe_dump({"notify": {"slack": slack}} if slack_url else {"fleet": {"name": "quiet"}}))
-    return file
-
-
-def _command(policy: Path, port: int) -> tuple[str, ...]:
-    return module_argv("cli", "-c", policy, "notify", "--listen", f"127.0.0.1:{port}")
-
-
-def _start(directory: Path, slack_url: str) -> WebChild:
-    port = free_port()
-    child = WebChild("notifier", _command(_write_policy(directory, slack_url), port), directory, port, env=module_env())
-    child.start()
-    return child
-
-
 @pytest.fixture
 def notifier(tmp_path: Path, sink: Sink) -> Iterator[WebChild]:
-    with _start(tmp_path, f"{sink.url}/api") as running:
+    with start(tmp_path, f"{sink.url}/api") as running:
         # Its introduction to Slack is over, so that a failure ordered by a test meets a message.
         wait_until(lambda: "Slack knows us as" in running.log.read_text(), _PATIENCE, "the introduction")
         yield running
-
-
-def _tell(notifier: WebChild, notification: dict[str, Any]) -> int:
-    """Give the status with which a webhook request is answered."""
-    sent = json.dumps(notification).encode()
-    try:
-        web.request("POST", f"{notifier.url}/alertmanager", sent, {"Content-Type": "application/json"}, timeout=30)
-    except web.WebError as error:
-        return error.status
-    return 200
 
 
 def _messages(sink: Sink) -> list[str]:
     return [entry["body"]["text"] for entry in sink.received("slack")]
 
 
-def _counted(notifier: WebChild, series: str) -> int:
-    lines = web.request("GET", f"{notifier.url}/metrics").decode().splitlines()
-    return int(next(line.split()[-1] for line in lines if line.startswith(series)))
-
-
 def test_the_links_of_a_message_lead_to_the_alertmanager_that_people_reach(tmp_path: Path, sink: Sink) -> None:
-    file, port = _write_policy(tmp_path, f"{sink.url}/api"), free_port()
+    file, port = write_policy(tmp_path, f"{sink.url}/api"), free_port()
     file.write_text(file.read_text() + 'stack: {links: {alertmanager: "https://alerts.example.com/am"}}\n')
-    with WebChild("notifier", _command(file, port), tmp_path, port, env=module_env()) as notifier:
-        assert _tell(notifier, body(alert())) == 200
+    with WebChild("notifier", command(file, port), tmp_path, port, env=module_env()) as notifier:
+        assert tell(notifier, body(alert())) == 200
     (message,) = sink.received("slack")[-1:]
     told = json.dumps(message["body"])
     assert "https://alerts.example.com/am/#/silences/new?filter=" in told
@@ -90,7 +56,7 @@ def test_the_links_of_a_message_lead_to_the_alertmanager_that_people_reach(tmp_p
 def test_it_takes_as_many_descriptors_as_it_may_have(tmp_path: Path, sink: Sink) -> None:
     """Each group of alerts has a connection of its own, and 1024 are few."""
     port = free_port()
-    few = ("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *_command(_write_policy(tmp_path, f"{sink.url}/api"), port))
+    few = ("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *command(write_policy(tmp_path, f"{sink.url}/api"), port))
     with WebChild("notifier", few, tmp_path, port, env=module_env()) as notifier:
         limits = Path(f"/proc/{notifier.pid}/limits").read_text()
     (soft, hard) = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
@@ -149,7 +115,7 @@ def test_a_pair_of_alertmanagers_makes_one_message(tmp_path: Path, notifier: Web
         _report(one, began)
         _report(other, began)
         both = 'cachewatch_notifier_notifications_total{result="duplicate"}'
-        wait_until(lambda: _counted(notifier, both) == 1, _PATIENCE, "the second notification")
+        wait_until(lambda: counted(notifier, both) == 1, _PATIENCE, "the second notification")
     assert len(_messages(sink)) == 1
 
 
@@ -159,7 +125,7 @@ def test_a_page_told_while_slack_is_down_arrives_when_slack_is_back(
     sink.stop()
     _report(alertmanager, datetime.now(UTC))
     failed = 'cachewatch_notifier_slack_failures_total{reason="unreachable"}'
-    wait_until(lambda: _counted(notifier, failed) >= 1, _PATIENCE, "a failed attempt")
+    wait_until(lambda: counted(notifier, failed) >= 1, _PATIENCE, "a failed attempt")
     with start_sink(tmp_path, sink.port) as back:
         wait_until(lambda: len(_messages(back)) == 1, _PATIENCE, "the page")
 
@@ -186,7 +152,7 @@ def test_a_passing_refusal_of_slack_is_survived_within_one_request(
     notifier: WebChild, sink: Sink, status: int, times: int
 ) -> None:
     sink.fail("slack", status, times=times, retry_after=1)
-    assert _tell(notifier, body()) == 200
+    assert tell(notifier, body()) == 200
     assert len(_messages(sink)) == 1
 
 
@@ -195,39 +161,39 @@ def test_a_refusal_that_lasts_is_told_to_alertmanager_and_the_next_attempt_count
 ) -> None:
     sink.fail("slack", 429, times=1, retry_after=3600)
     began = time.monotonic()
-    assert _tell(notifier, body()) == 503
+    assert tell(notifier, body()) == 503
     # Alertmanager asks again and again; Slack, which wants to hear nothing, is not asked before LONGEST_SILENCE is over.
-    wait_until(lambda: _tell(notifier, body()) == 200, LONGEST_SILENCE + 60, "the message")
+    wait_until(lambda: tell(notifier, body()) == 200, LONGEST_SILENCE + 60, "the message")
     assert time.monotonic() - began >= LONGEST_SILENCE
     assert len(_messages(sink)) == 1
-    assert _counted(notifier, 'cachewatch_notifier_slack_failures_total{reason="rate_limited"}') == 1
+    assert counted(notifier, 'cachewatch_notifier_slack_failures_total{reason="rate_limited"}') == 1
 
 
 def test_a_page_whose_client_has_gone_is_not_told_when_its_turn_comes(notifier: WebChild, sink: Sink) -> None:
     """Alertmanager has given it up, because the alert ended: of what it never saw sent it never tells the end."""
     sink.fail("slack", 429, times=1, retry_after=12)
-    assert _tell(notifier, body()) == 503
+    assert tell(notifier, body()) == 503
     sent, kind = json.dumps(body()).encode(), {"Content-Type": "application/json"}
     with pytest.raises(web.WebError, match="does not answer"):
         web.request("POST", f"{notifier.url}/alertmanager", sent, kind, timeout=2.0)
-    wait_until(lambda: _counted(notifier, "cachewatch_notifier_in_flight") == 0, 60, "its turn")
+    wait_until(lambda: counted(notifier, "cachewatch_notifier_in_flight") == 0, 60, "its turn")
     assert _messages(sink) == []
-    assert _counted(notifier, 'cachewatch_notifier_notifications_total{result="late"}') == 1
-    assert _tell(notifier, body()) == 200, "asked for again it is told"
+    assert counted(notifier, 'cachewatch_notifier_notifications_total{result="late"}') == 1
+    assert tell(notifier, body()) == 200, "asked for again it is told"
 
 
 def test_the_same_notification_at_the_same_time_and_again_later_is_one_message(notifier: WebChild, sink: Sink) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: _tell(notifier, body()), range(4))) == {200}
-    assert _tell(notifier, body()) == 200
+        assert set(pool.map(lambda _: tell(notifier, body()), range(4))) == {200}
+    assert tell(notifier, body()) == 200
     assert len(_messages(sink)) == 1
-    assert _tell(notifier, body(alert(ended=ENDED))) == 200
+    assert tell(notifier, body(alert(ended=ENDED))) == 200
     assert [text.split()[0] for text in _messages(sink)] == ["FIRING", "RESOLVED"]
-    assert _counted(notifier, "cachewatch_notifier_messages_total") == 2
+    assert counted(notifier, "cachewatch_notifier_messages_total") == 2
 
 
 def test_a_flood_of_two_hundred_alerts_is_one_message_that_slack_takes(notifier: WebChild, sink: Sink) -> None:
-    assert _tell(notifier, body(*(alert(f"10.0.0.{number}:6379") for number in range(200)))) == 200
+    assert tell(notifier, body(*(alert(f"10.0.0.{number}:6379") for number in range(200)))) == 200
     [message] = sink.received("slack")
     assert "185 firing and 0 resolved alerts are not shown here" in json.dumps(message["body"]["blocks"])
 
@@ -238,7 +204,7 @@ def test_a_flood_of_two_hundred_alerts_is_one_message_that_slack_takes(notifier:
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChild]:
     """Share a notifier among the tests that never come to Slack."""
-    with _start(tmp_path_factory.mktemp("quiet"), f"http://127.0.0.1:{free_port()}/api") as running:
+    with start(tmp_path_factory.mktemp("quiet"), f"http://127.0.0.1:{free_port()}/api") as running:
         yield running
 
 
@@ -260,11 +226,11 @@ def test_what_is_no_notification_is_refused_with_what_is_wrong_and_logged(
     quiet: WebChild, sent: bytes, kind: str, told: str
 ) -> None:
     invalid = 'cachewatch_notifier_notifications_total{result="invalid"}'
-    before = _counted(quiet, invalid)
+    before = counted(quiet, invalid)
     with pytest.raises(web.WebError, match=told) as refused:
         web.request("POST", f"{quiet.url}/alertmanager", sent, {"Content-Type": kind})
     assert refused.value.status == 400
-    assert _counted(quiet, invalid) == before + 1
+    assert counted(quiet, invalid) == before + 1
     assert re.search(f"no notification from 127.0.0.1: .*({told})", quiet.log_tail(50))
 
 
@@ -315,7 +281,7 @@ def test_it_says_that_it_is_healthy_and_ready(quiet: WebChild) -> None:
 def _refused(policy: Path, port: int) -> str:
     """Run the command, which must end with status 2; give what it says."""
     ended = subprocess.run(
-        _command(policy, port), check=False, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60
+        command(policy, port), check=False, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60
     )
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
@@ -323,13 +289,13 @@ def _refused(policy: Path, port: int) -> str:
 
 
 def test_without_slack_in_the_policy_it_says_what_to_add(tmp_path: Path) -> None:
-    told = _refused(_write_policy(tmp_path, None), free_port())
+    told = _refused(write_policy(tmp_path, None), free_port())
     assert "notify.slack: is missing" in told
     assert "token_file" in told
 
 
 def test_a_token_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> None:
-    policy = _write_policy(tmp_path, "http://127.0.0.1:1/api")
+    policy = write_policy(tmp_path, "http://127.0.0.1:1/api")
     (tmp_path / "slack.token").unlink()
     told = _refused(policy, free_port())
     assert re.search(r"cachewatch.yaml:\d+: notify.slack.token_file: .*slack.token cannot be read: No such file", told)
@@ -373,7 +339,7 @@ def test_asked_to_end_it_refuses_what_slack_has_not_taken_so_that_alertmanager_a
     sink.pause()
     try:
         answers: list[int] = []
-        request = threading.Thread(target=lambda: answers.append(_tell(notifier, body())))
+        request = threading.Thread(target=lambda: answers.append(tell(notifier, body())))
         request.start()
         wait_until(_is_in_flight(notifier), _PATIENCE, "the message to be on its way")
         assert _ends_within_two_seconds(notifier)
@@ -384,4 +350,4 @@ def test_asked_to_end_it_refuses_what_slack_has_not_taken_so_that_alertmanager_a
 
 
 def _is_in_flight(notifier: WebChild) -> Callable[[], bool]:
-    return lambda: _counted(notifier, "cachewatch_notifier_in_flight") == 1
+    return lambda: counted(notifier, "cachewatch_notifier_in_flight") == 1

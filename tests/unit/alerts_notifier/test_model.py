@@ -1,6 +1,7 @@
 """What the webhook accepts, and what it says about the rest."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,5 +64,35 @@ def test_a_wrong_field_is_named_with_its_place(other: dict[str, Any], told: str)
 
 
 def test_a_body_with_many_problems_gives_a_short_answer() -> None:
+    wrong = {"labels": {f"l{number}": number for number in range(4)}}
     with pytest.raises(InvalidNotification, match=r"and \d+ more$"):
-        parse(json.dumps({"groupKey": "g", "alerts": [{}] * 8}).encode())
+        parse(json.dumps({"groupKey": "g", "alerts": [wrong] * 8}).encode())
+
+
+@pytest.mark.parametrize(
+    "key", ["x\n2026-01-01 00:00:00,000 INFO forged: all is well", "\x1b[2J\x1b]0;x\x07", "\u202e" * 9, "k" * 100_000]
+)
+def test_a_key_that_the_sender_chose_is_told_short_and_printable(key: str) -> None:
+    labels = {f"{key}{number}": number for number in range(9)}
+    with pytest.raises(InvalidNotification) as refused:
+        parse(json.dumps(body(alert(labels=labels))).encode())
+    told = str(refused.value)
+    assert "alerts.0.labels." in told
+    assert told.isprintable()
+    assert len(told) < 5 * (80 + 80 + 4) + 20
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b'{"groupKey": "g", "alerts": [' + b"1," * 100_000 + b"1]}",
+        json.dumps({"groupKey": "g", "alerts": [{"labels": dict.fromkeys(map(str, range(100_000)), 1)}]}).encode(),
+    ],
+    ids=["alerts", "labels"],
+)
+def test_a_hundred_thousand_faults_are_not_looked_up_one_by_one(sent: bytes) -> None:
+    """An error for each took half a kilobyte: of a body of 8 MiB some gigabytes, and seconds in which nobody was told."""
+    with pytest.raises(InvalidNotification) as refused:
+        parse(sent)
+    more = re.search(r"and (\d+) more$", str(refused.value))
+    assert more is None or int(more[1]) < 10

@@ -1,0 +1,44 @@
+"""The log of the commands that go on: one line a message, whatever stands in it."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+
+from policy.printable import printable
+
+_FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_Failure = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class OneLine(logging.Formatter):
+    """Writes what is not printable as escapes: what a client or a node says must not forge a line, nor drive a terminal.
+
+    Tracebacks keep their lines, each set in, so that none of them looks like a message.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_FORM)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        """The line of a record."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: _Failure) -> str:  # noqa: N802  # logging's name
+        """The lines of a traceback."""
+        return _set_in(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802  # logging's name
+        """The lines of a stack."""
+        return _set_in(stack_info)
+
+
+def _set_in(text: str) -> str:
+    return "\n".join(f"  {printable(line)}" for line in text.split("\n"))
+
+
+def log_to_stderr() -> None:
+    """From INFO on, of every library too."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
