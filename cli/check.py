@@ -18,6 +18,7 @@ from cli.dead_links import lead_to_loopback
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
+from policy.printable import printable
 
 
 @click.command(
@@ -69,7 +70,7 @@ def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
     console = output()
     if trouble:
-        console.print(Text(trouble, "red"))
+        console.print(Text(printable(trouble), "red"))
     if answers:
         console.print(_table(answers))
 
@@ -87,7 +88,12 @@ def _table(answers: list[Answer]) -> Table:
     for title in ("node", "shard", "answers", "role", "version", "TLS", "rights missing"):
         table.add_column(title, overflow="fold")  # in a narrow terminal or a pipe a name is folded, never cut
     for a in answers:
-        said = Text("no", "red").append(f"  {a.error}", "default") if a.error else Text("yes", "green")
-        cells = (a.role, a.version, a.tls, " ".join(a.missing))
-        table.add_row(Text(a.instance), Text(a.shard), said, *map(Text, cells))
+        said = Text("no", "red").append(f"  {printable(a.error)}", "default") if a.error else Text("yes", "green")
+        node, shard, *others = map(_cell, (a.instance, a.shard, a.role, a.version, a.tls, " ".join(a.missing)))
+        table.add_row(node, shard, said, *others)
     return table
+
+
+def _cell(text: str) -> Text:
+    """What a server said, as it is: no markup of rich, and no control of the terminal, which rich would let through."""
+    return Text(printable(text))

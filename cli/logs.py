@@ -1,4 +1,4 @@
-"""The log of the commands that go on: one line a message, whatever stands in it."""
+"""The log of commands: one line a message, whatever stands in it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class OneLine(logging.Formatter):
     Tracebacks keep their lines, each set in, so that none of them looks like a message.
     """
 
-    def __init__(self) -> None:
-        super().__init__(_FORM)
+    def __init__(self, form: str = _FORM) -> None:
+        super().__init__(form)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """The line of a record."""
@@ -37,8 +37,14 @@ def _set_in(text: str) -> str:
     return "\n".join(f"  {printable(line)}" for line in text.split("\n"))
 
 
+def warn_plainly() -> None:
+    """Have warnings of a command that keeps no log, which Python writes to standard error by itself, made fit for it too."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(OneLine("%(message)s"))
+
+
 def log_to_stderr() -> None:
-    """From INFO on, of every library too."""
+    """Keep a log on standard error: from INFO on, of every library too."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -15,6 +15,7 @@ from typing import Any, TextIO, cast
 import click
 
 from cli.context import Context
+from cli.logs import warn_plainly
 
 # Commands are imported when they are asked for: `cachewatch check` need not wait for Slack's client.
 COMMANDS = {
@@ -111,6 +112,7 @@ def main() -> None:
     2 too where a disk is full, and, as of a shell's own commands, 141 where nobody reads standard output, and 130 after
     Ctrl-C. Output into what the caller closed is lost, as he asked.
     """
+    warn_plainly()
     with contextlib.redirect_stdout(cast("TextIO", _Output(sys.stdout))):
         status = _run()
     sys.exit(status)

@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli import main
 from cli.context import tell_if_elsewhere
+from exporter.survey import Answer
 from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
+from sandbox.peer import Peer, says
 from sandbox.ports import free_port
 from sandbox.redis_node import RedisNode
 from tests.unit.cli.command import cachewatch
@@ -184,6 +188,33 @@ def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_pat
     assert ended.status == 1
     first = "".join(line.strip("│").split("│")[0].strip() for line in ended.out.splitlines() if line.startswith("│"))
     assert first == f"{name}:6379"
+
+
+def test_what_servers_say_does_not_drive_the_terminal(tmp_path: Path) -> None:
+    with Peer(says(b"-ERR \x1b[2J\x1b]0;all is well\x07\x9b1m\r\n")) as peer:
+        write(
+            tmp_path,
+            f"fleet: {{nodes: ['redis://{peer.instance}'], sentinel: {{addresses: ['{peer.instance}'], masters: [a]}}}}",
+        )
+        ended = cachewatch(tmp_path, "check", "--connect")
+    assert ended.status == 1
+    assert "\\x1b[2J\\x1b]0;all is well\\x07" in ended.out
+    assert [line for line in (ended.out + ended.err).splitlines() if not line.isprintable()] == []
+
+
+def test_no_cell_of_the_table_drives_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def survey(*_: object) -> tuple[list[Answer], str]:
+        bad = "\x1b[31m\n\u202e"
+        said = Answer(f"node{bad}", f"shard{bad}", f"role{bad}", f"7.2{bad}", f"TLS{bad}", (f"+get{bad}",))
+        return [said], f"who{bad}"
+
+    monkeypatch.setattr("cli.check.survey", survey)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    ended = CliRunner().invoke(main.cachewatch, ["check", "--connect"])
+    assert [line for line in ended.output.splitlines() if not line.isprintable()] == []
+    for word in ("node", "shard", "role", "7.2", "TLS", "+get", "who"):
+        assert f"{word}\\x1b[31m\\n\\u202e" in ended.output
 
 
 @pytest.mark.parametrize("args", [("--conect",), ("extra",)])
