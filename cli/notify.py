@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import click
 
-from alerts.notifier.server import CannotListen, serve_until_stopped
+from alerts.notifier.server import CLOSING, CannotListen, Door, serve_until_stopped
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
 from cli.logs import log_to_stderr
 from exporter import descriptors
+from exporter.connections import Guard, Patience
+
+# Connections: as many as pages may wait. Past it Alertmanager is told to come again, and a fleet has fewer groups.
+_MOST, _LEAST = 2048, 16
+# Descriptors beside them: the log, Slack, the token's file, and the hundred that asyncio takes in before it asks whom to keep.
+_OWN = 160
+# Seconds for which a kept connection may be silent: Alertmanager keeps them for five minutes, and must be the first to end one.
+_IDLE = 330.0
 
 
 @click.command(
@@ -30,8 +39,14 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
     context.require_secrets(loaded, "slack")
     log_to_stderr()
     tell_if_elsewhere(loaded.policy, "notifier", listen)
-    descriptors.raise_limit()  # each group of alerts has a connection of its own
     try:
-        asyncio.run(serve_until_stopped(loaded.policy, slack, listen))
+        asyncio.run(serve_until_stopped(loaded.policy, slack, listen, _door()))
     except CannotListen as error:
         raise Refused(str(error)) from error
+
+
+def _door() -> Door:
+    """The exporter's guard before the notifier; each group of alerts has a connection of its own."""
+    most = max(_LEAST, min(_MOST, descriptors.raise_limit() - _OWN))
+    guard = Guard(Patience(idle=_IDLE, most=most))
+    return Door(partial(guard.runner, closing=CLOSING, cancels=True), guard.listening, guard.middleware())

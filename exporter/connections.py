@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
 
     `asked` is since when a request has been coming in, `stalled` since when nobody takes what was written, `closing`
     since when it should have been closed: monotonic seconds, None when it is not so. `under_way` and `answered` count
-    its requests.
+    its requests, `body` is that of the one under way.
     """
 
     def __init__(self, inner: asyncio.Protocol, guard: Guard) -> None:
@@ -79,6 +79,12 @@ class Connection(asyncio.Protocol):
         self.stalled: float | None = None
         self.closing: float | None = None
         self.under_way = self.answered = 0
+        self.body: StreamReader | None = None
+
+    @property
+    def served(self) -> bool:
+        """Whether a request is being answered that came in whole, its body too."""
+        return self.under_way > 0 and (self.body is None or self.body.is_eof())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or refuse it when there are too many."""
@@ -139,13 +145,19 @@ class Guard:
         """Connections with a request that is being answered."""
         return sum(connection.under_way > 0 for connection in self._open.values())
 
-    def runner(self, app: web.Application) -> web.AppRunner:
-        """What runs the application, to be set up before listening and cleaned up after it."""
+    def runner(self, app: web.Application, closing: float = 0.5, *, cancels: bool = False) -> web.AppRunner:
+        """What runs the application, to be set up before listening and cleaned up after it.
+
+        Requests have `closing` seconds to end at the cleanup, and as long again: the end is promised within two. `cancels`:
+        the answer to a client that has gone is cancelled. Bodies are not unpacked: no client of ours sends a packed one.
+        """
         return web.AppRunner(
             app,
             access_log=None,
             logger=log,
-            shutdown_timeout=0.5,  # taken twice, and the end is promised within two seconds
+            shutdown_timeout=closing,
+            handler_cancellation=cancels,
+            auto_decompress=False,
             keepalive_timeout=self.patience.idle,
             lingering_time=self.patience.request,
         )
@@ -168,9 +180,9 @@ class Guard:
         return Connection(server(), self)
 
     def admits(self, new: Connection) -> bool:
-        """Whether there is room. Who was of no use yet makes it first, whoever has a request under way never does."""
+        """Whether there is room. Who was of no use yet makes it first, whoever has a whole request under way never does."""
         if len(self._open) >= self.patience.most:
-            idle = [one for one in self._open.values() if not one.under_way]
+            idle = [one for one in self._open.values() if not one.served]
             if not idle:
                 return False
             out = min(idle, key=lambda one: (one.answered > 0, one.since))
@@ -205,11 +217,12 @@ class Guard:
             connection = self._open.get(request.transport) if request.transport is not None else None
             if connection is None:
                 return await handler(request)
-            connection.asked = None
+            connection.asked, connection.body = None, request.content
             connection.under_way += 1
             try:
                 return await handler(request)
             finally:
+                connection.body = None
                 connection.under_way -= 1
                 connection.answered += 1
 

@@ -8,9 +8,12 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from alerts import runbooks
 from alerts.notifier import dedup, runbook_pages
@@ -31,11 +34,25 @@ log = logging.getLogger(__name__)
 _LARGEST_BODY = 8 * 2**20
 _SLOWEST_BODY = 5.0
 _GRACE = 1.0
-_CLOSE = 0.4
+CLOSING = 0.4
+"""Seconds that requests have to end, taken twice: with the grace of deliveries it is less than two."""
 
 
 class CannotListen(Exception):
     """The address to serve on cannot be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who lets clients in and shows them out: the exporter's guard, which a sibling cannot import, handed in by cli.
+
+    `runner` runs an application, and cancels the answer to a client that has gone; `listening` has it listen on host and
+    port until the block ends, OSError when the address cannot be had; `middleware` goes around its handlers.
+    """
+
+    runner: Callable[[web.Application], web.AppRunner]
+    listening: Callable[[web.AppRunner, str, int], AbstractAsyncContextManager[None]]
+    middleware: Middleware
 
 
 class Notifier:
@@ -46,9 +63,9 @@ class Notifier:
         self._deliveries = deliveries
         self._counters = counters
 
-    def application(self) -> web.Application:
-        """Return the web application."""
-        app = web.Application(client_max_size=_LARGEST_BODY)
+    def application(self, *around: Middleware) -> web.Application:
+        """Return the web application, with these middlewares around it."""
+        app = web.Application(middlewares=around, client_max_size=_LARGEST_BODY)
         app.add_routes(
             [
                 web.post("/alertmanager", self.alertmanager),
@@ -143,7 +160,7 @@ async def _body(request: web.Request) -> bytes:
         raise InvalidNotification(f"the body did not arrive within {_SLOWEST_BODY:g} s") from None
 
 
-async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int]) -> None:
+async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> None:
     """Serve until SIGTERM or SIGINT, and end within two seconds then. CannotListen when the address is taken."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -151,42 +168,54 @@ async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, i
         loop.add_signal_handler(number, stop.set)
     # It means "read the policy again" to the exporter, and would end us: a reload of both must not cost pages.
     loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing here: restart to take another policy")
-    async with serving(policy, slack, listen):
+    async with serving(policy, slack, listen, door):
         log.info("listening on http://%s, posting to %s", join_address(*listen), slack.channel)
         await stop.wait()
         log.info("stopping")
 
 
 @contextlib.asynccontextmanager
-async def serving(policy: Policy, slack: Slack, listen: tuple[str, int]) -> AsyncIterator[None]:
+async def serving(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> AsyncIterator[None]:
     """Serve for the length of the block. CannotListen when the address is taken."""
     counters = Counters()
     async with SlackChannel(slack) as channel:
         deliveries = Deliveries(channel.post, dedup.Seen(dedup.lifetime(policy.notify)), counters)
-        application = Notifier(policy, deliveries, counters).application()
         # A request whose client has gone must not count as one that waits: its alert may have ended.
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE, handler_cancellation=True)
+        runner = door.runner(Notifier(policy, deliveries, counters).application(door.middleware))
         await runner.setup()
-        introduction = asyncio.create_task(_introduce(channel), name="introduction")
         try:
-            await _listen(runner, listen)
-            yield
+            async with _listening(door, runner, listen), _introducing(channel):
+                try:
+                    yield
+                finally:
+                    await deliveries.close(_GRACE)
         finally:
-            introduction.cancel()
-            await asyncio.gather(introduction, return_exceptions=True)
-            await deliveries.close(_GRACE)
             await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, listen: tuple[str, int]) -> None:
+@contextlib.asynccontextmanager
+async def _listening(door: Door, runner: web.AppRunner, listen: tuple[str, int]) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(door.listening(runner, *listen))
+        except OSError as error:
+            # asyncio's own text repeats the address in a form of its own; names that do not resolve have no errno text.
+            known = error.errno in errno.errorcode
+            why = os.strerror(error.errno).lower() if known and error.errno else error.strerror or str(error)
+            cure = "end the program that listens there, or name another address with --listen"
+            raise CannotListen(f"cannot listen on {join_address(*listen)}: {why}; {cure}") from error
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _introducing(channel: SlackChannel) -> AsyncIterator[None]:
+    """Ask Slack who we are beside all else, until the block ends."""
+    introduction = asyncio.create_task(_introduce(channel), name="introduction")
     try:
-        await web.TCPSite(runner, *listen).start()
-    except OSError as error:
-        # asyncio's own text repeats the address in a form of its own; names that do not resolve have no errno text.
-        known = error.errno in errno.errorcode
-        why = os.strerror(error.errno).lower() if known and error.errno else error.strerror or str(error)
-        cure = "end the program that listens there, or name another address with --listen"
-        raise CannotListen(f"cannot listen on {join_address(*listen)}: {why}; {cure}") from error
+        yield
+    finally:
+        introduction.cancel()
+        await asyncio.gather(introduction, return_exceptions=True)
 
 
 async def _introduce(channel: SlackChannel) -> None:

@@ -103,6 +103,9 @@ class Door:
         await self.gate.wait()
         return web.Response(text="waited")
 
+    async def takes(self, request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
     async def big(self, _: web.Request) -> web.Response:
         return web.Response(body=BIG)
 
@@ -118,6 +121,7 @@ async def door() -> AsyncIterator[Door]:
     found = Door(free_port(), guard)
     app = web.Application(middlewares=[guard.middleware()])
     app.add_routes([web.get("/", found.quick), web.get("/waits", found.waits), web.get("/big", found.big)])
+    app.add_routes([web.post("/takes", found.takes)])
     runner = guard.runner(app)
     await runner.setup()
     try:
@@ -201,6 +205,19 @@ async def test_when_all_are_taken_who_asks_for_nothing_makes_room(door: Door) ->
     kept[1].write(get("/"))
     assert b"200 OK" in await kept[0].readuntil(b"quick"), "one that was of use before is not the first to go"
     for _, each in (kept, *idle, (reader, writer)):
+        each.close()
+
+
+async def test_who_has_sent_half_a_body_makes_room_too(door: Door) -> None:
+    half = b"POST /takes HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc"
+    slow = [await door.open(half) for _ in range(SHORT.most)]
+    await until(lambda: door.guard.busy == SHORT.most, PATIENCE)
+    reader, writer = await door.open(half + b"def")
+    assert b"abcdef" in await reader.readuntil(b"abcdef")
+    assert await ended(slow[0][0]) == b""
+    slow[1][1].write(b"xyz")
+    assert b"200 OK" in await slow[1][0].readuntil(b"abcxyz"), "one goes, not all"
+    for _, each in (*slow, (reader, writer)):
         each.close()
 
 
