@@ -14,9 +14,7 @@ from exporter import descriptors
 from exporter.connections import Guard, Patience
 
 # Connections: as many as pages may wait. Past it Alertmanager is told to come again, and a fleet has fewer groups.
-_MOST, _LEAST = 2048, 16
-# Descriptors beside them: the log, Slack, the token's file, and the hundred that asyncio takes in before it asks whom to keep.
-_OWN = 160
+_MOST = 2048
 # Seconds for which a kept connection may be silent: Alertmanager keeps them for five minutes, and must be the first to end one.
 _IDLE = 330.0
 
@@ -46,7 +44,10 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
 
 
 def _door() -> Door:
-    """The exporter's guard before the notifier; each group of alerts has a connection of its own."""
-    most = max(_LEAST, min(_MOST, descriptors.raise_limit() - _OWN))
-    guard = Guard(Patience(idle=_IDLE, most=most))
+    """The exporter's guard before the notifier; each group of alerts has a connection of its own.
+
+    Half of the descriptors are left to Slack, the token's file, and the hundreds of connections that asyncio takes in before it
+    asks whom to keep.
+    """
+    guard = Guard(Patience(idle=_IDLE, most=min(_MOST, descriptors.raise_limit() // 2)))
     return Door(partial(guard.runner, closing=CLOSING, cancels=True), guard.listening, guard.middleware())

@@ -17,11 +17,19 @@ _LONGEST = 300.0
 _CAPACITY = 10_000
 
 
+def group(notification: Notification) -> str:
+    """A digest of the group: its key is as long as its labels are, and ten thousand are remembered."""
+    return _digest(notification.group_key)
+
+
 def key(notification: Notification) -> str:
     """A digest of what a notification says: the group, the state of each of its alerts in any order, how many it leaves out."""
     states = sorted((alert.fingerprint, alert.starts_at.isoformat(), alert.status) for alert in notification.alerts)
-    said = json.dumps([notification.group_key, states, notification.truncated])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+    return _digest(json.dumps([notification.group_key, states, notification.truncated]))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def lifetime(notify: Notify) -> float:

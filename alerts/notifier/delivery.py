@@ -56,27 +56,46 @@ class Answer:
 _AGAIN, _FIRING, _ENDED, _TICKET = range(4)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """All that is kept of a notification while it is delivered: thousands may wait, and each may be of a thousand alerts.
+
+    `group` and `said` are digests of the group that it tells of, and of what it says; `rank` is its place in the queue.
+    """
+
+    group: str
+    said: str
+    message: Message
+    urgent: bool
+    rank: int
+
+
+def news(notification: Notification) -> News:
+    """What a notification says, made ready to be sent."""
+    group, said = dedup.group(notification), dedup.key(notification)
+    return News(group, said, render(notification), notification.urgent, _rank(notification))
+
+
+def _rank(notification: Notification) -> int:
+    if not notification.urgent:
+        return _TICKET
+    return _FIRING if notification.firing else _ENDED
+
+
 @dataclass(slots=True)
 class _Sending:
-    """A message on its way, its rank among those that wait, and how many requests wait for it."""
+    """News on their way, their rank among those that wait, and how many requests wait for them."""
 
-    news: str
-    notification: Notification
-    message: Message
+    news: News
     rank: int
     task: asyncio.Task[SlackFailure | None] | None = None
     waiting: int = 0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def group(self) -> str:
-        """The group that it tells of."""
-        return self.notification.group_key
-
-    @property
     def wanted(self) -> bool:
         """Whether it is to be told now; tickets are asked for too seldom to tell."""
-        return self.waiting > 0 or not self.notification.urgent
+        return self.waiting > 0 or not self.news.urgent
 
     def joined(self, by: int) -> None:
         """One request more, or less, waits."""
@@ -85,12 +104,6 @@ class _Sending:
             self.asked.set()
         else:
             self.asked.clear()
-
-
-def _rank(notification: Notification) -> int:
-    if not notification.urgent:
-        return _TICKET
-    return _FIRING if notification.firing else _ENDED
 
 
 class Deliveries:
@@ -124,20 +137,19 @@ class Deliveries:
         """Whether new notifications are taken."""
         return not self._refusing
 
-    async def deliver(self, notification: Notification) -> Answer:
-        """Bring a notification to Slack, or say why it is not there yet."""
-        news, group = dedup.key(notification), notification.group_key
+    async def deliver(self, news: News) -> Answer:
+        """Bring news to Slack, or say why they are not there yet."""
         if self._refusing:
             return Answer("refused", "shutting down")
-        sending = self._latest.get(group)
-        if sending is None and self._seen.has(group, news, time.monotonic()):
+        sending = self._latest.get(news.group)
+        if sending is None and self._seen.has(news.group, news.said, time.monotonic()):
             return Answer("duplicate", "Slack has this already")
-        joined = sending is not None and sending.news == news
+        joined = sending is not None and sending.news.said == news.said
         if sending is None or not joined:
-            if len(self._tasks) >= self._pace.most * (4 if notification.urgent else 1):
+            if len(self._tasks) >= self._pace.most * (4 if news.urgent else 1):
                 return Answer("refused", f"{len(self._tasks)} messages are waiting for Slack already")
-            rank = max(_rank(notification), sending.rank if sending else 0)  # never before what the group told earlier
-            sending = self._begin(_Sending(news, notification, render(notification), rank))
+            rank = max(news.rank, sending.rank if sending else 0)  # never before what the group told earlier
+            sending = self._begin(_Sending(news, rank))
         return await self._outcome(sending, joined)
 
     async def close(self, grace: float) -> None:
@@ -152,16 +164,16 @@ class Deliveries:
         await asyncio.gather(*left, return_exceptions=True)
 
     def _begin(self, sending: _Sending) -> _Sending:
-        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news[:8]}")
+        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news.said[:8]}")
         self._tasks.add(sending.task)
-        self._latest[sending.group] = sending
+        self._latest[sending.news.group] = sending
         sending.task.add_done_callback(lambda task: self._ended(sending, task))
         return sending
 
     def _ended(self, sending: _Sending, task: asyncio.Task[SlackFailure | None]) -> None:
         self._tasks.discard(task)
-        if self._latest.get(sending.group) is sending:
-            del self._latest[sending.group]
+        if self._latest.get(sending.news.group) is sending:
+            del self._latest[sending.news.group]
 
     async def _outcome(self, sending: _Sending, joined: bool) -> Answer:
         """Wait for a delivery, but no longer than our caller does; the delivery itself is left alone."""
@@ -183,7 +195,7 @@ class Deliveries:
 
     async def _send(self, sending: _Sending) -> SlackFailure | None:
         """Send when it is this message's turn. A failure is told, not remembered: the next request tries again."""
-        message = sending.message
+        message = sending.news.message
         try:
             async with asyncio.timeout(self._pace.lifetime):
                 if not await self._told_in_turn(sending):
@@ -200,7 +212,7 @@ class Deliveries:
         except Exception as error:  # whatever it is, it is a page that is not there: counted, and told
             log.exception("not sent: %s", message.logged)
             return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
-        self._seen.add(sending.group, sending.news, time.monotonic())
+        self._seen.add(sending.news.group, sending.news.said, time.monotonic())
         self._counters.told()
         log.info("sent: %s", message.logged)
         return None
@@ -212,7 +224,7 @@ class Deliveries:
             async with self._turns.take(rank):
                 if sending.wanted:
                     self._turns.pay()
-                    await self._post(sending.message)
+                    await self._post(sending.news.message)
                     return True
             try:
                 await asyncio.wait_for(sending.asked.wait(), self._pace.interest)

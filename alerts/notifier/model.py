@@ -91,7 +91,7 @@ class Notification(_Incoming):
         return tuple(dict.fromkeys(alert.labels[label] for alert in self.alerts if alert.labels.get(label)))
 
 
-def parse(body: bytes) -> Notification:
+def parse(body: bytes | bytearray) -> Notification:
     """Read a webhook body (JSON in UTF-8). InvalidNotification when it is none."""
     try:
         return Notification.model_validate_json(body)

@@ -17,8 +17,9 @@ from aiohttp.typedefs import Middleware
 
 from alerts import runbooks
 from alerts.notifier import dedup, runbook_pages
+from alerts.notifier.bodies import LARGEST, SLOWEST, Bodies, TooLarge, TooSlow
 from alerts.notifier.counters import Counters
-from alerts.notifier.delivery import Answer, Deliveries
+from alerts.notifier.delivery import Answer, Deliveries, News, news
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.model import InvalidNotification, Notification, parse
 from alerts.notifier.slack import SlackChannel
@@ -30,9 +31,6 @@ from policy.printable import short
 
 log = logging.getLogger(__name__)
 
-# A group of a thousand alerts is about 1 MiB; refusing a body loses a page, so there is room to spare.
-_LARGEST_BODY = 8 * 2**20
-_SLOWEST_BODY = 5.0
 _GRACE = 1.0
 CLOSING = 0.4
 """Seconds that requests have to end, taken twice: with the grace of deliveries it is less than two."""
@@ -62,10 +60,11 @@ class Notifier:
         self._policy = policy
         self._deliveries = deliveries
         self._counters = counters
+        self._bodies = Bodies()
 
     def application(self, *around: Middleware) -> web.Application:
         """Return the web application, with these middlewares around it."""
-        app = web.Application(middlewares=around, client_max_size=_LARGEST_BODY)
+        app = web.Application(middlewares=around)
         app.add_routes(
             [
                 web.post("/alertmanager", self.alertmanager),
@@ -81,18 +80,34 @@ class Notifier:
     async def alertmanager(self, request: web.Request) -> web.Response:
         """Alertmanager's webhook: 200 once Slack has the news, 503 while it has not, 400 for what is no notification."""
         try:
-            notification = self._linked(parse(await _body(request)))
+            told = await self._news(request)
         except InvalidNotification as error:
             self._counters.answered("invalid")
             log.error("no notification from %s: %s", request.remote, error)
             return web.Response(status=400, text=f"{error}\n")
+        except TooSlow:
+            self._counters.answered("refused")
+            log.warning(
+                "a body of %s did not come in within %g s, or had to make room for others", request.remote, SLOWEST
+            )
+            return web.Response(status=503, text="the body came in too slowly\n")
         try:
-            answer = await self._deliveries.deliver(notification)
+            answer = await self._deliveries.deliver(told)
         except asyncio.CancelledError:  # Alertmanager did not wait for the answer
             self._counters.answered("late")
             raise
         self._counters.answered(answer.result)
         return web.Response(status=_status(answer), text=f"{answer.text}\n")
+
+    async def _news(self, request: web.Request) -> News:
+        """What a request tells; body and alerts are let go of here: the answer may take long. InvalidNotification, TooSlow."""
+        _check_kind(request)
+        try:
+            body = await self._bodies.read(request.content)
+        except TooLarge:
+            cure = "set max_alerts in Alertmanager's webhook_config"
+            raise InvalidNotification(f"the body is larger than {LARGEST} bytes; {cure}") from None
+        return news(self._linked(parse(body)))
 
     def _linked(self, notification: Notification) -> Notification:
         """With the address by which people reach Alertmanager, where the policy names it: what it says itself may be another."""
@@ -145,19 +160,11 @@ def _status(answer: Answer) -> int:
     return 200 if answer.delivered else 503
 
 
-async def _body(request: web.Request) -> bytes:
-    """The body of a webhook request. InvalidNotification when it is no JSON or does not come to its end."""
+def _check_kind(request: web.Request) -> None:
+    """InvalidNotification when the body says itself that it is no JSON."""
     if request.content_type != "application/json":
         # Also what keeps a web page in somebody's browser from posting here: browsers ask first for this type.
         raise InvalidNotification(f"Content-Type is {short(request.content_type, 80)}, not application/json")
-    try:
-        async with asyncio.timeout(_SLOWEST_BODY):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        cure = "set max_alerts in Alertmanager's webhook_config"
-        raise InvalidNotification(f"the body is larger than {_LARGEST_BODY} bytes; {cure}") from None
-    except TimeoutError:
-        raise InvalidNotification(f"the body did not arrive within {_SLOWEST_BODY:g} s") from None
 
 
 async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alerts.notifier.dedup import Seen, key, lifetime
+from alerts.notifier.dedup import Seen, group, key, lifetime
 from policy.notify import Notify
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
@@ -76,3 +76,9 @@ def test_a_reminder_gets_through_because_memory_ends_well_before_the_smallest_re
     notify = Notify.model_validate(timing)
     assert lifetime(notify) == expected
     assert timedelta(seconds=lifetime(notify)) < min(notify.page.repeat_interval, notify.ticket.repeat_interval) / 2
+
+
+def test_a_group_is_told_by_a_short_digest_however_long_its_key_is() -> None:
+    short, long, same = (group(notification(groupKey=key)) for key in ("g", "g" * 1_000_000, "g" * 1_000_000))
+    assert short != long == same
+    assert len(long) == 64

@@ -1,18 +1,19 @@
 """Once, in order, not too fast, and an answer in time."""
 
 import asyncio
+import pickle
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from alerts.notifier.counters import Counters
 from alerts.notifier.dedup import Seen
-from alerts.notifier.delivery import Answer, Deliveries, Pace
+from alerts.notifier.delivery import Answer, Deliveries, News, Pace, news
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.message import Message
-from alerts.notifier.model import Notification
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
 _FAST = Pace(patience=20, lifetime=30, spacing=0)
@@ -41,8 +42,12 @@ def _deliveries(channel: Channel, pace: Pace = _FAST, lifetime: float = 60) -> D
     return Deliveries(channel.post, Seen(lifetime), Counters(), pace)
 
 
-def _node(name: str) -> Notification:
-    return notification(alert(name), groupKey=name)
+def _said(*alerts: dict[str, Any], **other: Any) -> News:
+    return news(notification(*alerts, **other))
+
+
+def _node(name: str) -> News:
+    return _said(alert(name), groupKey=name)
 
 
 async def _until(check: Callable[[], bool]) -> None:
@@ -51,10 +56,17 @@ async def _until(check: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+def test_of_a_large_notification_little_is_kept_while_it_waits() -> None:
+    long = dict.fromkeys(("summary", "description", "runbook_url", "other"), "x" * 1_000_000)
+    alerts = [alert(f"n{number}:1", annotations=long, labels={"other": "y" * 100_000}) for number in range(3)]
+    kept = _said(*alerts, groupKey="g" * 1_000_000, externalURL="http://x/" + "z" * 1_000_000)
+    assert len(pickle.dumps(kept)) < 20_000
+
+
 async def test_the_same_news_twice_is_one_message_and_both_are_told_it_is_there() -> None:
     channel = Channel()
     deliveries = _deliveries(channel)
-    answers = [await deliveries.deliver(notification()) for _ in range(2)]
+    answers = [await deliveries.deliver(_said()) for _ in range(2)]
     assert [answer.result for answer in answers] == ["sent", "duplicate"]
     assert all(answer.delivered for answer in answers)
     assert len(channel.texts) == 1
@@ -64,7 +76,7 @@ async def test_the_same_news_from_a_pair_at_the_same_moment_is_one_message() -> 
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel)
-    both = asyncio.gather(*(deliveries.deliver(notification()) for _ in range(2)))
+    both = asyncio.gather(*(deliveries.deliver(_said()) for _ in range(2)))
     await _until(lambda: deliveries.in_flight == 1)
     channel.gate.set()
     assert sorted(answer.result for answer in await both) == ["duplicate", "sent"]
@@ -74,13 +86,13 @@ async def test_the_same_news_from_a_pair_at_the_same_moment_is_one_message() -> 
 async def test_a_reminder_after_the_memory_has_ended_gets_through() -> None:
     channel = Channel()
     deliveries = _deliveries(channel, lifetime=0)
-    assert [(await deliveries.deliver(notification())).result for _ in range(2)] == ["sent", "sent"]
+    assert [(await deliveries.deliver(_said())).result for _ in range(2)] == ["sent", "sent"]
 
 
 async def test_a_failed_attempt_is_not_remembered_as_done() -> None:
     channel = Channel(SlackFailure("server_error", "HTTP 500"))
     deliveries = _deliveries(channel)
-    first, second = [await deliveries.deliver(notification()) for _ in range(2)]
+    first, second = [await deliveries.deliver(_said()) for _ in range(2)]
     assert (first.result, first.delivered) == ("failed", False)
     assert "HTTP 500" in first.text
     assert second.result == "sent"
@@ -89,7 +101,7 @@ async def test_a_failed_attempt_is_not_remembered_as_done() -> None:
 async def test_the_log_names_a_message_as_people_read_it(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "alerts.notifier")
     deliveries = _deliveries(Channel(SlackFailure("server_error", "HTTP 500")))
-    low = notification(alert(annotations={"summary": "hit rate < 70%"}))
+    low = _said(alert(annotations={"summary": "hit rate < 70%"}))
     for _ in range(2):
         await deliveries.deliver(low)
     failed, sent = caplog.messages
@@ -101,7 +113,7 @@ async def test_both_of_a_pair_hear_of_the_failure_of_the_one_attempt_they_share(
     channel = Channel(SlackFailure("token", "invalid_auth"))
     channel.gate.clear()
     deliveries = _deliveries(channel)
-    both = asyncio.gather(*(deliveries.deliver(notification()) for _ in range(2)))
+    both = asyncio.gather(*(deliveries.deliver(_said()) for _ in range(2)))
     await _until(lambda: deliveries.in_flight == 1)
     channel.gate.set()
     assert [answer.result for answer in await both] == ["failed", "failed"]
@@ -124,9 +136,9 @@ async def test_resolved_never_overtakes_firing() -> None:
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel)
-    firing = asyncio.create_task(deliveries.deliver(notification()))
+    firing = asyncio.create_task(deliveries.deliver(_said()))
     await _until(lambda: deliveries.in_flight == 1)
-    resolved = asyncio.create_task(deliveries.deliver(notification(alert(ended=ENDED))))
+    resolved = asyncio.create_task(deliveries.deliver(_said(alert(ended=ENDED))))
     await _until(lambda: deliveries.in_flight == 2)
     channel.gate.set()
     await asyncio.gather(firing, resolved)
@@ -153,8 +165,8 @@ async def test_a_rack_that_dies_is_told_at_once_and_what_comes_then_keeps_the_di
 async def test_an_alert_that_fires_again_with_its_old_start_is_told_again() -> None:
     channel = Channel()
     deliveries = _deliveries(channel)
-    fires, ended = notification(), notification(alert(ended=ENDED))
-    answers = [(await deliveries.deliver(news)).result for news in (fires, ended, fires, fires)]
+    fires, ended = _said(), _said(alert(ended=ENDED))
+    answers = [(await deliveries.deliver(one)).result for one in (fires, ended, fires, fires)]
     assert answers == ["sent", "sent", "sent", "duplicate"]
     assert [text.split()[0] for text in channel.texts] == ["FIRING", "RESOLVED", "FIRING"]
 
@@ -164,8 +176,8 @@ async def test_an_alert_that_fires_again_is_not_told_by_the_message_before_its_e
     channel.gate.clear()
     deliveries = _deliveries(channel)
     waiting = []
-    for news in (notification(), notification(alert(ended=ENDED)), notification()):
-        waiting.append(asyncio.create_task(deliveries.deliver(news)))
+    for one in (_said(), _said(alert(ended=ENDED)), _said()):
+        waiting.append(asyncio.create_task(deliveries.deliver(one)))
         await _until(lambda: deliveries.in_flight == len(waiting))
     channel.gate.set()
     assert [answer.result for answer in await asyncio.gather(*waiting)] == ["sent"] * 3
@@ -176,7 +188,7 @@ async def test_a_page_goes_before_all_tickets_that_wait() -> None:
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel)
-    tickets = [notification(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(5)]
+    tickets = [_said(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(5)]
     waiting = [asyncio.create_task(deliveries.deliver(news)) for news in tickets]
     await _until(lambda: deliveries.in_flight == 5)
     waiting.append(asyncio.create_task(deliveries.deliver(_node("page:1"))))
@@ -250,9 +262,9 @@ async def test_a_page_goes_before_the_ends_of_others_and_after_what_its_own_grou
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel)
-    news = [_node("a:1"), *(notification(alert(name, ended=ENDED), groupKey=name) for name in ("b:1", "c:1"))]
+    firsts = [_node("a:1"), *(_said(alert(name, ended=ENDED), groupKey=name) for name in ("b:1", "c:1"))]
     waiting = []
-    for told in (*news, _node("b:1"), _node("d:1")):
+    for told in (*firsts, _node("b:1"), _node("d:1")):
         waiting.append(asyncio.create_task(deliveries.deliver(told)))
         await _until(lambda: deliveries.in_flight == len(waiting))
     channel.gate.set()
@@ -265,7 +277,7 @@ async def test_a_page_goes_before_the_ends_of_others_and_after_what_its_own_grou
 async def test_a_page_that_comes_while_slack_asks_to_wait_goes_before_the_ticket_that_met_it() -> None:
     channel = Channel(SlackFailure("rate_limited", "wait", wait=0.4))
     deliveries = _deliveries(channel, Pace(spacing=0))
-    tickets = [notification(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(2)]
+    tickets = [_said(alert(f"n{n}:1", labels={"severity": "warning"}), groupKey=f"n{n}") for n in range(2)]
     assert (await deliveries.deliver(tickets[0])).result == "failed"
     waiting = [asyncio.create_task(deliveries.deliver(tickets[1]))]
     await _until(lambda: deliveries.in_flight == 1)
@@ -279,7 +291,7 @@ async def test_what_nobody_thought_of_is_a_failure_that_is_counted() -> None:
         raise RuntimeError("who would have thought")
 
     counters = Counters()
-    answer = await Deliveries(post, Seen(60), counters, _FAST).deliver(notification())
+    answer = await Deliveries(post, Seen(60), counters, _FAST).deliver(_said())
     assert answer.result == "failed"
     assert 'slack_failures_total{reason="other"} 1' in counters.exposition(0)
     assert "who would have thought" in answer.text
@@ -289,18 +301,18 @@ async def test_a_slow_slack_gets_a_late_answer_and_the_message_still_arrives_onc
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel, Pace(patience=0.05, spacing=0))
-    late = await deliveries.deliver(notification())
+    late = await deliveries.deliver(_said())
     assert (late.result, late.delivered) == ("late", False)
     channel.gate.set()
     await _until(lambda: deliveries.in_flight == 0)
-    assert (await deliveries.deliver(notification())).result == "duplicate"
+    assert (await deliveries.deliver(_said())).result == "duplicate"
     assert len(channel.texts) == 1
 
 
 async def test_a_message_that_cannot_leave_is_given_up_after_its_lifetime() -> None:
     channel = Channel()
     channel.gate.clear()
-    answer = await _deliveries(channel, Pace(patience=20, lifetime=0.05)).deliver(notification())
+    answer = await _deliveries(channel, Pace(patience=20, lifetime=0.05)).deliver(_said())
     assert answer.result == "failed"
     assert "not sent within 0.05 s" in answer.text
 
@@ -309,9 +321,7 @@ async def test_a_page_that_nobody_asks_for_when_its_lifetime_ends_is_no_failure_
     channel, counters = Channel(), Counters()
     channel.gate.clear()
     deliveries = Deliveries(channel.post, Seen(60), counters, Pace(patience=0.05, lifetime=0.3, spacing=0))
-    first = asyncio.create_task(
-        deliveries.deliver(notification(alert("t:1", labels={"severity": "warning"}), groupKey="t"))
-    )
+    first = asyncio.create_task(deliveries.deliver(_said(alert("t:1", labels={"severity": "warning"}), groupKey="t")))
     await _until(lambda: deliveries.in_flight == 1)
     assert (await deliveries.deliver(_node("b:1"))).result == "late"
     await first
@@ -335,7 +345,7 @@ async def test_a_queue_that_is_full_refuses_at_once_tickets_before_pages() -> No
     channel = Channel()
     channel.gate.clear()
     deliveries = _deliveries(channel, Pace(patience=20, spacing=0, most=2))
-    tickets = [notification(alert(f"t{n}:1", labels={"severity": "warning"}), groupKey=f"t{n}") for n in range(3)]
+    tickets = [_said(alert(f"t{n}:1", labels={"severity": "warning"}), groupKey=f"t{n}") for n in range(3)]
     waiting = [asyncio.create_task(deliveries.deliver(ticket)) for ticket in tickets[:2]]
     await _until(lambda: deliveries.in_flight == 2)
     answer = await deliveries.deliver(tickets[2])
@@ -350,7 +360,7 @@ async def test_a_queue_that_is_full_refuses_at_once_tickets_before_pages() -> No
 async def _closed(channel: Channel, grace: float, *, opens: bool) -> tuple[Deliveries, Answer]:
     deliveries = _deliveries(channel)
     channel.gate.clear()
-    waiting = asyncio.create_task(deliveries.deliver(notification()))
+    waiting = asyncio.create_task(deliveries.deliver(_said()))
     await _until(lambda: deliveries.in_flight == 1)
     closing = asyncio.create_task(deliveries.close(grace))
     await _until(lambda: not deliveries.open)
