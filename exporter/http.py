@@ -14,6 +14,7 @@ from exporter import answers, samples, scrape, service_discovery
 from exporter.board import pages as board_pages
 from exporter.exposition import families
 from exporter.health.pages import Pages as HealthPages
+from exporter.same_site import from_elsewhere
 from exporter.state import State
 
 _HEALTH = ("/health", "/health/liveness", "/health/readiness")
@@ -85,8 +86,10 @@ class Doors:
             return _said(_REFUSALS[type(refused)], str(refused))
         return await answers.page(request, ([page],))
 
-    async def read_again(self, _: web.Request) -> web.Response:
-        """Take the policy anew, or tell what is wrong with it."""
+    async def read_again(self, request: web.Request) -> web.Response:
+        """Take the policy anew, or tell what is wrong with it. A page of another site may not."""
+        if from_elsewhere(request.headers, self.state.policy.stack):
+            return _said(403, "A page of another site may not do this; use curl -X POST, or send SIGHUP.")
         problems = await self.reload()
         if problems:
             return _said(400, f"The policy is refused, the old one goes on:\n{problems}")

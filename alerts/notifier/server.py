@@ -40,6 +40,10 @@ class CannotListen(Exception):
     """The address to serve on cannot be had; the text says why and what to do."""
 
 
+class _FromPage(InvalidNotification):
+    """A web page in somebody's browser has sent it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Who lets clients in and shows them out: the exporter's guard, which a sibling cannot import, handed in by cli.
@@ -78,13 +82,16 @@ class Notifier:
         return app
 
     async def alertmanager(self, request: web.Request) -> web.Response:
-        """Alertmanager's webhook: 200 once Slack has the news, 503 while it has not, 400 for what is no notification."""
+        """Alertmanager's webhook: 200 once Slack has the news, 503 while it has not, 400 for what is no notification.
+
+        403 for what a web page has sent.
+        """
         try:
             told = await self._news(request)
         except InvalidNotification as error:
             self._counters.answered("invalid")
             log.error("no notification from %s: %s", request.remote, error)
-            return web.Response(status=400, text=f"{error}\n")
+            return web.Response(status=403 if isinstance(error, _FromPage) else 400, text=f"{error}\n")
         except TooSlow:
             self._counters.answered("refused")
             log.warning(
@@ -161,9 +168,12 @@ def _status(answer: Answer) -> int:
 
 
 def _check_kind(request: web.Request) -> None:
-    """InvalidNotification when the body says itself that it is no JSON."""
+    """InvalidNotification when a web page has sent it, or when it says itself that it is no JSON."""
+    # Browsers name it with each POST, Alertmanager never does. The type alone would keep out most pages, for which browsers ask
+    # first, but none whose own name somebody has turned to our address.
+    if "Origin" in request.headers:
+        raise _FromPage(f"web pages may not post here, and this one is of {short(request.headers['Origin'], 80)}")
     if request.content_type != "application/json":
-        # Also what keeps a web page in somebody's browser from posting here: browsers ask first for this type.
         raise InvalidNotification(f"Content-Type is {short(request.content_type, 80)}, not application/json")
 
 

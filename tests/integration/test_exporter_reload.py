@@ -79,6 +79,26 @@ def test_a_node_that_is_added_is_there_and_the_counts_of_the_other_go_on(
     wait_until(lambda: watched(exporter) == {nodes[1].instance}, PATIENCE, "the other to stay")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
+    ],
+)
+def test_a_page_of_another_site_reloads_nothing(
+    exporter: Serving, nodes: list[RedisNode], headers: dict[str, str]
+) -> None:
+    write(exporter, yaml.safe_dump(policy(*nodes)))
+    with pytest.raises(web.WebError, match="A page of another site may not do this") as refused:
+        web.request("POST", f"{exporter.url}/-/reload", headers=headers)
+    assert refused.value.status == 403
+    assert watched(exporter) == {nodes[0].instance}
+    web.request("POST", f"{exporter.url}/-/reload", headers={"Origin": exporter.url})
+    wait_until(lambda: len(watched(exporter)) == 2, PATIENCE, "a page of its own to be obeyed")
+
+
 def test_a_bad_policy_is_refused_with_all_its_problems_and_the_old_one_goes_on(
     exporter: Serving, nodes: list[RedisNode]
 ) -> None:

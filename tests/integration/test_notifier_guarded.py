@@ -55,6 +55,17 @@ def test_a_key_of_a_body_forges_no_line_of_the_log_and_drives_no_terminal(quiet:
     )
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9122", "null", "x" * 5000])
+def test_no_web_page_can_post(quiet: WebChild, origin: str) -> None:
+    before = len(quiet.log.read_text())
+    answer = refused(quiet, json.dumps(body()).encode(), {**KIND, "Origin": origin})
+    assert answer.status == 403
+    assert answer.content.startswith(b"web pages may not post here, and this one is of ")
+    (line,) = quiet.log.read_text()[before:].splitlines()
+    assert "no notification from 127.0.0.1: web pages may not post here" in line
+    assert len(line) < 250
+
+
 def ended(connection: socket.socket, seconds: float) -> bool:
     """Whether the other side ends it, with or without an answer, within so many seconds."""
     connection.settimeout(seconds)
