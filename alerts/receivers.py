@@ -77,17 +77,38 @@ def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
         "client_url": _annotation("dashboard_url"),
         # PagerDuty refuses an event without one, and other people's alerts come this way too.
         "description": f'{{{{ or {" ".join(f"{_ALERT}.{name}" for name in _TITLES)} "alert" }}}}',
-        "details": {
-            **{name: _label(name) for name in _DETAILS},
-            "description": _annotation("description"),
-            "runbook": _annotation("runbook_url"),
-            "dashboard": _annotation("dashboard_url"),
-        },
+        "details": _details(),
         "links": [
             {"href": _annotation("runbook_url"), "text": "Runbook"},
             {"href": _annotation("dashboard_url"), "text": "Dashboard"},
         ],
     }
+
+
+def _details() -> dict[str, str]:
+    """What stands below a page's title; the last two in place of all that Alertmanager itself would say of each alert."""
+    links = {"runbook": "runbook_url", "dashboard": "dashboard_url"}
+    return {
+        **{name: _text(f"{_ALERT}.Labels.{name}") for name in _DETAILS},
+        "description": _text(f"{_ALERT}.Annotations.description"),
+        **{name: _text(f"{_ALERT}.Annotations.{annotation}") for name, annotation in links.items()},
+        **{state.lower(): _summaries(f".Alerts.{state}") for state in ("Firing", "Resolved")},
+    }
+
+
+def _summaries(alerts: str) -> str:
+    titles = " ".join(f".{name}" for name in _TITLES)
+    title = _text(f'or {titles} "alert"')
+    return f"{{{{ range {alerts} }}}}{title}. {{{{ end }}}}"
+
+
+def _text(value: str) -> str:
+    """A detail of a page, which newer Alertmanagers (0.33 does, 0.25 does not) read as YAML and then as a template once more.
+
+    Two braces in a name would be a template that fails, and cost the page; a colon before a blank would make a mapping of a
+    sentence. So one gets a blank between, the other a no-break space, which is no blank to YAML.
+    """
+    return f'{{{{ {value} | reReplaceAll "[{{][{{]" "{{ {{" | reReplaceAll ": " ":\\u00a0" }}}}'
 
 
 def _label(name: str) -> str:

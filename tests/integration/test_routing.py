@@ -43,11 +43,27 @@ def test_a_page_names_the_node_and_links_to_runbook_and_dashboard(stage: Stage) 
     assert body["routing_key"] == "a-routing-key"
     assert (payload["severity"], payload["component"], payload["summary"]) == ("critical", NODE, told["summary"])
     details = payload["custom_details"]
-    assert (details["fleet"], details["shard"], details["instance"]) == (HOSTILE, HOSTILE, NODE)
+    assert (details["fleet"], details["shard"], details["instance"]) == (of_details(HOSTILE), of_details(HOSTILE), NODE)
     assert details["description"] == told["description"]
+    assert (details["firing"], details["resolved"] or "") == (f"{of_details(told['summary'])}. ", "")
     assert (details["runbook"], details["dashboard"]) == (told["runbook_url"], told["dashboard_url"])
     assert [link["href"] for link in body["links"]] == [told["runbook_url"], told["dashboard_url"]]
     assert (body["client"], body["client_url"]) == ("Cachewatch", told["dashboard_url"])
+
+
+def of_details(text: str) -> str:
+    """As it stands below a page's title: newer Alertmanagers read that as YAML, and as a template once more."""
+    return text.replace("{{", "{ {").replace(": ", ":\N{NO-BREAK SPACE}")
+
+
+def test_a_sentence_with_a_colon_is_a_sentence_below_a_pages_title(stage: Stage) -> None:
+    told = "Nobody answers {{ .Nobody }} here. First: INFO memory"
+    stage.tell(alert("CacheNodeDown", "colon", NODE), notes={"summary": "gone: {{ x }}", "description": told})
+    wait_until(lambda: bool(stage.pages("colon")), 60, "the page")
+    (body,) = (e["body"] for e in stage.sink.received("pagerduty") if e["body"]["payload"]["group"] == "colon")
+    assert body["payload"]["summary"] == "gone: {{ x }}"
+    assert body["payload"]["custom_details"]["description"] == of_details(told)
+    assert body["payload"]["custom_details"]["firing"] == f"{of_details('gone: {{ x }}')}. "
 
 
 @pytest.mark.parametrize(
