@@ -57,6 +57,7 @@ def measure(console: Console, trials: int | None, nodes: int | None = None) -> d
 def _children(directory: Path, fleet: Sequence[str], stack: ExitStack) -> dict[str, WebChild]:
     """The peer, and ours twice, with the peer's families."""
     peer = stack.enter_context(exporters.peer(directory))
+    _batch(peer, fleet, "identity")  # what it asks is a command that the servers have seen, too
     unknown = exporters.unknown_to(exporters.page(f"{peer.url}/scrape?target={fleet[0]}"))
     collect = {"background": False, "families": {"deny": unknown}}
     ways = {"default": collect, "always": {**collect, "detail_interval": "1ms"}}

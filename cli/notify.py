@@ -7,11 +7,11 @@ from functools import partial
 
 import click
 
-from alerts.notifier.server import CLOSING, CannotListen, Door, serve_until_stopped
+from alerts.notifier.server import CLOSING, Door, serve_until_stopped
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
 from cli.logs import log_to_stderr
 from exporter import descriptors
-from exporter.connections import Guard, Patience
+from exporter.connections import CannotListen, Guard, Patience
 
 # Connections: as many as pages may wait. Past it Alertmanager is told to come again, and a fleet has fewer groups.
 _MOST = 2048

@@ -12,7 +12,8 @@ import click
 from cli.context import Context, Listen, Refused, tell_if_elsewhere
 from cli.logs import log_to_stderr
 from exporter import descriptors
-from exporter.app import CannotListen, PolicyRefused, serve_until_stopped
+from exporter.app import PolicyRefused, serve_until_stopped
+from exporter.connections import CannotListen
 from policy.loader import Loaded
 from policy.model import Policy
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
-
-from aiohttp import web
 
 from exporter import descriptors
 from exporter.board.board import Board
@@ -39,10 +36,6 @@ from policy.model import Policy
 
 log = logging.getLogger(__name__)
 _JUDGED_EACH = timedelta(seconds=1)
-
-
-class CannotListen(Exception):
-    """The address to serve on cannot be had; the text says why and what to do."""
 
 
 class PolicyRefused(Exception):
@@ -213,7 +206,7 @@ async def serve_until_stopped(
     runner = guard.runner(site)
     await runner.setup()
     try:
-        async with _listening(guard, runner, listen), exporter.running():
+        async with guard.listening(runner, *listen), exporter.running():
             log.info("serving on http://%s/metrics", join_address(*listen))
             await stop.wait()
     finally:
@@ -234,15 +227,3 @@ def _tell_changes(before: set[str], after: set[str]) -> None:
         log.info("no longer watching %s", instance)
     if after - before:
         descriptors.warn_unless_enough(len(after), Patience().most)
-
-
-@contextlib.asynccontextmanager
-async def _listening(guard: Guard, runner: web.AppRunner, listen: tuple[str, int]) -> AsyncIterator[None]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(guard.listening(runner, *listen))
-        except OSError as error:
-            reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            address = join_address(*listen)
-            raise CannotListen(f"cannot listen on {address}: {reason}; name another address with --listen") from error
-        yield

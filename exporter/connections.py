@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import math
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,9 +21,25 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
+from policy.fleet import join_address
+
 log = logging.getLogger(__name__)
 # What is no HTTP was answered with 400; whoever sends it must not be able to fill the log with it.
 log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+
+
+class CannotListen(Exception):
+    """The address to serve on cannot be had; the text says why and what to do."""
+
+
+_CURE = "end the program that listens there, or name another address with --listen"
+
+
+def _why(error: OSError) -> str:
+    """In the system's words: asyncio's own repeat the address in a form of theirs, and a name that is unknown has no number."""
+    if error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno).lower()
+    return error.strerror or str(error)
 
 
 class _Seldom(logging.Filter):
@@ -164,10 +182,13 @@ class Guard:
 
     @contextlib.asynccontextmanager
     async def listening(self, runner: web.AppRunner, host: str, port: int) -> AsyncIterator[None]:
-        """Listen for a runner that is set up, until the block ends. OSError when the address cannot be had."""
+        """Listen for a runner that is set up, until the block ends. CannotListen when the address cannot be had."""
         if runner.server is None:
             raise TypeError("the runner was not set up")
-        listener = await asyncio.get_running_loop().create_server(partial(self._new, runner.server), host, port)
+        try:
+            listener = await asyncio.get_running_loop().create_server(partial(self._new, runner.server), host, port)
+        except OSError as error:
+            raise CannotListen(f"cannot listen on {join_address(host, port)}: {_why(error)}; {_CURE}") from error
         sweeper = asyncio.create_task(self._sweep(), name="connections")
         try:
             yield

@@ -35,7 +35,7 @@ class SentinelUnreachable(Unreachable):
 class Found:
     """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong.
 
-    `doubt` is what is odd about an answer that is whole all the same.
+    `doubt` is what is odd about an answer that is whole all the same, `denied` that Sentinel would not say all of `quorum`.
     `quorum` says of each master whether Sentinel could fail it over now; one that may not be asked is left out.
     """
 
@@ -44,6 +44,7 @@ class Found:
     trouble: str = ""
     doubt: str = ""
     quorum: Mapping[str, bool] = field(default_factory=dict)
+    denied: str = ""
 
     @property
     def problem(self) -> str:
@@ -84,8 +85,9 @@ async def discover(
     best = min(reversed(found), key=lambda answer: len(answer.missing))
     lost = {} if 2 * len(found) > len(sentinel.addresses) else _forgotten(known, found)
     nodes = {i: node for answer in (*found, best) for i, node in answer.targets.items()}
-    denied = [answer.doubt for answer in found] if _unreached(found) - _quorum(found).keys() else []
-    doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *denied)))
+    denied = [answer.denied for answer in found] if _unreached(found) - _quorum(found).keys() else []
+    odd = [answer.doubt for answer in found]
+    doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *odd, *denied)))
     return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt="; ".join(doubts))
 
 
@@ -144,8 +146,13 @@ async def _ask(
     quorum = {name: ok for name, ok in reached.items() if ok is not None}
     denied = any(isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM") for reply in told)
     odd = unusable((row["ip"], row["port"]) for instances in rows.values() for row in instances if _told(row))
-    doubts = [f"{address}: {doubt}" for doubt in (_NO_CKQUORUM if denied else "", odd) if doubt]
-    return Found({target.instance: target for target in found}, missing, doubt="; ".join(doubts), quorum=quorum)
+    return Found(
+        {target.instance: target for target in found},
+        missing,
+        doubt=odd and f"{address}: {odd}",
+        quorum=quorum,
+        denied=f"{address}: {_NO_CKQUORUM}" if denied else "",
+    )
 
 
 def reaches_quorum(reply: object) -> bool | None:

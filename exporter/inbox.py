@@ -43,9 +43,8 @@ class Inbox(asyncio.BufferedProtocol):
         self._parser: hiredis.Reader | None = None
         self._replies: list[object] = []
         self._owed = self._received = self._wanted = 0
-        self._tail = (
-            b"\n"  # the end of what came: the head of a list may be cut in two, and the first reply begins a line
-        )
+        # The end of what came: the head of a list may be cut in two. The first reply begins a line.
+        self._tail = b"\n"
         self._waiting: asyncio.Future[None] | None = None
         self._ended: Exception | None = None
 

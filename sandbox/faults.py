@@ -31,19 +31,11 @@ _FILL_VALUE = 64 * 1024
 _FILL_PREFIX = "sandbox-fault-memory:"
 
 
-NAMES = (
-    *(
-        "node-down",
-        "node-hang",
-        "hit-rate",
-        "latency",
-        "memory",
-        "evictions",
-        "replica-down",
-        "replica-cut",
-        "password",
-    ),
-    *("persistence", "sentinels", "read-only", "connections", "exporter", "prober", "notifier"),
+NAMES = tuple(
+    """
+    node-down node-hang hit-rate latency memory evictions replica-down replica-cut password persistence sentinels read-only
+    connections exporter prober notifier
+    """.split()
 )
 """The faults of a demo, known without one."""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -36,10 +34,6 @@ CLOSING = 0.4
 """Seconds that requests have to end, taken twice: with the grace of deliveries it is less than two."""
 
 
-class CannotListen(Exception):
-    """The address to serve on cannot be had; the text says why and what to do."""
-
-
 class _FromPage(InvalidNotification):
     """A web page in somebody's browser has sent it."""
 
@@ -49,7 +43,7 @@ class Door:
     """Who lets clients in and shows them out: the exporter's guard, which a sibling cannot import, handed in by cli.
 
     `runner` runs an application, and cancels the answer to a client that has gone; `listening` has it listen on host and
-    port until the block ends, OSError when the address cannot be had; `middleware` goes around its handlers.
+    port until the block ends, or says in an exception of its own why it cannot; `middleware` goes around its handlers.
     """
 
     runner: Callable[[web.Application], web.AppRunner]
@@ -178,7 +172,7 @@ def _check_kind(request: web.Request) -> None:
 
 
 async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> None:
-    """Serve until SIGTERM or SIGINT, and end within two seconds then. CannotListen when the address is taken."""
+    """Serve until SIGTERM or SIGINT, and end within two seconds then. Raises what the door does."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -193,7 +187,7 @@ async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, i
 
 @contextlib.asynccontextmanager
 async def serving(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> AsyncIterator[None]:
-    """Serve for the length of the block. CannotListen when the address is taken."""
+    """Serve for the length of the block. Raises what the door does when the address cannot be had."""
     counters = Counters()
     async with SlackChannel(slack) as channel:
         deliveries = Deliveries(channel.post, dedup.Seen(dedup.lifetime(policy.notify)), counters)
@@ -201,27 +195,13 @@ async def serving(policy: Policy, slack: Slack, listen: tuple[str, int], door: D
         runner = door.runner(Notifier(policy, deliveries, counters).application(door.middleware))
         await runner.setup()
         try:
-            async with _listening(door, runner, listen), _introducing(channel):
+            async with door.listening(runner, *listen), _introducing(channel):
                 try:
                     yield
                 finally:
                     await deliveries.close(_GRACE)
         finally:
             await runner.cleanup()
-
-
-@contextlib.asynccontextmanager
-async def _listening(door: Door, runner: web.AppRunner, listen: tuple[str, int]) -> AsyncIterator[None]:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(door.listening(runner, *listen))
-        except OSError as error:
-            # asyncio's own text repeats the address in a form of its own; names that do not resolve have no errno text.
-            known = error.errno in errno.errorcode
-            why = os.strerror(error.errno).lower() if known and error.errno else error.strerror or str(error)
-            cure = "end the program that listens there, or name another address with --listen"
-            raise CannotListen(f"cannot listen on {join_address(*listen)}: {why}; {cure}") from error
-        yield
 
 
 @contextlib.asynccontextmanager

@@ -238,7 +238,8 @@ def test_a_port_in_use_is_status_2_and_a_message_and_no_child(tmp_path: Path, re
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
     assert ended.stderr.strip().splitlines()[-1] == (
-        f"cannot listen on {redis_node.instance}: the port is in use; name another address with --listen"
+        f"cannot listen on {redis_node.instance}: address already in use; "
+        "end the program that listens there, or name another address with --listen"
     )
     assert "Traceback" not in ended.stderr
     assert int(str(redis_node.info("stats")["total_connections_received"])) <= 3, "nothing was asked"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode, connect
 from sandbox.sentinel import Sentinel, Watch
 from tests.integration.exporter_support import Peer, Serving, half_an_answer, says, shown, watching
+from tests.integration.redis_exporter_support import Player
 from tests.integration.versions import DEBIAN, VALKEY, use
 from tests.unit.exporter.helpers import Series, labels_of, until, value
 
@@ -365,3 +366,28 @@ def _primary(page: Series) -> str | None:
     up = {own["instance"] for own in labels_of(page, "cache_node_up") if value(page, "cache_node_up", **own) == 1}
     found = [own["instance"] for own in labels_of(page, "cache_node_role") if own["role"] == "primary"]
     return next((instance for instance in found if instance in up), None)
+
+
+def _rows(*rows: Mapping[str, str]) -> bytes:
+    """Sentinel's answer of these rows, as it comes off the wire."""
+    flat = [[word for pair in row.items() for word in pair] for row in rows]
+    texts = ["".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words) for words in flat]
+    told = "".join(f"*{len(words)}\r\n{text}" for words, text in zip(flat, texts, strict=True))
+    return f"*{len(rows)}\r\n{told}".encode()
+
+
+async def test_a_node_without_an_address_is_left_out_and_told_though_all_else_is_well(redis_node: RedisNode) -> None:
+    host, _, port = redis_node.instance.rpartition(":")
+    master = {"name": "shard-a", "ip": host, "port": port}
+    odd = ({"name": "r", "ip": "/run/x.sock", "port": "6379"}, {"name": "r", "ip": "10.0.0.9", "port": "99999"})
+    said = {"MASTERS": _rows(master), "REPLICAS": _rows(*odd), "CKQUORUM": b"+OK 1 usable Sentinels\r\n"}
+    with Peer(Player({f"SENTINEL {word}": reply for word, reply in said.items()})) as peer:
+        found = await discover(SentinelPolicy(addresses=(peer.instance,)), None, 2.0, Names())
+        assert set(found.targets) == {redis_node.instance}
+        assert (found.quorum, found.is_whole) == ({"shard-a": True}, True)
+        told = "no address of a node: '/run/x.sock' port '6379', '10.0.0.9' port '99999'"
+        assert found.problem == f"{peer.instance}: {told}"
+        async with watching(_fleet(peer.instance)) as exporter:
+            await until(lambda: value(shown(exporter), "cache_node_up", instance=redis_node.instance) == 1)
+            assert value(shown(exporter), "cache_collect_success", part="sentinel") == 0
+            assert exporter.link.restarts == 0

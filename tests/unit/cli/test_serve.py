@@ -16,7 +16,8 @@ def test_a_port_in_use_is_told_and_nothing_is_left_running(tmp_path: Path) -> No
         ended = cachewatch(tmp_path, "serve", "--listen", address)
     assert ended.status == 2
     last = ended.err.splitlines()[-1]
-    assert last == f"cannot listen on {address}: the port is in use; name another address with --listen"
+    cure = "end the program that listens there, or name another address with --listen"
+    assert last == f"cannot listen on {address}: address already in use; {cure}"
     assert "Traceback" not in ended.err
 
 

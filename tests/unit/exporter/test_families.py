@@ -356,4 +356,7 @@ def test_a_servers_own_words_are_cut_before_they_become_labels() -> None:
     found = shown(Kept(), Collect(), stats("x" * 300, "get"), redis_version="9" * 5000, errorstat_OOM="count=1")
     (said,) = [dict(labels) for name, labels in found if name == "redis_instance_info"]
     assert said["redis_version"] == "9" * 256
+    made = write._instance.cache_info().misses
+    shown(Kept(), Collect(), redis_version="9" * 5001)
+    assert write._instance.cache_info().misses == made, "what it is kept by is cut, too"
     assert {dict(labels)["cmd"] for name, labels in found if name == "redis_commands_total"} == {"get"}

@@ -60,7 +60,8 @@ async def test_a_peer_that_is_no_redis_ends_the_wait_and_every_later_one(data: b
     arrive(inbox, data)
     for _ in range(2):
         with pytest.raises(NodeError, match=why) as refused:
-            await (waiting if not waiting.done() else inbox.take(2))
+            async with asyncio.timeout(5):
+                await (waiting if not waiting.done() else inbox.take(2))
         assert refused.value.result == "protocol"
     assert inbox.ended
 
@@ -92,7 +93,8 @@ async def test_a_list_that_is_too_long_is_refused_however_its_head_was_cut(cut: 
     arrive(inbox, data[:cut])
     arrive(inbox, data[cut:])
     with pytest.raises(NodeError, match="a list of 100000"):
-        await waiting
+        async with asyncio.timeout(5):
+            await waiting
 
 
 @pytest.mark.parametrize(
@@ -111,4 +113,5 @@ async def test_a_text_that_has_stars_and_numbers_in_it_is_a_text(text: bytes) ->
     inbox.expect(1)
     for byte in b"$%d\r\n%s\r\n" % (len(text), text):
         arrive(inbox, bytes([byte]))
-    assert await inbox.take(1) == [text]
+    async with asyncio.timeout(5):
+        assert await inbox.take(1) == [text]
