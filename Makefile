@@ -2,8 +2,8 @@
 # packages of the servers when they are not on the PATH.
 PYTHON ?= python3
 BIN := .venv/bin
-# Test files at a time: most of a test is waiting for a server, so one more than there are cores, and 8 at most.
-TESTERS ?= $(shell n=$$(nproc); echo $$(( n < 8 ? n + 1 : 8 )))
+# Test files at a time: most of a test is waiting for a server, so two more than there are cores, and 8 at most.
+TESTERS ?= $(shell n=$$(nproc); echo $$(( n < 6 ? n + 2 : 8 )))
 
 .PHONY: help demo test check bench lock clean
 

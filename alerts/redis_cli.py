@@ -1,5 +1,6 @@
 """The redis-cli commands of the runbooks: whom they ask, over TLS and with a login where the policy says so. Pure.
 
+Who types them logs in as himself: the exporter's user may do what the exporter does, which is less than a runbook asks.
 The password comes by REDISCLI_AUTH. `--askpass` prompts on standard output: before a pipe nobody sees it, and redis-cli waits
 for ever.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from policy.access import Auth, Tls
 from policy.fleet import Fleet, Sentinel
 
-_NODES, _SENTINEL = "NODE_PASSWORD", "SENTINEL_PASSWORD"
+_NODES, _SENTINEL = "NODE", "SENTINEL"
 
 
 def node(fleet: Fleet, address: str = "HOST:PORT") -> str:
@@ -32,13 +33,12 @@ def preface(fleet: Fleet, commands: str) -> str:
 
 def _before(fleet: Fleet, commands: str) -> Iterator[str]:
     asks = [(_NODES, "the nodes"), (_SENTINEL, "Sentinel")]
-    reads = [
-        f"stty -echo; printf 'Password of {whose}: '; read -r {name}; stty echo; echo"
-        for name, whose in asks
-        if f"${name}" in commands
-    ]
+    reads = [read for name, whose in asks for read in _reads(name, whose, commands)]
     if reads:
-        yield "\n".join(["First, and before the others are pasted:", "", "```sh", *reads, "```"])
+        by_name = any(f"${name}_USER" in commands for name, _ in asks)
+        who = ", as a user who may do all of this (the exporter's may only watch)" if by_name else ""
+        # In one line: the next one of what was pasted would be taken for the answer.
+        yield f"First, and before the others are pasted{who}:\n\n```sh\n{'; '.join(reads)}\n```"
     hosts = [listed.address[0] for listed in fleet.nodes]
     if " -h HOST " in commands and any(host.startswith("/") for host in hosts):
         yield "Of a Unix socket write `-s PATH` in place of `-h HOST -p PORT`; PATH is the `instance` without `unix://`."
@@ -46,17 +46,25 @@ def _before(fleet: Fleet, commands: str) -> Iterator[str]:
         yield "An IPv6 address as HOST goes without its brackets."
 
 
-def _at(address: str, tls: Tls | None, auth: Auth | None, password: str) -> str:
+def _reads(name: str, whose: str, commands: str) -> Iterator[str]:
+    """What asks for the login of these commands."""
+    if f"${name}_USER" in commands:
+        yield f"printf 'User of {whose}: '; read -r {name}_USER"
+    if f"${name}_PASSWORD" in commands:
+        yield f"stty -echo; printf 'Password of {whose}: '; read -r {name}_PASSWORD; stty echo; echo"
+
+
+def _at(address: str, tls: Tls | None, auth: Auth | None, name: str) -> str:
     host, _, port = address.rpartition(":")
-    return f"{_password(auth, password)}redis-cli -h {host.strip('[]')} -p {port}{_tls(tls)}{_user(auth)}"
+    password, user = _login(auth, name)
+    return f"{password}redis-cli -h {host.strip('[]')} -p {port}{_tls(tls)}{user}"
 
 
-def _password(auth: Auth | None, name: str) -> str:
-    return f'REDISCLI_AUTH="${name}" ' if auth is not None and auth.enabled else ""
-
-
-def _user(auth: Auth | None) -> str:
-    return f" --user {shlex.quote(auth.username)}" if auth is not None and auth.enabled and auth.username else ""
+def _login(auth: Auth | None, name: str) -> tuple[str, str]:
+    """What stands before the command and behind it."""
+    if auth is None or not auth.enabled:
+        return "", ""
+    return f'REDISCLI_AUTH="${name}_PASSWORD" ', f' --user "${name}_USER"' if auth.username else ""
 
 
 def _tls(tls: Tls | None) -> str:

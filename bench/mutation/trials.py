@@ -170,7 +170,17 @@ def _passed(tests: Sequence[str]) -> set[str]:
         return set()
     argv = [str(find("promtool")), "test", "rules", *tests]
     environment = {**os.environ, "GOGC": "400", "GOMAXPROCS": "1"}  # two at a time, and short-lived
-    ended = subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
-    if ended.returncode not in (0, 1) or ended.stdout.count("Unit Testing:") != len(tests):
-        raise RuntimeError(f"promtool ended with {ended.returncode}: {ended.stderr[-500:]}")
-    return set(re.findall(r"^Unit Testing: +(.*)\n +SUCCESS$", ended.stdout, re.MULTILINE))
+    ended = subprocess.run(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+        env=environment,
+    )
+    # One verdict for each file, in their order, on one stream or the other; which file it is of promtool 3 does not say.
+    verdicts = re.findall(r"^  (SUCCESS|FAILED:)$", ended.stdout, re.MULTILINE)
+    if ended.returncode not in (0, 1) or len(verdicts) != len(tests):
+        raise RuntimeError(f"promtool ended with {ended.returncode}: {ended.stdout[-500:]}")
+    return {test for test, verdict in zip(tests, verdicts, strict=True) if verdict == "SUCCESS"}

@@ -30,6 +30,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 GENERATED = "/var/lib/cachewatch"
 START_REDIS = ROOT / "docker" / "start-redis.sh"
+SECRETS = ("redis_password", "cachewatch_password", "pagerduty_routing_key", "slack_token")
 PATIENCE = 60.0
 
 
@@ -154,6 +155,8 @@ def test_each_container_has_the_secrets_that_it_reads_and_no_other(services: Jso
     assert policy.notify.pagerduty is not None
     assert policy.notify.slack is not None
     assert policy.fleet.auth is not None
+    assert policy.fleet.sentinel is not None
+    assert policy.fleet.sentinel.auth == policy.fleet.auth
     reads = {
         "exporter": policy.fleet.auth.password_file,
         "notifier": policy.notify.slack.token_file,
@@ -257,8 +260,9 @@ class Fleet:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.secret = directory / "redis_password"
-        self.secret.write_text("first-secret\n")
+        self.secrets = directory / "secrets"
+        self.secrets.mkdir()
+        self.change("first")
         first, second, *sentinels = free_ports(5)
         self.ports = {"redis-1": first, "redis-2": second} | dict(zip(("s1", "s2", "s3"), sentinels, strict=True))
         self.children = {
@@ -274,13 +278,18 @@ class Fleet:
         text = text.replace("10.213.47.11 6379", f"{LOOPBACK} {self.ports['redis-1']}")
         text = re.sub(r"^port \d+$", f"port {self.ports[name]}", text, flags=re.MULTILINE)
         (home / template).write_text(text.replace("bind 0.0.0.0", f"bind {LOOPBACK}"))
-        env = {"CACHEWATCH_DATA": str(home / "data"), "CACHEWATCH_SECRET": str(self.secret)}
+        env = {"CACHEWATCH_DATA": str(home / "data"), "CACHEWATCH_SECRETS": str(self.secrets)}
         argv = ("sh", START_REDIS, str(binaries.find(program).name), home / template)
         return Child(name, argv, home, env)
 
+    def change(self, word: str) -> None:
+        """Make other passwords of this word; they count from the next start on."""
+        for name in SECRETS:
+            (self.secrets / name).write_text(f"{word}-{name}\n")
+
     def ask(self, name: str, *command: str) -> Any:
         """The answer of a node, or None while it gives none."""
-        password = None if name.startswith("s") else self.secret.read_text().strip()
+        password = (self.secrets / "redis_password").read_text().strip()
         client = redis.Redis(port=self.ports[name], password=password, socket_timeout=2, decode_responses=True)
         try:
             return client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
@@ -288,6 +297,28 @@ class Fleet:
             return None
         finally:
             client.close()
+
+    def refused(self, name: str, *command: str, username: str | None = None) -> str:
+        """The kind of error with which a node refuses a command of the exporter's user, or of nobody."""
+        password = (self.secrets / "cachewatch_password").read_text().strip() if username else None
+        with redis.Redis(port=self.ports[name], username=username, password=password, socket_timeout=2) as client:
+            try:
+                client.execute_command(*command)
+            except redis.RedisError as error:
+                return type(error).__name__
+        return ""
+
+    def checked(self) -> Json:
+        """What `check --connect` says of the policy, at these addresses."""
+        text = (ROOT / "docker" / "cachewatch.yaml").read_text()
+        for number in (1, 2, 3):
+            text = text.replace(f"10.213.47.2{number}:26379", f"{LOOPBACK}:{self.ports[f's{number}']}")
+        file = self.directory / "cachewatch.yaml"
+        file.write_text(text.replace("/run/secrets", str(self.secrets)))
+        argv = [sys.executable, "-m", "cli", "-c", str(file), "check", "--connect", "--json"]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        found: Json = json.loads(done.stdout)
+        return found
 
     def role(self, name: str) -> str:
         """`master`, or `slave` once it is in step with its primary; empty before and while it is down."""
@@ -321,17 +352,28 @@ def test_a_failover_works_and_is_remembered_when_everything_restarts(tmp_path: P
 
         for child in fleet.children.values():
             child.stop()
-        fleet.secret.write_text("second-secret\n")
+        fleet.change("second")
         for child in fleet.children.values():
             child.start()
         wait_until(lambda: fleet.is_whole("redis-2", "redis-1"), PATIENCE, "the same roles with the new password")
         assert fleet.ask("redis-2", "GET", "key") == "value"
 
+        checked = fleet.checked()
+        assert checked["discovery_error"] == "", checked
+        assert [(node["error"], node["missing"]) for node in checked["nodes"]] == [("", [])] * 2, checked
+        for name, command in (("redis-2", "FLUSHALL"), ("s1", "SENTINEL FAILOVER cache")):
+            assert fleet.refused(name, *command.split(), username="cachewatch") == "NoPermissionError"
+            assert fleet.refused(name, "PING") == "AuthenticationError", "whoever has no login is let in"
 
+
+@pytest.mark.parametrize("secret", SECRETS[:2])
 @pytest.mark.parametrize("password", ["", "two words", 'quo"te', "line\nbreak"])
-def test_a_password_that_would_break_the_configuration_is_refused_with_the_cure(password: str, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(password)
-    env = {"PATH": "/usr/bin:/bin", "CACHEWATCH_DATA": str(tmp_path), "CACHEWATCH_SECRET": str(tmp_path / "secret")}
+def test_a_password_that_would_break_the_configuration_is_refused_with_the_cure(
+    password: str, secret: str, tmp_path: Path
+) -> None:
+    for name in SECRETS:
+        (tmp_path / name).write_text(password if name == secret else "good")
+    env = {"PATH": "/usr/bin:/bin", "CACHEWATCH_DATA": str(tmp_path), "CACHEWATCH_SECRETS": str(tmp_path)}
     template = ROOT / "docker" / "redis" / "primary.conf"
     done = subprocess.run(
         ["/bin/sh", str(START_REDIS), "redis-server", str(template)],
@@ -342,5 +384,5 @@ def test_a_password_that_would_break_the_configuration_is_refused_with_the_cure(
         check=False,
     )
     assert done.returncode == 1
-    assert "must hold one password of letters, digits" in done.stderr
+    assert f"{tmp_path}/{secret} must hold one password of letters, digits" in done.stderr
     assert not (tmp_path / "primary.conf").exists()

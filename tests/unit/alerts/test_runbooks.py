@@ -111,8 +111,25 @@ def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
     assert "NODE_PASSWORD" not in text, "the nodes ask for none"
     assert "`SENTINEL FAILOVER SHARD`" in text
     static = runbooks.page(policy("static"), "CacheNodeDown")
-    assert 'REDISCLI_AUTH="$NODE_PASSWORD" redis-cli -h HOST -p PORT --user cachewatch PING' in static
-    assert static.index("read -r NODE_PASSWORD;") < static.index('"$NODE_PASSWORD"')
+    assert 'REDISCLI_AUTH="$NODE_PASSWORD" redis-cli -h HOST -p PORT --user "$NODE_USER" PING' in static
+    assert (
+        static.index("read -r NODE_USER;") < static.index("read -r NODE_PASSWORD;") < static.index('"$NODE_PASSWORD"')
+    )
+
+
+def test_who_follows_a_runbook_logs_in_as_himself() -> None:
+    """The exporter's user may watch, and no more: CLIENT LIST, --bigkeys, SENTINEL FAILOVER are refused to it."""
+    auth = {"username": "watcher", "password_env": "P"}
+    sentinel = {"addresses": ["10.0.0.9"], "auth": auth}
+    watched = Policy.model_validate({"fleet": {"auth": auth, "sentinel": sentinel}})
+    pages = [runbooks.page(watched, spec.name) for spec in ALERTS]
+    assert not any("watcher" in text for text in pages)
+    assert any('--user "$SENTINEL_USER"' in text and '--user "$NODE_USER"' in text for text in pages)
+    assert all(
+        text.count("read -r ") <= 4 and len(re.findall("^.*read -r ", text, re.MULTILINE)) <= 1 for text in pages
+    )
+    owner = Policy.model_validate({"fleet": {"auth": {"password_env": "P"}}})
+    assert not any("_USER" in runbooks.page(owner, spec.name) for spec in ALERTS), "the default user has all rights"
 
 
 @pytest.mark.parametrize("name", DATA)
