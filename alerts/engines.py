@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from alerts.backtest.inline import Book, Inlined, inline, read_by
 from alerts.backtest.plan import recorded_by
 from alerts.backtest.selectors import NotUnderstood
-from alerts.build import dump
+from alerts.build import dump, read
 
 FORMATS = ("prometheus", "operator", "mimir", "vmalert")
 _LONGEST_NAME = 63  # of a label's value: the name is used as one, though an object's own may have 253
@@ -66,11 +64,11 @@ def convert(files: Mapping[str, str], target: Target) -> dict[str, str]:
     """
     if target.format == "prometheus":
         return dict(files)
-    documents = {path: yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")}
+    documents = {path: read(text) for path, text in files.items() if path.startswith("rules/")}
     form = _FORMS[target.format]
     found = {path: text for path, text in files.items() if not path.startswith(("rules/", "rule-tests/"))}
     if "prometheus.yml" in found:
-        found["scrape.yml"] = dump(_scrape(yaml.safe_load(found.pop("prometheus.yml")), target))
+        found["scrape.yml"] = dump(_scrape(read(found.pop("prometheus.yml")), target))
     every = recorded_by((group for document in documents.values() for group in document["groups"]), target.interval)
     for path, document in documents.items():
         stem = path.removeprefix("rules/").removesuffix(".yml")
@@ -82,7 +80,7 @@ def lost(files: Mapping[str, str], target: Target) -> Iterator[str]:
     """What that engine does not do as Prometheus does, of these very rules; for a warning."""
     if target.format not in _OF_ITSELF:
         return
-    documents = [yaml.safe_load(text) for path, text in files.items() if path.startswith("rules/")]
+    documents = [read(text) for path, text in files.items() if path.startswith("rules/")]
     groups = [group for document in documents for group in document["groups"]]
     rules = [rule for group in groups for rule in group["rules"]]
     every = recorded_by(groups, target.interval)

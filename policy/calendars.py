@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -30,9 +31,15 @@ def _date(value: Any) -> date:
         raise ValueError(f"{value!r} is not a date; write year, month and day, as in 2026-12-25") from None
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The zones of this machine's database: hundreds of files are looked into for it."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _zone(text: str) -> str:
     """Alertmanager refuses a name that its machine does not know. A machine without the database lets any pass."""
-    known = zoneinfo.available_timezones()
+    known = _zones()
     good = text in known or text == "UTC" if known else _ZONE.fullmatch(text) is not None
     if not good:
         raise ValueError(f"{text!r} is no time zone; write its name in the tz database, as in Europe/Berlin, or UTC")

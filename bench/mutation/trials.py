@@ -14,9 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-from yaml import CSafeLoader
-
+from alerts.build import read as load
 from bench.mutation.mutants import Mutant, RuleFile, mutants, span_of
 from sandbox.binaries import find
 
@@ -72,16 +70,12 @@ class Built:
 
 def read(files: Mapping[str, str]) -> Built:
     """What was built, by relative path."""
-    rules = {
-        PurePosixPath(name).stem: yaml.load(text, CSafeLoader)
-        for name, text in files.items()
-        if name.startswith("rules/")
-    }
+    rules = {PurePosixPath(name).stem: load(text) for name, text in files.items() if name.startswith("rules/")}
     return Built(rules, tuple(_suite(name, text) for name, text in files.items() if name.startswith("rule-tests/")))
 
 
 def _suite(name: str, text: str) -> Suite:
-    data = yaml.load(text, CSafeLoader)
+    data = load(text)
     stems = frozenset(PurePosixPath(file).stem for file in data["rule_files"])
     return Suite(PurePosixPath(name).stem, data, stems, tuple(map(json.dumps, data["tests"])))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from yaml import CSafeLoader as Loader
+from alerts.build import read
 
 Data = Mapping[str, Any]
-"""A rule file or a test file of promtool, as read."""
+"""A rule file or a test file of promtool, or a rule, as read."""
 TEXTS = re.compile(r"^    annotations:\n(?:      .*\n|\n)+", re.MULTILINE)
 """The texts of a rule as they stand in a rule file."""
 
@@ -23,42 +22,50 @@ def rules_of(text: str) -> str:
     return str(found)
 
 
-def written(built: Mapping[str, str], path: str, folder: Path) -> Iterator[Path]:
-    """A test file of what was built in parts, each beside what it looks at, without texts; as JSON, which is YAML."""
-    text, stem = built[path], Path(path).stem
-    rules, tests = (yaml.load(part, Loader) for part in (TEXTS.sub("", built[f"rules/{rules_of(text)}"]), text))
-    for number, (some, own) in enumerate(narrowed(rules, tests)):
-        part, of = folder / f"{stem}.{number}.test.json", folder / f"{stem}.{number}.json"
-        of.write_text(json.dumps(some))
-        part.write_text(json.dumps({**own, "rule_files": [of.name]}))
+def parts(built: Mapping[str, str], path: str) -> Iterator[tuple[Data, Data]]:
+    """A test file of what was built in parts, each behind the rules that it looks at, without their texts."""
+    text = built[path]
+    rules, tests = (read(part) for part in (TEXTS.sub("", built[f"rules/{rules_of(text)}"]), text))
+    return narrowed(rules, tests)
+
+
+def written(some: Iterable[tuple[Data, Data]], folder: Path) -> Iterator[Path]:
+    """Write parts as JSON, which is YAML, and give the paths of the tests."""
+    for number, (rules, tests) in enumerate(some):
+        part, of = folder / f"{number}.test.json", folder / f"{number}.json"
+        of.write_text(json.dumps(rules))
+        part.write_text(json.dumps({**tests, "rule_files": [of.name]}))
         yield part
 
 
 def narrowed(rules: Data, tests: Data) -> Iterator[tuple[Data, Data]]:
-    """Parts of a rule file and the tests that need no more of it; every test is in one of them.
+    """Parts of a rule file, and the tests that need no more of it; every test is in one of them.
 
-    Records all stay, and alerts that a test names, or that are read by a record or by an alert that stays.
+    The rules stay that a test names, or that are read by one that stays.
     """
     reads = _reads(rules)
     parts: dict[frozenset[str], list[Data]] = {}
     for test in tests["tests"]:
-        parts.setdefault(_with_read(_named(json.dumps(test), reads) | reads[""], reads), []).append(test)
+        parts.setdefault(_with_read(_named(json.dumps(test), reads), reads), []).append(test)
     for names, some in parts.items():
         yield _only(rules, names), {**tests, "tests": some}
 
 
 def _reads(rules: Data) -> dict[str, frozenset[str]]:
-    """The alerts that each alert names in its expressions, and under "" those that records name."""
-    exprs: dict[str, str] = {"": ""}
+    """The alerts and records that those of each name have in their expressions."""
+    exprs: dict[str, str] = {}
     for group in rules["groups"]:
         for rule in group.get("rules") or ():
-            name = rule.get("alert", "")
-            exprs[name] = f"{exprs.get(name, '')} {rule['expr']}"
+            exprs[_name(rule)] = f"{exprs.get(_name(rule), '')} {rule['expr']}"
     return {name: _named(text, exprs) for name, text in exprs.items()}
 
 
-def _named(text: str, alerts: Mapping[str, object]) -> frozenset[str]:
-    return frozenset(re.findall(r"\bCache\w+", text)).intersection(alerts)
+def _name(rule: Data) -> str:
+    return str(rule.get("record") or rule["alert"])
+
+
+def _named(text: str, rules: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(re.findall(r"[A-Za-z_:][\w:]*", text)).intersection(rules)
 
 
 def _with_read(names: frozenset[str], reads: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -67,8 +74,8 @@ def _with_read(names: frozenset[str], reads: Mapping[str, frozenset[str]]) -> fr
 
 
 def _only(rules: Data, names: frozenset[str]) -> Data:
-    def kept(rule: Mapping[str, Any]) -> bool:
-        return "record" in rule or rule["alert"] in names
-
-    groups = ({**group, "rules": list(filter(kept, group.get("rules") or ()))} for group in rules["groups"])
+    groups = (
+        {**group, "rules": [rule for rule in group.get("rules") or () if _name(rule) in names]}
+        for group in rules["groups"]
+    )
     return {**rules, "groups": list(groups)}

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.build import files
 from policy.model import Policy
-from tests.integration.narrowed import written
+from tests.integration.narrowed import parts, written
 from tests.integration.test_alerts_tools import run
 from tests.unit.alerts.policies import DATA, policy
 
@@ -57,7 +57,7 @@ def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, valu
 
 
 def _minds(built: dict[str, str], tests: str, folder: Path) -> bool:
-    result = run("promtool", "test", "rules", *written(built, tests, folder))
+    result = run("promtool", "test", "rules", *written(parts(built, tests), folder))
     assert ("FAILED" in result.stderr) == (result.returncode == 1), result.stdout
     return result.returncode == 1
 

@@ -1,5 +1,6 @@
 """promtool runs what is generated as the proof of the rules, for each kind of policy."""
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -10,12 +11,12 @@ from alerts.build import files
 from policy.loader import load
 from policy.model import Policy
 from tests.golden.build import CASES, names
-from tests.integration.narrowed import TEXTS, rules_of, written
+from tests.integration.narrowed import Data, parts, written
 from tests.integration.test_alerts_tools import accepted
 from tests.unit.alerts.policies import DATA, policy, write
 
 # Plain names. Where a rule finds a name by a pattern the text is another one.
-NAMED = re.compile(r'\b((?:fleet|shard|instance)=)"([\w.:\[\]/-]+)"')
+NAMED = re.compile(r'\b(fleet|shard|instance)(=\\"|": ")([\w.:\[\]/-]+)(?=\\?")')
 # Policies as people write them: what the golden tests and the compose file are built from.
 WRITTEN = {f"golden {name}": CASES / name / "cachewatch.yaml" for name in names()}
 WRITTEN["docker"] = Path(__file__).parents[2] / "docker" / "cachewatch.yaml"
@@ -32,21 +33,25 @@ def proved(name: str) -> Policy:
 
 
 @cache
-def suites(name: str) -> dict[str, str]:
-    """Tests, and rules without their texts, which no test looks at, by the path of the tests; but for names all that counts."""
+def suites(name: str) -> dict[str, tuple[Data, Data]]:
+    """Tests, each behind the rules that it looks at; but for the names that they have, all that counts is in the keys."""
     built = files(proved(name))
-    tests = {path: text for path, text in built.items() if path.startswith("rule-tests/")}
-    return {path: renamed(f"{text}\n{TEXTS.sub('', built[f'rules/{rules_of(text)}'])}") for path, text in tests.items()}
+    found = [part for path in built if path.startswith("rule-tests/") for part in parts(built, path)]
+    return {renamed(json.dumps([rules, {**tests, "rule_files": []}])): (rules, tests) for rules, tests in found}
 
 
 def renamed(text: str) -> str:
-    """With every name of a fleet, shard and instance in place of which it is, by the first sight of it.
+    """With every name of a fleet, shard and instance in place of which it is, by the first sight of it; of JSON.
 
     Rules select by them as a whole: two suites that differ so alone are one proof. What names may look like is a corner of its
     own: hostile ones keep their look.
     """
-    numbers: dict[str, str] = {}
-    return NAMED.sub(lambda found: f'{found[1]}"{numbers.setdefault(found[0], str(len(numbers)))}"', text)
+    numbers: dict[tuple[str, str], str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return f"{found[1]}{found[2]}{numbers.setdefault((found[1], found[3]), str(len(numbers)))}"
+
+    return NAMED.sub(number, text)
 
 
 @pytest.mark.parametrize("name", PROVED)
@@ -56,13 +61,10 @@ def test_the_rules_keep_what_their_tests_promise(name: str, tmp_path: Path) -> N
     The first policy is proved as people do it. Of the others each test is held beside the rules that it looks at, without their
     texts, which ask Prometheus for more at each evaluation than the rules do.
     """
-    known = {suite for earlier in PROVED[: PROVED.index(name)] for suite in suites(earlier).values()}
-    new = [path for path, suite in suites(name).items() if suite not in known]
-    built = files(proved(name))
     if name == _WHOLE:
-        write(built, tmp_path)
-        tests = [tmp_path / path for path in new]
+        tests = sorted((write(files(proved(name)), tmp_path) / "rule-tests").glob("*.yml"))
     else:
-        tests = [part for path in new for part in written(built, path, tmp_path)]
+        known = set().union(*map(suites, PROVED[: PROVED.index(name)]))
+        tests = list(written([part for suite, part in suites(name).items() if suite not in known], tmp_path))
     if tests:
         accepted("promtool", "test", "rules", *tests)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alerts.build import files
+from alerts.build import files, read
 from tests.integration.test_alerts_tools import run
 from tests.unit.alerts.policies import policy, write
 
@@ -82,7 +82,7 @@ def fails(damaged: str, suite: str, folder: Path, promise: str = "") -> None:
     """The tests of a suite, or those of a promise, mind rules that were damaged."""
     assert damaged != built()["rules/slo_latency.yml"]
     path = f"rule-tests/slo_latency{suite and '.'}{suite}.yml"
-    tests = yaml.safe_load(built()[path])
+    tests = read(built()[path])
     tests["tests"] = [test for test in tests["tests"] if promise in test["name"]]
     assert tests["tests"]
     write({"rules/slo_latency.yml": damaged, path: yaml.safe_dump(tests)}, folder)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from alerts import engines
-from alerts.build import files
+from alerts.build import files, read
 from alerts.engines import Target, convert, instance, label_problem, lost, object_name
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, HOSTILE, policy
@@ -33,7 +33,7 @@ def closed(schema: Any) -> Any:
     return found
 
 
-SCHEMA = closed(yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+SCHEMA = closed(read(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
 
 
 def target(form: str, of: Policy, **options: Any) -> Target:
@@ -42,7 +42,7 @@ def target(form: str, of: Policy, **options: Any) -> Target:
 
 def rules(form: str, of: Policy, **options: Any) -> dict[str, Any]:
     made = convert(files(of), target(form, of, **options))
-    return {path: yaml.safe_load(text) for path, text in made.items() if path.startswith("rules/")}
+    return {path: read(text) for path, text in made.items() if path.startswith("rules/")}
 
 
 def every_rule(documents: dict[str, Any]) -> Iterator[dict[str, Any]]:
