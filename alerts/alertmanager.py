@@ -8,7 +8,7 @@ from typing import Any
 from alerts import calendars, inhibition
 from alerts.promql import duration, matched
 from alerts.receivers import HEARTBEAT, NOBODY, PAGE, TICKET, receivers
-from policy.alerts import WATCHDOG
+from policy.alerts import PAGES, WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
 
@@ -30,8 +30,7 @@ def config(policy: Policy) -> dict[str, Any]:
     routes = [
         _route(heartbeat, _beat(notify.heartbeat), *beats),
         _route(NOBODY, {}, 'severity="none"'),
-        _route(page, pages, 'severity="critical"'),
-        _route(page, pages, 'action="page"'),
+        *(_route(page, pages, f'{label}="{value}"') for label, value in PAGES.items()),
         # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
         _route(ticket, tickets),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from alerts.backtest.plan import expanded
 from alerts.backtest.selectors import NotUnderstood, selectors
 from alerts.model import Group
+from policy.alerts import is_page
 from policy.model import Policy
 
 # What each entry says in a place of its own, and what tells apart the rules that one entry stands for.
@@ -97,7 +98,7 @@ def told(policy: Policy, severity: str, action: str) -> tuple[str, ...]:
     notify = policy.notify
     if severity == "none":
         return ("heartbeat",) if notify.heartbeat is not None else ()
-    pages = severity == "critical" or action == "page"
+    pages = is_page({"severity": severity, "action": action})
     others = (webhook.url for webhook in notify.webhooks if webhook.takes("pages" if pages else "tickets"))
     phone = ("PagerDuty",) if pages and notify.pagerduty is not None else ()
     return (*phone, *(("Slack",) if notify.slack is not None else ()), *others)

@@ -74,7 +74,7 @@ def _alerts(outcome: Outcome, window: Window, length: int) -> Table:
     for name in compare.names(*outcome.told):
         rule = next(rule for told in outcome.told for rule in told.rules if rule.name == name)
         cells = (cell for told in outcome.told for cell in _cells(told, name, length))
-        table.add_row(Text(name), Text(rule.severity, "red" if rule.severity == compare.CRITICAL else "yellow"), *cells)
+        table.add_row(Text(name), Text(rule.severity, "red" if rule.severity == "critical" else "yellow"), *cells)
     return table
 
 

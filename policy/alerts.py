@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,15 @@ Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failov
 _FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
 # Of Redis itself, and yet read from the light page.
 _READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing"})
+
+
+PAGES = {"severity": "critical", "action": "page"}
+"""An alert that has one of these labels is a page, whoever made it; the others are tickets."""
+
+
+def is_page(labels: Mapping[str, str]) -> bool:
+    """Whether an alert with these labels pages."""
+    return any(labels.get(name) == value for name, value in PAGES.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class AlertSpec:
     @property
     def pages(self) -> bool:
         """Whether somebody is told at once, by every way there is; the others are tickets."""
-        return self.severity == "critical" or self.action == "page"
+        return is_page({"severity": self.severity, "action": self.action})
 
     @property
     def of_node(self) -> bool:

@@ -13,9 +13,9 @@ from alerts.backtest.incidents import Incident
 from alerts.backtest.plan import Rule
 from alerts.backtest.simulate import Span
 from alerts.backtest.times import shown
+from policy.alerts import is_page
 
 WEEK_MS = 7 * 86400_000
-CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,9 @@ class Firing:
         return dict(self.labels).get("alertname", "")
 
     @property
-    def critical(self) -> bool:
+    def pages(self) -> bool:
         """Whether it pages: by its severity, or because it asks for a page, as the alerts on the stack do."""
-        labels = dict(self.labels)
-        return labels.get("severity") == CRITICAL or labels.get("action") == "page"
+        return is_page(dict(self.labels))
 
     def data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -57,7 +56,7 @@ class Told:
     @property
     def pages(self) -> tuple[Firing, ...]:
         """What would have woken somebody."""
-        return tuple(firing for firing in self.firings if firing.critical)
+        return tuple(firing for firing in self.firings if firing.pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def total_seconds(firings: Iterable[Firing]) -> float:
 def quality(told: Told, incidents: Sequence[Incident]) -> Quality:
     """Hold what a policy told against what is known to have happened."""
     asked_for = {incident.alert for incident in incidents if incident.alert}
-    counted = [firing for firing in told.firings if firing.critical or firing.name in asked_for]
+    counted = [firing for firing in told.firings if firing.pages or firing.name in asked_for]
     right = [firing for firing in counted if any(_speaks_of(firing, incident) for incident in incidents)]
     detected = tuple((incident.name, _detected(counted, incident)) for incident in incidents)
     found = sum(seconds is not None for _, seconds in detected)
@@ -117,7 +116,7 @@ def quality(told: Told, incidents: Sequence[Incident]) -> Quality:
 def _speaks_of(firing: Firing, incident: Incident) -> bool:
     """It fires within the incident and is of its kind. An incident without a kind is met by pages only."""
     overlaps = firing.span.start <= incident.end and firing.span.end > incident.start
-    kind = firing.name == incident.alert if incident.alert else firing.critical
+    kind = firing.name == incident.alert if incident.alert else firing.pages
     here = not incident.instance or dict(firing.labels).get("instance") == incident.instance
     return overlaps and kind and here
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from alerts.backtest.compare import CRITICAL, Firing, Told, names, per_week
+from alerts.backtest.compare import Firing, Told, names, per_week
 from alerts.backtest.history import Window, watched
 from alerts.backtest.incidents import Incident
 from alerts.backtest.simulate import Run
@@ -123,7 +123,7 @@ def _row(name: str, lanes: list[tuple[str, Told]], window: Window, y: int) -> It
 
 def _bar(firing: Firing, window: Window, top: int, lane: str) -> str:
     labels = dict(firing.labels)
-    kind = CRITICAL if firing.critical else "warning"
+    kind = "critical" if firing.pages else "warning"
     about = ", ".join(f"{key}={value}" for key, value in labels.items() if key not in ("alertname", "action"))
     still = "" if firing.span.ended else " (still firing)"
     says = f"{lane}: {firing.name}, {shown(firing.span.start)} to {shown(firing.span.end)}{still}; {about}"

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from policy.alerts import is_page
 from policy.printable import short
 
 _SHOWN_PROBLEMS = 5
@@ -82,9 +83,7 @@ class Notification(_Incoming):
     @property
     def urgent(self) -> bool:
         """Whether somebody is paged."""
-        return any(
-            alert.labels.get("severity") == "critical" or alert.labels.get("action") == "page" for alert in self.alerts
-        )
+        return any(is_page(alert.labels) for alert in self.alerts)
 
     def values(self, label: str) -> tuple[str, ...]:
         """The distinct values of a label over all alerts, in their order; alerts without it count for nothing."""

@@ -29,6 +29,12 @@ def parts(built: Mapping[str, str], path: str) -> Iterator[tuple[Data, Data]]:
     return narrowed(rules, tests)
 
 
+def differing(built: Mapping[str, str], before: Mapping[str, str], path: str) -> list[tuple[Data, Data]]:
+    """The parts of a test file whose rules are others than before: no test of the rest can mind."""
+    known = {json.dumps(part) for part in parts(before, path)}
+    return [part for part in parts(built, path) if json.dumps(part) not in known]
+
+
 def written(some: Iterable[tuple[Data, Data]], folder: Path) -> Iterator[Path]:
     """Write parts as JSON, which is YAML, and give the paths of the tests."""
     for number, (rules, tests) in enumerate(some):

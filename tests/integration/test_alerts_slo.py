@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from alerts.build import files, read
+from tests.integration.narrowed import differing, written
 from tests.integration.test_alerts_tools import run
-from tests.unit.alerts.policies import policy, write
+from tests.unit.alerts.policies import policy
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,13 @@ def fails(damaged: str, suite: str, folder: Path, promise: str = "") -> None:
     tests = read(built()[path])
     tests["tests"] = [test for test in tests["tests"] if promise in test["name"]]
     assert tests["tests"]
-    write({"rules/slo_latency.yml": damaged, path: yaml.safe_dump(tests)}, folder)
-    result = run("promtool", "test", "rules", folder / path)
+    before = {**built(), path: yaml.safe_dump(tests)}
+    result = run(
+        "promtool",
+        "test",
+        "rules",
+        *written(differing({**before, "rules/slo_latency.yml": damaged}, before, path), folder),
+    )
     assert result.returncode == 1, result.stdout
     assert "FAILED" in result.stderr
 

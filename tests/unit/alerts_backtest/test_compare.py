@@ -37,7 +37,7 @@ def test_pages_are_what_is_told_by_every_way_and_a_week_has_seven_days() -> None
 @pytest.mark.parametrize("action", ["page", "investigate", ""])
 def test_a_page_is_what_the_routes_send_to_pagerduty(severity: str, action: str) -> None:
     pages = "PagerDuty" in catalogue.told(policy("static"), severity, action)
-    assert firing("A", 0, 1, severity, action=action).critical == pages
+    assert firing("A", 0, 1, severity, action=action).pages == pages
 
 
 def test_over_no_time_there_is_no_rate() -> None:
