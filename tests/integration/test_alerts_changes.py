@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ CHANGES: dict[str, tuple[str | int, ...]] = {
 }
 
 
+@cache
+def built(name: str) -> dict[str, str]:
+    return files(policy(name))
+
+
 def changed(data: dict[str, Any], key: str, value: str | int) -> Policy:
     data = deepcopy(data)
     at = data
@@ -48,16 +54,16 @@ def test_a_rule_with_another_threshold_or_duration_fails_its_test(key: str, valu
     """The tests of one policy against the rules of another that differs in one number."""
     other = changed(DATA["demo"], key, value)
     rules = {path: text for path, text in files(other).items() if path.startswith("rules/")}
-    before = files(policy("demo"))
+    before = built("demo")
     tests = [path.replace("rules/", "rule-tests/") for path, text in rules.items() if text != before[path]]
-    built = {**before, **rules}
     # One is enough, and short ones are tried first.
-    found = any(_minds(built, before, test, tmp_path) for test in sorted(tests, key=lambda test: len(built[test])))
+    short_first = sorted(tests, key=lambda test: len(before[test]))
+    found = any(_minds({**before, **rules}, before, test, tmp_path) for test in short_first)
     assert found, f"no test of {tests} minds"
 
 
-def _minds(built: dict[str, str], before: dict[str, str], tests: str, folder: Path) -> bool:
-    changed_parts = differing(built, before, tests)
+def _minds(after: dict[str, str], before: dict[str, str], tests: str, folder: Path) -> bool:
+    changed_parts = differing(after, before, tests)
     if not changed_parts:
         return False
     result = run("promtool", "test", "rules", *written(changed_parts, folder))
@@ -110,7 +116,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[str], str]]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_rule_fails_its_test(name: str, tmp_path: Path) -> None:
     chosen, stem, damage = BROKEN[name]
-    built = files(policy(chosen))
-    whole = built[f"rules/{stem}.yml"]
+    before = built(chosen)
+    whole = before[f"rules/{stem}.yml"]
     assert damage(whole) != whole
-    assert _minds({**built, f"rules/{stem}.yml": damage(whole)}, built, f"rule-tests/{stem}.yml", tmp_path)
+    assert _minds({**before, f"rules/{stem}.yml": damage(whole)}, before, f"rule-tests/{stem}.yml", tmp_path)
