@@ -219,7 +219,10 @@ def test_known_incidents_give_precision_recall_and_the_time_to_detection(stage: 
     quality = told["policies"]["current"]["quality"]
     assert "last week lies outside of the time that was asked for: not counted" in told["notes"]
     assert (quality["precision"], round(quality["recall"], 3)) == (0.4, 0.667)
-    assert [one["seconds"] for one in quality["detection_seconds"]] == [10.0, 85.0, None]
+    died, deployed, unseen = (one["seconds"] for one in quality["detection_seconds"])
+    # A window of Prometheus 3 is without the sample at its beginning: the rate falls one evaluation sooner.
+    assert (died, unseen) == (10.0, None)
+    assert deployed in (85.0, 80.0)
     assert len(quality["false_alarms"]) == 3
 
 
