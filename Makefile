@@ -14,10 +14,10 @@ demo: .venv/runtime.ok ## the whole stack on loopback, with traffic; Ctrl-C ends
 	@sh sandbox/install-debian.sh
 	@$(BIN)/cachewatch demo
 
-test: .venv/dev.ok ## all tests, on real servers, several files at a time, then those that time something
+test: .venv/dev.ok ## all tests, on real servers, several files at a time, then, two at a time, those that time something
 	@sh sandbox/install-debian.sh browser victoria
 	$(BIN)/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder -m "not alone"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest -n 2 --dist loadfile -m alone
 
 check: .venv/dev.ok ## lint, types, import contracts, house rules
 	$(BIN)/ruff check .

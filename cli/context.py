@@ -13,7 +13,8 @@ import click
 
 from policy import secret_files
 from policy.changes import Change
-from policy.fleet import split_address
+from policy.fleet import join_address, split_address
+from policy.links import is_loopback
 from policy.loader import Loaded, PolicyError, Problem, load
 from policy.model import Policy
 
@@ -81,10 +82,16 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def tell_if_elsewhere(policy: Policy, part: Literal["exporter", "notifier"], listen: tuple[str, int]) -> None:
-    """Log when the policy names another port for the part than the one it listens on: others would seek it there in vain."""
+    """Log when the policy has the part at an address at which it does not listen: others would seek it there in vain."""
     address: str = getattr(policy.stack, part)
-    if split_address(address, 0)[1] != listen[1]:
-        log.warning("listening on port %d, and stack.%s says %s: is there a proxy between?", listen[1], part, address)
+    host, port = listen
+    if split_address(address, 0)[1] != port:
+        log.warning("listening on port %d, and stack.%s says %s: is there a proxy between?", port, part, address)
+    elif is_loopback(f"http://{join_address(host, port)}") and not is_loopback(f"http://{address}"):
+        told = (
+            "listening on %s, which no other machine reaches, and stack.%s says %s: name another address with --listen"
+        )
+        log.warning("%s, unless there is a proxy between", told % (join_address(host, port), part, address))
 
 
 class Listen(click.ParamType[tuple[str, int]]):

@@ -227,3 +227,20 @@ def test_a_part_that_listens_elsewhere_than_the_policy_says_is_told(caplog: pyte
     assert caplog.text == ""
     tell_if_elsewhere(Policy(), "notifier", ("127.0.0.1", 9123))
     assert "listening on port 9123, and stack.notifier says 127.0.0.1:9122" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "listen", "told"),
+    [
+        ("10.0.0.5:9121", "127.0.0.1", True),
+        ("exporter:9121", "localhost", True),
+        ("exporter:9121", "0.0.0.0", False),  # noqa: S104  # nobody listens
+        ("exporter:9121", "10.0.0.5", False),
+        ("localhost:9121", "127.0.0.1", False),
+    ],
+)
+def test_a_part_that_only_this_machine_reaches_is_told_where_others_seek_it(
+    address: str, listen: str, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell_if_elsewhere(Policy.model_validate({"stack": {"exporter": address}}), "exporter", (listen, 9121))
+    assert (f"listening on {listen}:9121, which no other machine reaches" in caplog.text) == told
