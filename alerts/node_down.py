@@ -92,10 +92,10 @@ def most_unseen(policy: Policy) -> int:
 
 
 def _ping(policy: Policy) -> str:
-    """How to ask the node. A URL in a message stands for no TLS, Unix socket or IPv6 address: the runbook's commands do."""
+    """How to ask the node. A URL in a message stands for no login, TLS, socket or IPv6 address: the runbook's commands do."""
     fleet = policy.fleet
     encrypted = fleet.tls is not None or bool(fleet.overrides) or any(node.asks_for_tls for node in fleet.nodes)
-    if encrypted or any(not set("/:").isdisjoint(node.address[0]) for node in fleet.nodes):
+    if fleet.auth is not None or encrypted or any(not set("/:").isdisjoint(node.address[0]) for node in fleet.nodes):
         return "PING it, as the runbook has it"
     return f"redis-cli -u redis://{texts.NODE} PING"
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from policy.access import Auth, Tls
+from alerts.promql import markdown_code
+from policy.access import Auth, Override, Tls
 from policy.fleet import Fleet, Sentinel
 
 _NODES, _SENTINEL = "NODE", "SENTINEL"
@@ -39,11 +40,43 @@ def _before(fleet: Fleet, commands: str) -> Iterator[str]:
         who = ", as a user who may do all of this (the exporter's may only watch)" if by_name else ""
         # In one line: the next one of what was pasted would be taken for the answer.
         yield f"First, and before the others are pasted{who}:\n\n```sh\n{'; '.join(reads)}\n```"
+    if " --insecure" in commands:
+        yield (
+            "Of the certificate only its fingerprint is trusted, which redis-cli does not know: `--insecure` takes any. Compare\n"
+            "it first: `openssl s_client -connect HOST:PORT </dev/null | openssl x509 -noout -fingerprint -sha256`."
+        )
+    if " -h HOST " in commands:
+        yield from _of_some(fleet)
+    if "CONFIG SET " in commands:
+        yield (
+            "What `CONFIG SET` changes holds for this node, and until it restarts: do the same on the shard's other nodes, and\n"
+            "keep it by `CONFIG REWRITE` (or in what starts them, where that is no file)."
+        )
+
+
+def _of_some(fleet: Fleet) -> Iterator[str]:
+    """Where the commands must be other ones, because a node is no host and port, or is not asked as the others are."""
     hosts = [listed.address[0] for listed in fleet.nodes]
-    if " -h HOST " in commands and any(host.startswith("/") for host in hosts):
-        yield "Of a Unix socket write `-s PATH` in place of `-h HOST -p PORT`; PATH is the `instance` without `unix://`."
-    if " -h HOST " in commands and any(":" in host for host in hosts):
+    plain = fleet.tls is None or not fleet.tls.enabled
+    if any(host.startswith("/") for host in hosts):
+        less = "" if plain else ", and leave out `--tls` and what belongs to it"
+        yield f"Of a Unix socket write `-s PATH` in place of `-h HOST -p PORT`{less}; PATH is the `instance` without `unix://`."
+    if any(":" in host for host in hosts):
         yield "An IPv6 address as HOST goes without its brackets."
+    asked = [markdown_code(node.instance) for node in fleet.nodes if node.asks_for_tls]
+    if asked and plain:
+        yield f"With {', '.join(asked)} add `--tls`, or the password goes over the network in clear text."
+    for override in fleet.overrides:
+        yield f"Of nodes whose `instance` is like {markdown_code(override.match)}: {'; '.join(_instead(override))}."
+
+
+def _instead(override: Override) -> Iterator[str]:
+    """What is other with these nodes."""
+    if override.tls is not None:
+        there = _tls(override.tls).strip()
+        yield f"TLS by {markdown_code(there)}" if there else "no TLS, leave out `--tls` and what belongs to it"
+    if override.auth is not None:
+        yield "another login" if override.auth.enabled else "no login, leave out `REDISCLI_AUTH` and `--user`"
 
 
 def _reads(name: str, whose: str, commands: str) -> Iterator[str]:
@@ -71,4 +104,5 @@ def _tls(tls: Tls | None) -> str:
     if tls is None or not tls.enabled:
         return ""
     options = {"cacert": tls.ca_file, "cert": tls.cert_file, "key": tls.key_file, "sni": tls.server_name}
-    return " --tls" + "".join(f" --{name} {shlex.quote(str(text))}" for name, text in options.items() if text)
+    unknown = " --insecure" if tls.fingerprint and tls.ca_file is None else ""
+    return f" --tls{unknown}" + "".join(f" --{name} {shlex.quote(str(text))}" for name, text in options.items() if text)

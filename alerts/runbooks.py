@@ -178,7 +178,7 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "hold": duration(condition.hold),
         "query_now": _query(policy, condition.expr),
         **failover_orders.values(policy),
-        "ask_quorum": _ask_quorum(policy),
+        "ask_quorum": failover_orders.ask_quorum(policy),
         "query_without_quorum": _query(policy, without_quorum(policy)),
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
@@ -200,14 +200,6 @@ def _limits(policy: Policy) -> Values:
         "fragmentation": plain(alerts.fragmentation.above),
         "fragmentation_from": bytes_text(alerts.fragmentation.from_),
     }
-
-
-def _ask_quorum(policy: Policy) -> str:
-    """Shell lines that ask every Sentinel whether it can fail the shard over."""
-    sentinel = policy.fleet.sentinel
-    if sentinel is None:
-        return "redis-cli -h HOST -p PORT SENTINEL CKQUORUM SHARD   # on each Sentinel"
-    return "\n".join(f"{redis_cli.sentinel(sentinel, at)} SENTINEL CKQUORUM SHARD" for at in sentinel.addresses)
 
 
 def _discovery(policy: Policy, spec: AlertSpec) -> Values:
@@ -305,11 +297,13 @@ def _query(policy: Policy, expr: str) -> str:
 
 def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
     matchers = (f"alertname={spec.name}", f"fleet={matched(policy.fleet.name)}", *more)
-    command = (
-        f"amtool silence add --alertmanager.url={policy.stack.link('alertmanager')} --duration=1h --comment='who and why' "
-        + " ".join(map(shlex.quote, matchers))
+    at = f"--alertmanager.url={policy.stack.link('alertmanager')}"
+    command = f"amtool silence add {at} --duration=1h --comment='who and why' {' '.join(map(shlex.quote, matchers))}"
+    return (
+        f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```\n\n"
+        "What ends under a silence is told to nobody: PagerDuty's incident stays open, and takes in the next page unheard. So\n"
+        f"lift it before it heals, with the ID that was printed (`amtool silence expire {at} ID`), or close the incident by hand."
     )
-    return f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```"
 
 
 _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {

@@ -61,8 +61,8 @@ def latency(policy: Policy, above: timedelta, share: Decimal, hold: timedelta) -
     return Text(
         f"{percentile} latency of {NODE}{OF_SHARD} is above {latency_text(above)}",
         f"Only {VALUE} of the PINGs to {NODE}{OF_SHARD} in the last {duration(policy.rules.rate_window)} were answered "
-        f"within {latency_text(above)}; {percent_text(share)} should be{lasting(hold)}. First: SLOWLOG GET 10 and "
-        "LATENCY DOCTOR on the node, then the CPU of its machine. When all nodes are slow at once, it is the network or "
+        f"within {latency_text(above)}; {percent_text(share)} should be{lasting(hold)}. First: SLOWLOG GET 10 on "
+        "the node, then the CPU of its machine. When all nodes are slow at once, it is the network or "
         f"the machine of the exporter ({metrics.PROBE_LAG.name}).",
     )
 
@@ -113,7 +113,7 @@ def discovery(policy: Policy, hold: timedelta) -> Text:
         f"The exporter {exporter} gets no good answer from {PART}, or not a whole one{lasting(hold)}. The nodes that it named "
         "last stay watched. One that joins, or takes another's place, may not be seen, and after a restart of the exporter "
         f"nobody watches or misses what only {PART} names. First: the log of the exporter says what is wrong; "
-        "cachewatch check --connect asks again.",
+        "cachewatch -c POLICY check --connect asks again.",
     )
     refused = Text(
         f"The exporter of {FLEET} refused its policy and goes on with the old one",

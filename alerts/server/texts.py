@@ -22,7 +22,7 @@ _REPLICA = "{{ $labels.slave_ip }}:{{ $labels.slave_port }}"
 def _failover_overdue(policy: Policy) -> Text:
     hold, fleet = policy.alerts.failover.for_, policy.fleet
     if fleet.cluster is not None:
-        cure = "The Cluster should have promoted one: CLUSTER NODES, then CLUSTER FAILOVER TAKEOVER on a replica."
+        cure = "The Cluster should have promoted one: CLUSTER NODES, then CLUSTER FAILOVER FORCE on its best replica."
     elif fleet.sentinel is not None:
         cure = "Sentinel should have promoted one: SENTINEL CKQUORUM, then SENTINEL FAILOVER on one of them."
     else:
@@ -39,7 +39,8 @@ def _writes_refused(policy: Policy) -> Text:
         f"Primary {NODE}{OF_SHARD} refuses writes",
         f"{NODE}{OF_SHARD} answers, says that it is primary, and refused writes of its callers or of the prober in the "
         f"last {duration(refused_window(policy))}{lasting(policy.alerts.writes_refused.for_)}. Callers can read and not "
-        "write. First: a SET by hand, whose error says why: READONLY (it was demoted), NOREPLICAS (min-replicas-to-write), "
+        "write. First: INFO errorstats on it, and a SET by hand, whose error says why: READONLY (it was demoted), NOREPLICAS "
+        "(min-replicas-to-write), "
         "MISCONF (a save failed), OOM (memory is full).",
     )
 
@@ -49,7 +50,7 @@ def _slots_uncovered(policy: Policy) -> Text:
         f"The Cluster {FLEET} serves {_EXACT} of {SLOTS} slots",
         f"No node of {FLEET} sees more than {_EXACT} of {SLOTS} slots served{lasting(policy.alerts.slots.for_)}. Keys in "
         "the others cannot be read or written, and with cluster-require-full-coverage the whole Cluster refuses. First: "
-        "redis-cli --cluster check on any node; it names the slots.",
+        "CLUSTER NODES on any node; the runbook's command names the slots.",
     )
 
 
@@ -134,7 +135,8 @@ def _persistence(policy: Policy) -> Text:
     return Text(
         f"{NODE}{OF_SHARD} cannot save its data",
         f"Persistence of {NODE}{OF_SHARD} fails{lasting(policy.alerts.persistence.for_)}.{named} A restart would lose what is "
-        "not saved, and with stop-writes-on-bgsave-error a primary refuses writes. First: the node's log, free disk space "
+        "not saved, and a primary may refuse writes (stop-writes-on-bgsave-error, an AOF that cannot be written). First: the "
+        "node's log, free disk space "
         "and the rights on its folder.",
     )
 
@@ -145,7 +147,7 @@ def _fragmentation(policy: Policy) -> Text:
         f"{NODE}{OF_SHARD} holds {_COUNT} times the memory of its data",
         f"The process of {NODE}{OF_SHARD} holds {_COUNT} times what its data take, more than {plain(level.above)}, with more "
         f"than {bytes_text(level.from_)} of data{lasting(level.for_)}. The machine runs out of memory before maxmemory is "
-        "reached. First: MEMORY DOCTOR, then CONFIG SET activedefrag yes.",
+        "reached. First: MEMORY DOCTOR, then MEMORY PURGE, or CONFIG SET activedefrag yes where the build can.",
     )
 
 
@@ -155,7 +157,7 @@ def _nodes_differ(policy: Policy) -> Text:
         f"Nodes of {FLEET} differ in {what}",
         f"Not all nodes of {{{{ with $labels.shard }}}}shard {{{{ . }}}} of {{{{ end }}}}{FLEET} have the same {what}"
         f"{lasting(policy.alerts.nodes_differ.for_)}: after a failover the cache behaves differently. First: "
-        "cachewatch check --connect shows versions; CONFIG GET maxmemory* on each node.",
+        "cachewatch -c POLICY check --connect shows versions; CONFIG GET maxmemory* on each node.",
     )
 
 
@@ -164,7 +166,7 @@ def _collection(policy: Policy) -> Text:
         f"{NODE}{OF_SHARD} answers PING and not INFO",
         f"{NODE}{OF_SHARD} is up, and the exporter got no INFO of it{lasting(policy.alerts.collection.for_)}: whether its "
         "memory is full, its replicas are there and its data are saved is not known, and no alert about that can come. "
-        "First: cachewatch check --connect names the right that the exporter's user lacks; its log has the answer.",
+        "First: cachewatch -c POLICY check --connect names the right that the exporter's user lacks; its log has the answer.",
     )
 
 

@@ -38,7 +38,10 @@ def _of(**auth: str) -> Policy:
 
 def _commands(policy: Policy) -> list[str]:
     lines = {
-        line for spec in ALERTS for line in runbooks.page(policy, spec.name).splitlines() if "redis-cli -h HOST" in line
+        line
+        for spec in ALERTS
+        for line in runbooks.page(policy, spec.name).splitlines()
+        if line.startswith("REDISCLI_AUTH=")
     }
     return sorted(line for line in lines if not _NOT_HERE.search(line))
 
@@ -75,6 +78,65 @@ def test_the_login_is_asked_for_on_the_terminal_and_the_password_not_shown(tmp_p
     os.close(mine)
     assert shown.split() == "User of the nodes: me Password of the nodes:".split()
     assert (tmp_path / "got").read_text() == f"me {PASSWORD}"
+
+
+# As ss and CLUSTER NODES print it: connections to the node by their other end, and primaries with their slots.
+_CONNECTIONS = """0 0 10.0.0.1:6379 10.0.0.9:50112
+0 0 10.0.0.1:6379 10.0.0.9:50113
+0 0 [fd00::1]:6379 [fd00::9]:50112
+"""
+_NODES = """a 10.0.0.1:6379@16379 myself,master - 0 1 1 connected 0-5460 5462
+b 10.0.0.2:6379@16379 master,fail - 0 1 2 disconnected 5463-10922
+c 10.0.0.3:6379@16379 master - 0 1 3 connected 10923-16382 [16383-<-b]
+d 10.0.0.4:6379@16379 slave a 0 1 1 connected
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "given", "told"),
+    [
+        ("CacheRejectedConnections", "ss -Htn", _CONNECTIONS, ["2 10.0.0.9", "1 [fd00::9]"]),
+        (
+            "CacheSlotsUncovered",
+            "redis-cli -h HOST -p PORT CLUSTER NODES |",
+            _NODES,
+            ["5461-5461", "5463-10922", "16383-16383"],
+        ),
+    ],
+)
+def test_what_is_made_of_a_list_is_right(name: str, begins: str, given: str, told: list[str]) -> None:
+    (line,) = [line for line in runbooks.page(Policy(), name).splitlines() if line.startswith(begins)]
+    argv = ["/bin/sh", "-c", line.partition("|")[2]]
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60, check=True)
+    assert [" ".join(shown.split()) for shown in done.stdout.splitlines()] == told
+
+
+def test_where_nobody_is_let_in_the_limit_is_raised_as_soon_as_somebody_leaves(tmp_path: Path) -> None:
+    page = runbooks.page(Policy(), "CacheRejectedConnections")
+    (until,) = re.findall(r"`(until .*; done)`", page)
+    (end,) = re.findall(r"`(redis-cli .*CLIENT LIST \| grep -F .*)`", page)
+    with (
+        RedisNode(free_port(), tmp_path, config=("maxclients 2",)) as node,
+        node.client() as one,
+        node.client() as other,
+    ):
+        assert one.ping()
+        assert other.ping()
+
+        def at(command: str) -> list[str]:
+            return ["/bin/sh", "-c", command.replace("HOST", LOOPBACK).replace("PORT", str(node.port))]
+
+        with subprocess.Popen(at(until.replace("maxclients N", "maxclients 20")), stdout=subprocess.DEVNULL) as trying:
+            with pytest.raises(subprocess.TimeoutExpired):
+                trying.wait(1)
+            other.close()
+            assert trying.wait(60) == 0
+        assert one.config_get("maxclients") == {"maxclients": "20"}
+        with node.client() as leaking:
+            before = {leaking.client_id(), one.client_id()}
+            subprocess.run(at(end.replace("IP", LOOPBACK)), capture_output=True, timeout=60, check=True)
+        with node.client() as after:
+            assert not before.intersection(int(client["id"]) for client in after.client_list())
 
 
 def test_the_rules_that_fail_are_named_with_their_error(tmp_path: Path) -> None:

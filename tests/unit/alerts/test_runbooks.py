@@ -1,6 +1,7 @@
 """The runbooks say what the policy says, to a person who was woken."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from policy.alerts import ALERTS, AlertSpec
 from policy.model import Policy
 from tests.unit.alerts.policies import DATA, policy
 
-_GET_MASTER = "redis-cli -h 10.0.0.9 -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME"
+_GET_MASTER = "SENTINEL GET-MASTER-ADDR-BY-NAME"
 SECTIONS = [
     "What it means",
     "Who is hit",
@@ -79,12 +80,17 @@ def test_a_failover_is_waited_for_as_long_as_the_policy_says(name: str) -> None:
     [
         (
             "sentinel",
-            ["`SENTINEL FAILOVER SHARD`", "Only if it refuses", "`SENTINEL MONITOR SHARD"],
+            [
+                " SENTINEL FAILOVER SHARD`",
+                "Only if it still refuses",
+                "`SENTINEL MONITOR SHARD",
+                "`CONFIG REWRITE` on each",
+            ],
             ["CLUSTER FAILOVER FORCE"],
         ),
         (
             "static",
-            ["`REPLICAOF NO ONE` on the replica with the highest"],
+            ["`REPLICAOF NO ONE` on the replica with the highest", "`CONFIG REWRITE` on each"],
             ["SENTINEL FAILOVER", "CLUSTER FAILOVER FORCE"],
         ),
         ("cluster", ["`CLUSTER FAILOVER FORCE` on the replica with the highest"], ["REPLICAOF", "SENTINEL FAILOVER"]),
@@ -106,15 +112,66 @@ def test_a_replica_of_a_cluster_is_not_promoted_as_one_of_its_own(name: str) -> 
 
 def test_commands_ask_the_sentinel_and_log_in_as_the_policy_does() -> None:
     text = runbooks.page(policy("sentinel"), "CacheNodeDown")
-    assert f'REDISCLI_AUTH="$SENTINEL_PASSWORD" {_GET_MASTER} shard-b' in text
+    for address in ("10.0.0.9 -p 26379", "10.0.0.10 -p 26379"):
+        assert f'REDISCLI_AUTH="$SENTINEL_PASSWORD" redis-cli -h {address} {_GET_MASTER} SHARD' in text
     assert "read -r SENTINEL_PASSWORD;" in text
     assert "NODE_PASSWORD" not in text, "the nodes ask for none"
-    assert "`SENTINEL FAILOVER SHARD`" in text
     static = runbooks.page(policy("static"), "CacheNodeDown")
     assert 'REDISCLI_AUTH="$NODE_PASSWORD" redis-cli -h HOST -p PORT --user "$NODE_USER" PING' in static
     assert (
         static.index("read -r NODE_USER;") < static.index("read -r NODE_PASSWORD;") < static.index('"$NODE_PASSWORD"')
     )
+
+
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+def test_an_order_to_sentinel_says_where_and_logs_in(spec: AlertSpec) -> None:
+    text = runbooks.page(policy("sentinel"), spec.name)
+    orders = re.findall(r"`([^`]*)SENTINEL FAILOVER SHARD`(, or on 10\.0\.0\.10:26379)?", text)
+    asked = 'REDISCLI_AUTH="$SENTINEL_PASSWORD" redis-cli -h 10.0.0.9 -p 26379 '
+    assert all(before == asked and others for before, others in orders)
+    assert orders or spec.name not in (
+        "CacheNodeDown",
+        "CacheVeryHighLatency",
+        "CacheLowAvailability",
+        "CacheWritesRefused",
+    )
+
+
+@pytest.mark.parametrize("name", ["CacheVeryHighLatency", "CacheVeryLowAvailability", "CacheWritesRefused"])
+def test_a_primary_that_lives_is_made_a_replica_and_not_left_beside_a_second_one(name: str) -> None:
+    steps = runbooks.page(policy("static"), name).partition("## Steps")[2]
+    assert steps.index("`FAILOVER` on the primary") < steps.index("Only if that fails: `REPLICAOF NO ONE`")
+    assert "`CONFIG REWRITE` on both" in steps
+
+
+def test_a_page_of_a_cluster_asks_no_sentinel_and_follows_no_primary_by_hand() -> None:
+    for spec in ALERTS:
+        if spec.name != "CacheSentinelQuorumLost":
+            text = runbooks.page(policy("cluster"), spec.name)
+            assert not re.search(r"redis-cli [^`\n]*SENTINEL|`SENTINEL|`REPLICAOF", text), spec.name
+    assert "CLUSTER INFO" in runbooks.page(policy("cluster"), "CacheFailoverOverdue")
+    assert "`CLUSTER REPLICATE ID-OF-THE-PRIMARY`" in runbooks.page(policy("cluster"), "CacheReplicasMissing")
+
+
+def test_sentinels_forget_only_where_nothing_is_down() -> None:
+    for name in ("CacheSentinelQuorumLost", "CacheReplicasMissing"):
+        text = runbooks.page(policy("sentinel"), name)
+        assert (
+            "only while the shard's primary answers and all its replicas are up" in text.partition("`SENTINEL RESET")[0]
+        )
+
+
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+def test_what_is_set_by_hand_is_said_to_hold_until_the_restart(spec: AlertSpec) -> None:
+    text = runbooks.page(policy("sentinel"), spec.name)
+    before, _, behind = text.partition("What `CONFIG SET` changes holds for this node")
+    assert bool(behind) == ("CONFIG SET " in before + behind)
+
+
+@pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
+def test_a_silence_is_said_to_swallow_the_end(spec: AlertSpec) -> None:
+    text = runbooks.page(policy("static"), spec.name)
+    assert ("amtool silence expire --alertmanager.url=" in text) == ("amtool silence add" in text)
 
 
 def test_who_follows_a_runbook_logs_in_as_himself() -> None:
@@ -155,6 +212,32 @@ def test_commands_speak_tls_where_the_nodes_do() -> None:
     fleet = {"tls": {"ca_file": "/etc/my ca.crt", "server_name": "cache.test"}}
     text = runbooks.page(Policy.model_validate({"fleet": fleet}), "CacheNodeDown")
     assert "redis-cli -h HOST -p PORT --tls --cacert '/etc/my ca.crt' --sni cache.test PING" in text
+
+
+def test_where_the_commands_must_be_other_ones_stands_before_them() -> None:
+    def page(**fleet: Any) -> str:
+        nodes = ["redis://10.0.0.1", "rediss://10.0.0.2", "unix:///run/redis.sock"]
+        return runbooks.page(Policy.model_validate({"fleet": {"nodes": nodes, **fleet}}), "CacheMemoryHigh")
+
+    mark = "3a" * 32
+    assert "With `10.0.0.2:6379` add `--tls`, or the password goes over the network in clear text." in page()
+    pinned = page(tls={"fingerprint": mark})
+    assert "-p PORT --tls --insecure INFO" in pinned
+    assert "openssl x509 -noout -fingerprint -sha256" in pinned
+    assert "-h HOST -p PORT`, and leave out `--tls` and what belongs to it; PATH" in pinned
+    assert "add `--tls`" not in pinned
+    assert "--insecure" not in page(tls={"fingerprint": mark, "ca_file": "/ca"})
+
+
+def test_nodes_with_an_access_of_their_own_are_named() -> None:
+    overrides = [
+        {"match": "10.0.1.*:6379", "auth": {"username": "blue", "password_env": "B"}, "tls": {"ca_file": "/b.crt"}},
+        {"match": "10.0.2.*:6379", "auth": {"enabled": False}, "tls": {"enabled": False}},
+    ]
+    fleet = {"tls": {}, "auth": {"password_env": "P"}, "overrides": overrides}
+    text = runbooks.page(Policy.model_validate({"fleet": fleet}), "CacheMemoryHigh")
+    assert "like `10.0.1.*:6379`: TLS by `--tls --cacert /b.crt`; another login." in text
+    assert "like `10.0.2.*:6379`: no TLS, leave out `--tls` and what belongs to it; no login, leave out" in text
 
 
 def test_a_page_says_who_else_was_told() -> None:
