@@ -55,7 +55,9 @@ class _Learned:
 
     def answer(self, error: str = "") -> Answer:
         fields, target = self.fields or {}, self.target
-        role, version = info.role(fields) or "", fields.get("redis_version", "")
+        # Valkey names the version of Redis that it is like, the same for all of its own.
+        version = fields.get("valkey_version") or fields.get("redis_version", "")
+        role = info.role(fields) or ""
         return Answer(target.instance, target.shard, role, version, self.tls, self.missing, error)
 
 

@@ -180,7 +180,12 @@ def _fragmentation(policy: Policy) -> tuple[str, timedelta]:
 
 
 def _nodes_differ(policy: Policy) -> tuple[str, timedelta]:
-    ways = [_ways(policy, label) for label in ("redis_version", "maxmemory_policy")]
+    # What Valkey says as redis_version is the same for all of its versions from 7.2 on.
+    ways = [
+        _ways(policy, "redis_version"),
+        _ways(policy, "valkey_version", ',valkey_version!=""'),
+        _ways(policy, "maxmemory_policy"),
+    ]
     # Shards may differ in size; a replica that is smaller than its primary cannot take its place. Nodes of which nobody
     # says what shard they are may be caches of their own.
     limits = newest(policy, "redis_memory_max_bytes", matcher='shard!=""')
@@ -189,8 +194,8 @@ def _nodes_differ(policy: Policy) -> tuple[str, timedelta]:
     return " or ".join(found), policy.alerts.nodes_differ.for_
 
 
-def _ways(policy: Policy, label: str) -> str:
-    info = newest(policy, metrics.INSTANCE_INFO.name, f"fleet, {label}", 'redis_mode!="sentinel"')
+def _ways(policy: Policy, label: str, more: str = "") -> str:
+    info = newest(policy, metrics.INSTANCE_INFO.name, f"fleet, {label}", f'redis_mode!="sentinel"{more}')
     return _differ(f"count by (fleet) ({info}) > 1", label)
 
 

@@ -317,17 +317,27 @@ def _fragmentation(cast: Cast) -> Proof:
 def _nodes_differ(cast: Cast) -> Iterator[Proof]:
     name = "CacheNodesDiffer"
     hold = milliseconds(cast.policy.alerts.nodes_differ.for_)
-    usual = {"redis_version": "7.0.15", "maxmemory_policy": "allkeys-lru", "redis_mode": "standalone"}
+    usual = {
+        "redis_version": "7.2.4",
+        "valkey_version": "9.0.1",
+        "maxmemory_policy": "allkeys-lru",
+        "redis_mode": "standalone",
+    }
 
     def info(node: Labels, **labels: str) -> str:
         return selector(metrics.INSTANCE_INFO.name, **{**node, **usual, **labels})
 
     same = {info(cast.primary): 1, info(cast.replica): 1}
-    for label, value in (("redis_version", "7.2.4"), ("maxmemory_policy", "noeviction")):
+    for label, value in (("redis_version", "7.0.15"), ("valkey_version", "9.1.2"), ("maxmemory_policy", "noeviction")):
         other = info(cast.replica, **{label: value})
         sentinel = info(cast.replica, redis_mode="sentinel", **{label: value})
         over = {info(cast.primary): 1, other: 1}
         silent = {"about a Sentinel in the list of nodes": {info(cast.primary): 1, sentinel: 1}}
+        if label == "valkey_version":
+            silent["about a version that a node of Redis has not"] = {
+                info(cast.primary, valkey_version=""): 1,
+                other: 1,
+            }
         labels = cast.alert(name, differ=label)
         yield Proof(name, labels, hold, over, same, {other: cast.slow}, silent, lingers=cast.slow, what=label)
     yield _sizes_differ(cast, hold)

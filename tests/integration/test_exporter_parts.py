@@ -65,6 +65,9 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
         policy = Policy.model_validate(_fleet(node, **_login()))
         answers, _ = await survey(policy, {"CACHE_PASSWORD": "secret"})
         assert answers[0].error == ""
+        assert version == DEBIAN or answers[0].version.startswith(f"{version.split()[1]}."), (
+            "Valkey says what Redis it is like"
+        )
         with connect(node.port, username="watcher", password="secret") as client:
             for more in ("GET key", "CONFIG SET maxmemory 1", "SLOWLOG RESET", "KEYS *"):
                 with pytest.raises(redis.exceptions.NoPermissionError):
