@@ -66,7 +66,8 @@ def _verdict(policy: Policy) -> Alert:
     failed = "The last health check" if checks == 1 else f"{checks} health checks in a row"
     text = texts.Text(
         f"Cache node {texts.NODE}{texts.OF_SHARD} is down",
-        f"{failed} of {texts.NODE} failed{_how(policy)}{_belongs()}. {_failover(policy)} "
+        f"{failed} of {texts.NODE} failed{_how(policy)}{texts.OF_SHARD.replace(' of shard', '. It belongs to shard')}. "
+        f"{_seen_as(policy)} "
         f"First: {_ping(policy)}, then the process and the machine.",
     )
     return _alert(policy, NO_ANSWER, expr, text, links.INSTANCE_LABEL)
@@ -106,20 +107,27 @@ def _how(policy: Policy) -> str:
     return texts.lookup(query, " ({{ .Labels.result }})", "fleet", "instance")
 
 
-def _belongs() -> str:
-    """The role is looked up in the past: a dead node reports none. The newest of the last hour counts."""
+def _seen_as(policy: Policy) -> str:
+    """What its death means, by its role, looked up in the past: a dead node reports none. The newest of the last hour counts."""
     role = f"{metrics.NODE_ROLE.name}{{fleet=%[1]q,instance=%[2]q}}"
     query = f"topk(1, timestamp({role}) or max_over_time(timestamp({role})[1h:1m]))"
-    seen = texts.lookup(query, ". It was last seen as {{ .Labels.role }}", "fleet", "instance")
-    return f"{texts.OF_SHARD.replace(' of shard', '. It belongs to shard')}{seen}"
+    primary = (
+        f"It was last seen as primary: writes to its keys fail until {_heir(policy)}. Look whether that is done before you start "
+        "it again: a primary that comes back empty empties its replicas."
+    )
+    replica = "It was last seen as replica: its primary serves on, and callers that read from this one fail."
+    either = f'{{{{ if eq .Labels.role "primary" }}}}{primary}{{{{ else }}}}{replica}{{{{ end }}}}'
+    unknown = f"If it was the primary, writes to its keys fail until {_heir(policy)}."
+    asked = f"printf `{query}` $labels.fleet $labels.instance | query"
+    return f"{{{{ with {asked} }}}}{{{{ with first . }}}}{either}{{{{ end }}}}{{{{ else }}}}{unknown}{{{{ end }}}}"
 
 
-def _failover(policy: Policy) -> str:
+def _heir(policy: Policy) -> str:
     if policy.fleet.cluster is not None:
-        return "If it was a primary, the Cluster promotes a replica: check that it did."
+        return "the Cluster has promoted a replica"
     if policy.fleet.sentinel is None:
-        return "No Sentinel stands in the policy, so nothing is failed over by itself."
-    return "If it was the primary, Sentinel promotes a replica: check that it did."
+        return "somebody promotes a replica: no Sentinel stands in the policy"
+    return "Sentinel has promoted a replica"
 
 
 def _vanished(policy: Policy) -> Iterator[Alert]:

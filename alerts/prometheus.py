@@ -57,7 +57,7 @@ def _job(policy: Policy, name: str, path: str, timing: dict[str, str]) -> dict[s
 _KEPT = {
     targets.PROMETHEUS_JOB: "prometheus_(rule_(evaluation_failures|group_iterations|group_iterations_missed)_total"
     "|notifications_(alertmanagers_discovered|(errors|dropped|sent)_total)|config_last_reload_successful)",
-    targets.ALERTMANAGER_JOB: "alertmanager_notifications_(failed_)?total",
+    targets.ALERTMANAGER_JOB: "alertmanager_(notifications_(failed_)?total|config_last_reload_successful)",
 }
 
 

@@ -157,17 +157,32 @@ def _rule_failures(policy: Policy) -> Iterator[Alert]:
         part="missed",
     )
     yield _rejected(policy)
+    yield _old_routes(policy)
 
 
 def _rejected(policy: Policy) -> Alert:
-    hold = patience(policy)
-    text = Text(
-        f"Prometheus refused its configuration: the rules of {template_text(policy.fleet.name)} are old ones",
-        f"The last reload of Prometheus failed {duration(hold)} ago or longer, and it goes on with what it had. First: "
-        "promtool check config on what was built; its log names the file and the line.",
+    name = template_text(policy.fleet.name)
+    refused = f"Prometheus refused its configuration: the rules of {name} are old ones"
+    check = "promtool check config on what was built; its log names the file and the line"
+    series = selector("prometheus_config_last_reload_successful", **targets.of_prometheus(policy))
+    return _not_reloaded(
+        policy, "Prometheus", refused, f"it goes on with what it had. First: {check}.", series, "reload"
     )
-    expr = f"min({selector('prometheus_config_last_reload_successful', **targets.of_prometheus(policy))}) == 0"
-    return _alert(policy, RULE_FAILURES, expr, text, hold, part="reload")
+
+
+def _old_routes(policy: Policy) -> Alert:
+    name = template_text(policy.fleet.name)
+    refused = f"Alertmanager refused its configuration: who is told of {name}, and how, is as it was"
+    check = "amtool check-config on what was built; its log says what is wrong"
+    series = selector("alertmanager_config_last_reload_successful", **targets.of_alertmanager(policy))
+    goes_on = f"it goes on with what it had, and would not come up again after a restart. First: {check}."
+    return _not_reloaded(policy, "Alertmanager", refused, goes_on, series, "routes")
+
+
+def _not_reloaded(policy: Policy, who: str, summary: str, goes_on: str, series: str, part: str) -> Alert:
+    hold = patience(policy)
+    text = Text(summary, f"The last reload of {who} failed {duration(hold)} ago or longer, and {goes_on}")
+    return _alert(policy, RULE_FAILURES, f"min({series}) == 0", text, hold, part=part)
 
 
 def _integrations(policy: Policy) -> Alert:

@@ -192,13 +192,17 @@ def _rules(policy: Policy, step: int) -> Iterator[Case]:
     yield scene.case("silent when half is missed", fine, scene.silent(count))
     once = {missed: f"{gauge(0, 2)} {gauge(100 * count, count)}", iterations: counter(100, count + 2)}
     yield scene.case("silent when it happens once", once, scene.silent(count))
-    scene = _scene(policy, step, RULE_FAILURES, part="reload")
+    prometheus = selector("prometheus_config_last_reload_successful", **mine)
+    alertmanager = selector("alertmanager_config_last_reload_successful", **targets.of_alertmanager(policy))
+    yield _not_reloaded(policy, _scene(policy, step, RULE_FAILURES, part="reload"), prometheus)
+    yield _not_reloaded(policy, _scene(policy, step, RULE_FAILURES, part="routes"), alertmanager)
+
+
+def _not_reloaded(policy: Policy, scene: Scene, good: str) -> Case:
     hold = milliseconds(patience(policy))
-    good = selector("prometheus_config_last_reload_successful", **mine)
     refused = {good: f"{gauge(1, _WELL)} {gauge(0, scene.samples(hold) + 1)} {gauge(1, 3)}"}
-    last = _WELL + scene.samples(hold)
-    ends = (scene.watch.firing((last + 1) * step),)
-    yield scene.case("fires at its duration, resolves at a good reload", refused, *scene.fires(_WELL, hold), *ends)
+    ends = (scene.watch.firing((_WELL + scene.samples(hold) + 1) * scene.step),)
+    return scene.case("fires at its duration, resolves at a good reload", refused, *scene.fires(_WELL, hold), *ends)
 
 
 def _repeated(scene: Scene, series: str, hold: int, window: int) -> Iterator[Case]:

@@ -31,13 +31,13 @@ class Text:
     description: str
 
 
-def lookup(query: str, then: str, *labels: str, each: bool = False) -> str:
-    """A template that asks Prometheus and prints `then` of the first answer (`.`), nothing without one; or of `each`.
+def lookup(query: str, then: str, *labels: str) -> str:
+    """A template that asks Prometheus and prints `then` of the first answer (`.`), nothing without one.
 
     `%q` in the query is replaced by the alert's labels named, quoted for PromQL.
     """
-    arguments, whose = "".join(f" $labels.{label}" for label in labels), "range ." if each else "with first ."
-    return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ {whose} }}}}{then}{{{{ end }}}}{{{{ end }}}}"
+    arguments = "".join(f" $labels.{label}" for label in labels)
+    return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ with first . }}}}{then}{{{{ end }}}}{{{{ end }}}}"
 
 
 def hit_rate(policy: Policy, below: Decimal, hold: timedelta) -> Text:

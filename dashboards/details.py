@@ -142,7 +142,7 @@ def _traffic() -> tuple[Panel, ...]:
         ),
         _rates(
             "CPU",
-            "Seconds of CPU a second by node. Redis runs commands on one thread: near 1 is full.",
+            "Seconds of CPU a second by node. Redis runs commands on one thread: near 100% is full.",
             "percentunit",
             {"user": "redis_cpu_user_seconds_total", "system": "redis_cpu_sys_seconds_total"},
         ),

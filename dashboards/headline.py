@@ -104,7 +104,8 @@ def _budget(slo: Slo, identity: str, width: int) -> Panel:
 
 def _memory(policy: Policy) -> Panel:
     row = policy.thresholds.memory
-    text = f"Used memory / limit (maxmemory, else the policy's, else the machine's), the fullest {FULLEST}: {colours.words(row)}."
+    text = f"Used memory / limit (maxmemory, else the policy's, else the machine's), the fullest {FULLEST}: {colours.words(row)}"
+    text += ". Critical is told of nodes that evict no key; one that does makes room by itself."
     query = Query(f"sort_desc(topk({FULLEST}, {queries.memory_share()}))", "{{instance}}")
     return bar_gauge(About("Memory by node", text, "percentunit"), query, colours.steps(row), 8)
 

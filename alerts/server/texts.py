@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alerts.promql import duration
-from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window
+from alerts.promql import duration, quote
+from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window, without_quorum
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
-from policy import metrics
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain
 
-_COUNT = "{{ $value | humanize }}"
-_EXACT = '{{ $value | printf "%.0f" }}'  # 16.38k of 16384 would be one slot or several
+# Not humanize: it makes 16.38k of 16384 slots, 12.35k seconds and, of 0.6 keys, 600m.
+_EXACT = '{{ $value | printf "%.0f" }}'
+_RATE = '{{ $value | printf "%.1f" }}'
+_SPAN = "{{ $value | humanizeDuration }}"
 _SHARD = "{{ with $labels.shard }}shard {{ . }}{{ else }}the nodes without a shard{{ end }} of {{ $labels.fleet }}"
 # Shards that a text names; the first command of the runbook lists all.
 _NAMED = 5
@@ -26,10 +27,13 @@ def _failover_overdue(policy: Policy) -> Text:
     elif fleet.sentinel is not None:
         cure = "Sentinel should have promoted one: SENTINEL CKQUORUM, then SENTINEL FAILOVER on one of them."
     else:
-        cure = "No Sentinel stands in the policy: promote one with REPLICAOF NO ONE and point the callers at it."
+        cure = (
+            "No Sentinel stands in the policy. If one watches the shard all the same: SENTINEL FAILOVER on it. Else REPLICAOF NO "
+            "ONE on the replica with the highest slave_repl_offset, as the runbook has it."
+        )
     return Text(
         f"No primary in {_SHARD} after {duration_text(hold)}",
-        f"{_COUNT} of the replicas of {_SHARD} answer, and for {duration(hold)} no node there has been primary: writes "
+        f"{_EXACT} of the replicas of {_SHARD} answer, and for {duration(hold)} no node there has been primary: writes "
         f"fail, and nobody has failed over in the time that the policy allows. {cure}",
     )
 
@@ -55,25 +59,30 @@ def _slots_uncovered(policy: Policy) -> Text:
 
 
 def _quorum_lost(policy: Policy) -> Text:
-    asked = f"{metrics.SENTINEL_QUORUM.name}{{fleet=%q}}"
-    which = lookup(f"topk({_NAMED}, max by (shard) ({asked}) == 0)", " {{ .Labels.shard }}", "fleet", each=True)
     return Text(
-        f"Sentinel cannot fail over {_COUNT} of the shards of {FLEET}",
-        f"No Sentinel that answers reaches the quorum and the majority to fail over {_COUNT} of the shards of {FLEET}"
-        f"{lasting(policy.alerts.quorum.for_)}. Up to {_NAMED} of those that the policy's Sentinels name:{which}. The "
-        "cache works; if a primary of theirs dies now, nobody takes its place. First: PING each Sentinel, then SENTINEL "
-        "CKQUORUM on one that answers.",
+        f"Sentinel cannot fail over {_EXACT} of the shards of {FLEET}",
+        f"No Sentinel that answers reaches the quorum and the majority to fail over {_EXACT} of the shards of {FLEET}"
+        f"{lasting(policy.alerts.quorum.for_)}.{_named(policy)} The cache works; if a primary of theirs dies now, nobody takes "
+        "its place. First: PING each Sentinel, then SENTINEL CKQUORUM on one that answers.",
     )
+
+
+def _named(policy: Policy) -> str:
+    """The shards, by what the alert itself asks: of the fleet of the label, whose name is the policy's."""
+    asked = without_quorum(policy).split(f"fleet={quote(policy.fleet.name)}")
+    query = "fleet=%[1]q".join(part.replace("%", "%%") for part in asked)
+    named = "{{ range . }} {{ .Labels.shard }}{{ end }}"
+    return f"{{{{ with printf `topk({_NAMED}, {query})` $labels.fleet | query }}}} They are, up to {_NAMED}:{named}.{{{{ end }}}}"
 
 
 def _replicas_missing(policy: Policy) -> Text:
     wanted = policy.alerts.replicas
     should = f"{wanted.expected} should be" if wanted.expected else "fewer than are watched of it"
     return Text(
-        f"{_SHARD} has only {_COUNT} connected replicas",
-        f"{_COUNT} replicas are connected in {_SHARD} (those that say that they are cut off counted in), {should}"
-        f"{lasting(wanted.for_)}. Callers notice nothing; the shard "
-        "has a life less. First: INFO replication on its primary and on the replica that is not there.",
+        f"Connected replicas of {_SHARD}: only {_EXACT}",
+        f"Replicas that are connected in {_SHARD}, or say that they are cut off: {_EXACT}; {should}{lasting(wanted.for_)}. "
+        "Callers notice nothing; the shard has a life less. First: INFO replication on its primary and on the one that is not "
+        "there.",
     )
 
 
@@ -89,8 +98,8 @@ def _replica_link_down(policy: Policy) -> Text:
 def _replication_lag(policy: Policy) -> Text:
     level = policy.alerts.replication_lag
     return Text(
-        f"Replica {_REPLICA}{OF_SHARD} lags {_COUNT} s behind",
-        f"The primary {NODE}{OF_SHARD} has had no acknowledgement from its replica {_REPLICA} for {_COUNT} s, more than "
+        f"Replica {_REPLICA}{OF_SHARD} lags {_SPAN} behind",
+        f"The primary {NODE}{OF_SHARD} has had no acknowledgement from its replica {_REPLICA} for {_SPAN}, more than "
         f"{duration_text(level.above)}{lasting(level.for_)}. What is written meanwhile is lost if the primary dies. First: "
         "is the replica busy or its network full? INFO replication on both.",
     )
@@ -99,8 +108,8 @@ def _replication_lag(policy: Policy) -> Text:
 def _evictions(policy: Policy) -> Text:
     level = policy.alerts.evictions
     return Text(
-        f"{NODE}{OF_SHARD} evicts {_COUNT} keys a second",
-        f"{NODE}{OF_SHARD} evicted {_COUNT} keys a second over {duration(level.within)}, more than {plain(level.above)}"
+        f"{NODE}{OF_SHARD} evicts {_RATE} keys a second",
+        f"{NODE}{OF_SHARD} evicted {_RATE} keys a second over {duration(level.within)}, more than {plain(level.above)}"
         f"{lasting(level.for_)}. The memory is too small for what callers keep in it, and the hit rate pays. First: hit rate "
         "and INFO memory; then more memory, or shorter expiry for what is seldom read.",
     )
@@ -109,9 +118,9 @@ def _evictions(policy: Policy) -> Text:
 def _rejected(policy: Policy) -> Text:
     within = duration(policy.alerts.rejected_connections.within)
     return Text(
-        f"{NODE}{OF_SHARD} refuses connections",
-        f"{NODE}{OF_SHARD} refused about {_COUNT} connections in the last {within}: maxclients is reached, and callers get "
-        "errors. First: INFO clients, then CLIENT LIST by address: who opens so many?",
+        f"{NODE}{OF_SHARD} refused callers in the last {within} (maxclients)",
+        f"{NODE}{OF_SHARD} refused about {_EXACT} connections in the last {within}: maxclients is reached, and callers get "
+        "errors. First: who has how many? On the node's machine ss shows it, as the runbook has it; redis-cli may be refused.",
     )
 
 
@@ -144,8 +153,8 @@ def _persistence(policy: Policy) -> Text:
 def _fragmentation(policy: Policy) -> Text:
     level = policy.alerts.fragmentation
     return Text(
-        f"{NODE}{OF_SHARD} holds {_COUNT} times the memory of its data",
-        f"The process of {NODE}{OF_SHARD} holds {_COUNT} times what its data take, more than {plain(level.above)}, with more "
+        f"{NODE}{OF_SHARD} holds {_RATE} times the memory of its data",
+        f"The process of {NODE}{OF_SHARD} holds {_RATE} times what its data take, more than {plain(level.above)}, with more "
         f"than {bytes_text(level.from_)} of data{lasting(level.for_)}. The machine runs out of memory before maxmemory is "
         "reached. First: MEMORY DOCTOR, then MEMORY PURGE, or CONFIG SET activedefrag yes where the build can.",
     )
@@ -153,9 +162,10 @@ def _fragmentation(policy: Policy) -> Text:
 
 def _nodes_differ(policy: Policy) -> Text:
     what = "{{ $labels.differ }}"
+    whose = f"{{{{ with $labels.shard }}}}shard {{{{ . }}}} of {{{{ end }}}}{FLEET}"
     return Text(
-        f"Nodes of {FLEET} differ in {what}",
-        f"Not all nodes of {{{{ with $labels.shard }}}}shard {{{{ . }}}} of {{{{ end }}}}{FLEET} have the same {what}"
+        f"Nodes of {whose} differ in {what}",
+        f"Not all nodes of {whose} have the same {what}"
         f"{lasting(policy.alerts.nodes_differ.for_)}: after a failover the cache behaves differently. First: "
         "cachewatch -c POLICY check --connect shows versions; CONFIG GET maxmemory* on each node.",
     )

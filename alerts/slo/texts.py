@@ -34,7 +34,12 @@ def burning(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Text:
     """Text of the two alerts. `pairs` are the burn rates at which it fires."""
     slo, fast = scope.slo, spec is BURN_FAST
     windows = " or ".join(f"{duration(pair.long)} and {duration(pair.short)}" for pair in pairs)
-    left = lookup(f"{o.BUDGET_LEFT}{_OF}", " Budget left: {{ .Value | humanizePercentage }}.", "fleet", "slo")
+    left = lookup(
+        f"{o.BUDGET_LEFT}{_OF}",
+        " Budget left: {{ if lt .Value 0.0 }}none, it is overdrawn{{ else }}{{ .Value | humanizePercentage }}{{ end }}.",
+        "fleet",
+        "slo",
+    )
     ends = lookup(
         f"{o.EXHAUSTION}{_OF} > 0",
         " At the pace of the last hour it is spent in {{ .Value | humanizeDuration }}.",

@@ -218,7 +218,8 @@ def test_a_name_with_a_template_in_it_is_printed_and_not_run(stage: Stage) -> No
 def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
     text = down(stage)["annotations"]["description"]
     start = f"3 health checks in a row of {DEAD} failed (timeout). It belongs to shard {HOSTILE}"
-    assert text.startswith(f"{start}. It was last seen as primary. No Sentinel")
+    assert text.startswith(f"{start}. It was last seen as primary: writes to its keys fail until ")
+    assert "a primary that comes back empty empties its replicas. First: " in text
     assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
     blind = stage.one(alertname="CacheDiscoveryFailing")["annotations"]
     assert blind["summary"] == f"The nodes of {HOSTILE} are not, or not all, learned from dns"

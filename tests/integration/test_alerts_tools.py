@@ -1,12 +1,15 @@
 """What is generated is held against promtool and amtool themselves."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from alerts.build import files
+from alerts.promql import quote
 from sandbox.binaries import find
 from tests.unit.alerts.policies import DATA, policy, write
 
@@ -44,3 +47,17 @@ def test_amtool_routes_by_severity(name: str, severity: str, receiver: str, tmp_
     config = write(files(policy(name)), tmp_path) / "alertmanager.yml"
     result = run("amtool", "config", "routes", "test", f"--config.file={config}", f"severity={severity}", "fleet=x")
     assert result.stdout.strip() == receiver
+
+
+@pytest.mark.parametrize("name", ["sentinel", "hostile"])
+def test_the_shards_that_nobody_can_fail_over_are_named_whatever_the_fleet_is_called(name: str, tmp_path: Path) -> None:
+    of = policy(name)
+    write(files(of), tmp_path)
+    fleet = f"fleet={quote(of.fleet.name)}"
+    series = [{"series": f'cache_sentinel_quorum{{{fleet},shard="s{number}"}}', "values": "0x200"} for number in (1, 2)]
+    wanted = {"eval_time": "5m", "alertname": "CacheSentinelQuorumLost", "exp_alerts": []}
+    test = {"interval": "2s", "input_series": series, "alert_rule_test": [wanted]}
+    suite = {"rule_files": ["rules/failover.yml"], "evaluation_interval": "2s", "tests": [test]}
+    (tmp_path / "texts.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
+    told = run("promtool", "test", "rules", tmp_path / "texts.yml").stderr
+    assert re.search(r"for 1m and more\. They are, up to 5: (s1 s2|s2 s1)\. The cache works", told), told

@@ -60,8 +60,9 @@ def test_rules_of_one_name_that_ask_something_else_are_entries_of_their_own() ->
         ("evaluation", 1),
         ("missed", 1),
         ("reload", 1),
+        ("routes", 1),
     ]
-    assert len({entry.expr for entry in failures}) == 3
+    assert len({entry.expr for entry in failures}) == 4
     fast = [entry.data() for entry in found if entry.name == "CacheErrorBudgetBurnFast"]
     assert [entry["slo"] for entry in fast] == ["latency", "hit_rate", "shop"]
 
