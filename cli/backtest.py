@@ -132,6 +132,12 @@ def _run(url: str, policies: list[Policy], window: Window) -> Outcome:
         raise Refused(str(error)) from error
 
 
+def _but_late_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught, but for a connection that comes about in the moment of Ctrl-C: Python 3.11 calls it an error."""
+    if not isinstance(context.get("exception"), asyncio.InvalidStateError):
+        loop.default_exception_handler(context)
+
+
 async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -142,6 +148,7 @@ async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
     from alerts.promql import milliseconds
     from alerts.rules import groups
 
+    asyncio.get_running_loop().set_exception_handler(_but_late_connections)
     planned = [rules(groups(policy)) for policy in policies]
     scrape = max(milliseconds(max(policy.rules.interval, policy.rules.liveness_interval)) for policy in policies)
     columns = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exporter.board import rows
@@ -12,7 +12,7 @@ from exporter.board.rows import CRITICAL, OK, UNKNOWN, WARNING, Row
 from exporter.state import State
 from policy.alerts import ALERTS, BY_NAME
 from policy.thresholds import Thresholds
-from policy.units import latency_text, percent_text
+from policy.units import duration_text, latency_text, percent_text
 
 MOST_NAMED = 3
 _TITLES = {
@@ -23,6 +23,8 @@ _TITLES = {
     "memory": "Memory",
     "availability": "Availability",
 }
+# Pages that name a fault above the promises that it breaks; as much as where the board sees it itself.
+_WEIGHTS = {"CacheFailoverOverdue": 40, "CacheWritesRefused": 25}
 _SOURCES = {"sentinel": "Sentinel", "cluster": "The Cluster", "files": "The file of nodes", "dns": "The name server"}
 
 
@@ -69,7 +71,7 @@ def problems(sight: Sight) -> list[Problem]:
 
 
 def with_alerts(
-    found: Sequence[Problem], alerts: Iterable[Mapping[str, Any]], error: str, wall: float
+    sight: Sight, found: Sequence[Problem], alerts: Iterable[Mapping[str, Any]], error: str, wall: float
 ) -> list[Problem]:
     """What is wrong, and what Alertmanager tells beside it: never "all is well" while somebody is paged.
 
@@ -77,26 +79,36 @@ def with_alerts(
     """
     # By its state as well: the fleet's availability warns at most, and the page about one node's is worse.
     known = {(problem.alert, problem.state) for problem in found}
-    every = ((alert["name"], _alerted(alert, wall)) for alert in alerts if alert["status"] == "active")
+    every = ((alert["name"], _alerted(sight, alert, wall)) for alert in alerts if alert["status"] == "active")
     told = [problem for name, problem in every if (name, problem.state) not in known]
     if error:
         told.append(Problem(WARNING, f"Alertmanager does not answer, so that nobody would be paged: {error}", weight=4))
     return sorted([*found, *told], key=lambda p: (-rows.RANK[p.state], -p.weight))
 
 
-def _alerted(alert: Mapping[str, Any], wall: float) -> Problem:
+def _alerted(sight: Sight, alert: Mapping[str, Any], wall: float) -> Problem:
     state = CRITICAL if alert["severity"] == "critical" else WARNING
-    since, name = alert["since_unix_seconds"] - wall, alert["name"]
-    return Problem(
+    name, instance = alert["name"], alert["instance"] or None
+    problem = Problem(
         state,
         alert["summary"] or name,
         f"{name} fires.",
-        since,
+        alert["since_unix_seconds"] - wall,
         alert["shard"] or None,
-        alert["instance"] or None,
+        instance,
         name if name in BY_NAME else None,
-        weight=8,
+        weight=_WEIGHTS.get(name, 12 if state == CRITICAL else 8),
     )
+    back = name == "CacheNodeDown" and any(node.instance == instance and node.up for node in sight.nodes)
+    return _back(sight, problem) if back else problem
+
+
+def _back(sight: Sight, problem: Problem) -> Problem:
+    """Of a node that is up again: its page outlives its verdict for a while."""
+    kept = duration_text(sight.state.policy.alerts.node_down.keep_firing_for)
+    where = f" of {problem.shard}" if problem.shard else ""
+    text = f"Node {problem.instance}{where} is up again"
+    return replace(problem, state=WARNING, text=text, detail=f"Its page ends when it has been up for {kept}.", weight=8)
 
 
 def headline(sight: Sight, found: Sequence[Problem]) -> Problem:

@@ -58,7 +58,8 @@ def fleet(view: View, shards: list[dict[str, Any]]) -> dict[str, Any]:
     """The document around the shards' own. A time is Unix seconds or null; a value that nobody knows is null."""
     sight, policy = view.sight, view.sight.state.policy
     heard = view.answers.alerts
-    found = verdict.with_alerts(verdict.problems(sight), view.answers.alerted, heard.error if heard else "", view.wall)
+    error = heard.error if heard else ""
+    found = verdict.with_alerts(sight, verdict.problems(sight), view.answers.alerted, error, view.wall)
     everyone = list(sight.nodes)
     return {
         "fleet": policy.fleet.name,

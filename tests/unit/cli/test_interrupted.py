@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import backtest
 from sandbox.ports import LOOPBACK
 from tests.unit.cli.command import CHECKOUT, TIMEOUT_SECONDS, cachewatch
 
@@ -37,3 +39,13 @@ def test_a_command_that_still_loads(tmp_path: Path, module: str) -> None:
     (tmp_path / "stubs" / f"{module}.py").write_text("raise KeyboardInterrupt\n")
     ended = cachewatch(tmp_path, "check", environ={"PYTHONPATH": f"{tmp_path / 'stubs'}:{CHECKOUT}"})
     assert (ended.status, ended.out, ended.err) == (130, "", "")
+
+
+@pytest.mark.parametrize(("error", "told"), [(asyncio.InvalidStateError("late"), False), (ValueError("new"), True)])
+def test_a_connection_that_comes_about_at_ctrl_c_is_no_news_and_all_else_is(
+    error: Exception, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.new_event_loop()
+    backtest._but_late_connections(loop, {"message": "Exception in callback", "exception": error})
+    loop.close()
+    assert ("Exception in callback" in caplog.text) == told

@@ -58,6 +58,31 @@ def test_a_page_about_the_availability_of_one_node_is_worse_than_what_the_board_
     assert (found["state"], found["text"]) == (CRITICAL, "CacheVeryLowAvailability in words")
 
 
+def test_the_page_of_a_node_that_is_up_again_is_no_dead_node() -> None:
+    found = verdict(fleet("a"), fires("CacheNodeDown"))
+    assert (found["state"], found["text"]) == (WARNING, f"Node {at(1)} of a is up again")
+    assert found["detail"] == "Its page ends when it has been up for 1m."
+    gone = verdict(fleet("a"), fires("CacheNodeDown", instance="10.9.9.9:1"))
+    assert (gone["state"], gone["text"]) == (CRITICAL, "CacheNodeDown in words"), (
+        "of a node that the board does not know"
+    )
+
+
+def test_a_page_that_names_the_fault_stands_above_the_promise_that_it_breaks() -> None:
+    state = fleet("a")
+    for _ in range(60):
+        check(state, at(1), ["timeout"], 100.0)
+        check(state, at(1), ["success"] * 2, 100.0)
+    names = ("CacheEvictions", "CacheVeryHighLatency", "CacheWritesRefused", "CacheFailoverOverdue")
+    found = verdict(state, *(fires(name, "warning" if name == "CacheEvictions" else "critical") for name in names))
+    told = [found["text"], *(other["text"] for other in found["others"])]
+    mine = [text.removesuffix(" in words") for text in told if text.endswith(" in words")]
+    assert mine == ["CacheFailoverOverdue", "CacheWritesRefused", "CacheVeryHighLatency", "CacheEvictions"]
+    assert told.index("CacheWritesRefused in words") < min(
+        i for i, text in enumerate(told) if text.startswith("Availability")
+    )
+
+
 def test_an_alert_of_others_has_no_runbook_of_ours_and_its_name_where_it_has_no_words() -> None:
     state = fleet("a")
     found = verdict(state, fires("DiskFull", summary=""))
