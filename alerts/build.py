@@ -25,7 +25,7 @@ def files(policy: Policy) -> dict[str, str]:
     }
 
 
-# libyaml's are three and ten times as fast, and are in every wheel of PyYAML. U+0085 and what is
+# libyaml's are three and seven times as fast, and are in every wheel of PyYAML. U+0085 and what is
 # beyond U+FFFF they write another way.
 _Emitter: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -112,12 +112,12 @@ def _seen_as(policy: Policy) -> str:
     role = f"{metrics.NODE_ROLE.name}{{fleet=%[1]q,instance=%[2]q}}"
     query = f"topk(1, timestamp({role}) or max_over_time(timestamp({role})[1h:1m]))"
     primary = (
-        f"It was last seen as primary: writes to its keys fail until {_heir(policy)}. Look whether that is done before you start "
-        "it again: a primary that comes back empty empties its replicas."
+        f"It was last seen as primary: writes to its keys fail until {_heir(policy)}, or it is back. If it has replicas, one "
+        "must have its place before you start it again: a primary that comes back empty empties them."
     )
     replica = "It was last seen as replica: its primary serves on, and callers that read from this one fail."
     either = f'{{{{ if eq .Labels.role "primary" }}}}{primary}{{{{ else }}}}{replica}{{{{ end }}}}'
-    unknown = f"If it was the primary, writes to its keys fail until {_heir(policy)}."
+    unknown = f"If it was the primary, writes to its keys fail until {_heir(policy)}, or it is back."
     asked = f"printf `{query}` $labels.fleet $labels.instance | query"
     return f"{{{{ with {asked} }}}}{{{{ with first . }}}}{either}{{{{ end }}}}{{{{ else }}}}{unknown}{{{{ end }}}}"
 
@@ -126,7 +126,7 @@ def _heir(policy: Policy) -> str:
     if policy.fleet.cluster is not None:
         return "the Cluster has promoted a replica"
     if policy.fleet.sentinel is None:
-        return "somebody promotes a replica: no Sentinel stands in the policy"
+        return "somebody promotes a replica (no Sentinel stands in the policy)"
     return "Sentinel has promoted a replica"
 
 

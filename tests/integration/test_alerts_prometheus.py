@@ -1,7 +1,9 @@
 """The generated rules in a real Prometheus: labels and texts come out as the policy has them, whatever they hold."""
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ from policy.metrics import le
 from policy.model import Policy
 from sandbox.ports import free_port
 from sandbox.process import wait_until
-from sandbox.prometheus import Prometheus, start_prometheus
+from sandbox.prometheus import Prometheus, start_alertmanager, start_prometheus
 from tests.unit.alerts.policies import HOSTILE, write
 
 DEAD, SLOW, UNSEEN = "127.0.0.1:7001", "127.0.0.1:7002", "127.0.0.1:7003"
@@ -219,7 +221,7 @@ def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
     text = down(stage)["annotations"]["description"]
     start = f"3 health checks in a row of {DEAD} failed (timeout). It belongs to shard {HOSTILE}"
     assert text.startswith(f"{start}. It was last seen as primary: writes to its keys fail until ")
-    assert "a primary that comes back empty empties its replicas. First: " in text
+    assert "a primary that comes back empty empties them. First: " in text
     assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
     blind = stage.one(alertname="CacheDiscoveryFailing")["annotations"]
     assert blind["summary"] == f"The nodes of {HOSTILE} are not, or not all, learned from dns"
@@ -286,3 +288,29 @@ def test_the_exporters_death_is_one_page_and_ends_none_of_a_dead_node(stage: Sta
     stage.exporter.start()
     wait_until(lambda: not unwatched(), 60, "the exporter's page to end")
     assert all(("no_answer", DEAD) in moment for moment in seen)
+
+
+def test_a_configuration_that_alertmanager_refuses_is_told_until_it_takes_one(tmp_path: Path) -> None:
+    data = hostile_data(free_port(), free_port())
+    data["rules"]["stack_grace"] = "2s"
+    data["stack"]["alertmanager"] = f"127.0.0.1:{free_port()}"
+    policy = Policy.model_validate(data)
+    write(files(policy), tmp_path)
+    routes, good = tmp_path / "alertmanager.yml", (tmp_path / "alertmanager.yml").read_text()
+    told = start_alertmanager(routes, tmp_path, port_of(policy.stack.alertmanager))
+    with told, start_prometheus(tmp_path / "prometheus.yml", tmp_path, port_of(policy.stack.prometheus)) as server:
+
+        def fires() -> bool:
+            alerts = [alert for alert in server.alerts() if alert["state"] == "firing"]
+            return any(alert["labels"].get("part") == "routes" for alert in alerts)
+
+        def reload(text: str) -> None:
+            routes.write_text(text)
+            os.kill(told.pid, signal.SIGHUP)
+
+        series = "alertmanager_config_last_reload_successful"
+        wait_until(lambda: bool(server.query(f"{series} == 1")), 60, "Alertmanager's word of its configuration")
+        reload(f"{good}nonsense: 1\n")
+        wait_until(fires, 60, "the alert", every=0.2)
+        reload(good)
+        wait_until(lambda: not fires(), 60, "its end", every=0.2)

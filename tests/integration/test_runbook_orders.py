@@ -85,11 +85,12 @@ def test_who_was_promoted_by_hand_stays_primary_when_the_old_one_is_back(fleet: 
     """Told one after the other the first Sentinel would hear of the old primary from the second, and make it primary again."""
     steps = re.findall(r"`SENTINEL (REMOVE|MONITOR) SHARD[^`]*`( on ALL)?", overdue(fleet))
     assert steps == [("REMOVE", " on ALL"), ("MONITOR", "")]
-    old, heir, ports = (
-        fleet.primary(SHARD),
-        fleet.replica(SHARD),
-        [sentinel.port for sentinel in fleet.sentinel_servers],
-    )
+    ports = [sentinel.port for sentinel in fleet.sentinel_servers]
+    ordered(
+        fleet, ports[0], fleet.replica(SHARD)
+    )  # from now on what they tell each other is of a later epoch than MONITOR's
+    wait_until(fleet.in_sync, PATIENCE, "the failover before it", every=0.5)
+    old, heir = fleet.primary(SHARD), fleet.replica(SHARD)
     with heir.client() as client:
         client.config_set("replica-priority", 0)
         wait_until(lambda: all(map(unfit, ports)), PATIENCE, "all to know of it", every=0.5)
