@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from alerts import calendars, inhibition
 from alerts.promql import duration, matched
-from alerts.receivers import HEARTBEAT, NOBODY, PAGE, TICKET, receivers
+from alerts.receivers import NOBODY, Way, heartbeat, ways
 from policy.alerts import PAGES, WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
@@ -19,46 +20,43 @@ GROUP_BY = ["alertname", "fleet", "shard", "instance", "part", "slo"]
 
 def config(policy: Policy) -> dict[str, Any]:
     """Routes by severity and action. A receiver that the policy does not configure is left out."""
-    told = receivers(policy)
-    names = {receiver["name"] for receiver in told}
-    page, ticket, heartbeat = (name if name in names else NOBODY for name in (PAGE, TICKET, HEARTBEAT))
     notify = policy.notify
-    pages = {**_timing(notify.page), **calendars.of_page(policy)}
-    tickets = {**_timing(notify.ticket), **calendars.of_ticket(policy)}
+    pages, tickets, beat = ways(policy, "pages"), ways(policy, "tickets"), heartbeat(policy)
+    in_calendar = {**_timing(notify.page), **calendars.of_page(policy)}
     # Of our own Watchdog alone: another one's beat would hide that ours is silent.
     beats = (f"alertname={matched(WATCHDOG.name)}", f"fleet={matched(policy.fleet.name)}")
     routes = [
-        _route(heartbeat, _beat(notify.heartbeat), *beats),
-        _route(NOBODY, {}, 'severity="none"'),
-        *(_route(page, pages, f'{label}="{value}"') for label, value in PAGES.items()),
+        *_routes((beat,) if beat else (), _beat(notify.heartbeat), *beats),
+        *_routes((), {}, 'severity="none"'),
+        *(route for label, value in PAGES.items() for route in _routes(pages, in_calendar, f'{label}="{value}"')),
         # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
-        _route(ticket, tickets),
+        *_routes(tickets, {**_timing(notify.ticket), **calendars.of_ticket(policy)}),
     ]
-    told.append({"name": NOBODY})
+    told = [way.receiver for way in (*pages, *tickets, *((beat,) if beat else ()))]
     return {
-        "route": {"receiver": ticket, "group_by": GROUP_BY, **_timing(notify.ticket), "routes": routes},
+        "route": {"receiver": NOBODY, "group_by": GROUP_BY, "routes": routes},
         "inhibit_rules": inhibition.rules(policy),
         **calendars.intervals(policy),
-        "receivers": told,
+        "receivers": [*told, {"name": NOBODY}],
     }
 
 
-def _route(receiver: str, how: dict[str, Any], *matchers: str) -> dict[str, Any]:
-    return {"receiver": receiver, **({"matchers": list(matchers)} if matchers else {}), **how}
+def _routes(told: tuple[Way, ...], how: dict[str, Any], *matchers: str) -> Iterator[dict[str, Any]]:
+    """One for each way; Alertmanager looks on until one does not say `continue`. With no way, nobody is told."""
+    matching = {"matchers": list(matchers)} if matchers else {}
+    if not told:
+        yield {"receiver": NOBODY, **matching, **how}
+    for way in told:
+        following = {} if way is told[-1] else {"continue": True}
+        yield {"receiver": way.name, **matching, **how, "repeat_interval": duration(way.repeat), **following}
 
 
 def _timing(timing: Timing) -> dict[str, str]:
     return {
         "group_wait": duration(timing.group_wait),
         "group_interval": duration(timing.group_interval),
-        "repeat_interval": duration(timing.repeat_interval),
     }
 
 
-def _beat(heartbeat: Heartbeat | None) -> dict[str, str]:
-    if heartbeat is None:
-        return {}
-    # Whether to repeat is asked each group_interval, and the last beat is then a moment younger than that: with both the
-    # same, every other beat is left out (measured).
-    every = Timing(group_wait=timedelta(0), group_interval=heartbeat.interval, repeat_interval=heartbeat.interval / 2)
-    return _timing(every)
+def _beat(told: Heartbeat | None) -> dict[str, str]:
+    return {} if told is None else {"group_wait": duration(timedelta(0)), "group_interval": duration(told.interval)}

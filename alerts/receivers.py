@@ -5,14 +5,16 @@ A secret is named as a file that Alertmanager reads itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from policy.model import Policy
 from policy.notify import PagerDuty
 
-PAGE, TICKET, HEARTBEAT, NOBODY = "page", "ticket", "heartbeat", "nobody"
-
+NOBODY = "nobody"
+_HEARTBEAT = "heartbeat"
 # What a notification says of a group: its first firing alert, else its first. "Common" values are empty where two
 # alerts of the group differ.
 _ALERT = "(index (or .Alerts.Firing .Alerts) 0)"
@@ -23,39 +25,49 @@ _DETAILS = ("fleet", "shard", "instance", "part", "slo", "cause", "action")
 _MOST_TOLD = 1000
 
 
-def receivers(policy: Policy) -> list[dict[str, Any]]:
-    """Those that tell somebody; `NOBODY` is left to who routes to it."""
-    found = ({"name": PAGE, **_page(policy)}, {"name": TICKET, **_webhooks(policy, "tickets")}, _heartbeat(policy))
-    return [receiver for receiver in found if len(receiver) > 1]
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a person. A receiver of its own, as each has its own `repeat`: how often it is told what still fires."""
+
+    receiver: dict[str, Any]
+    repeat: timedelta
+
+    @property
+    def name(self) -> str:
+        """The receiver's."""
+        return str(self.receiver["name"])
 
 
-def _page(policy: Policy) -> dict[str, Any]:
-    pagerduty = policy.notify.pagerduty
-    configured = {} if pagerduty is None else {"pagerduty_configs": [_pagerduty(pagerduty)]}
-    return {**configured, **_webhooks(policy, "pages")}
-
-
-def _webhooks(policy: Policy, kind: Literal["pages", "tickets"]) -> dict[str, Any]:
-    """The notifier, which speaks to Slack (a message for each change), and whom the policy names."""
+def ways(policy: Policy, kind: Literal["pages", "tickets"]) -> tuple[Way, ...]:
+    """By which pages, or tickets, leave: PagerDuty, the notifier that speaks to Slack, whom else the policy names."""
     notify = policy.notify
-    slack = [] if notify.slack is None else [_notifier(policy)]
-    others = [_webhook(webhook.url, webhook.token_file) for webhook in notify.webhooks if webhook.takes(kind)]
-    return {"webhook_configs": [*slack, *others]} if slack or others else {}
+    timing = notify.page if kind == "pages" else notify.ticket
+    told: list[tuple[str, dict[str, Any], timedelta]] = []
+    if notify.pagerduty is not None and kind == "pages":
+        events = {"pagerduty_configs": [_pagerduty(notify.pagerduty)]}
+        told.append(("pagerduty", events, notify.pagerduty.repeat_interval))
+    if notify.slack is not None:
+        told.append(("slack", {"webhook_configs": [_notifier(policy)]}, timing.asserted))
+    for number, webhook in enumerate(notify.webhooks, start=1):
+        if webhook.takes(kind):
+            posts = {"webhook_configs": [_webhook(webhook.url, webhook.token_file)]}
+            told.append((f"webhook-{number}", posts, webhook.repeat_interval or timing.repeat_interval))
+    return tuple(Way({"name": f"{kind}-{name}", **how}, repeat) for name, how, repeat in told)
 
 
 def _notifier(policy: Policy) -> dict[str, Any]:
     return {**_webhook(f"http://{policy.stack.notifier}/alertmanager", None), "max_alerts": _MOST_TOLD}
 
 
-def _heartbeat(policy: Policy) -> dict[str, Any]:
-    heartbeat = policy.notify.heartbeat
-    if heartbeat is None:
-        return {"name": HEARTBEAT}
-    # The end of the Watchdog is no sign of life.
-    return {
-        "name": HEARTBEAT,
-        "webhook_configs": [{**_webhook(heartbeat.url, heartbeat.token_file), "send_resolved": False}],
-    }
+def heartbeat(policy: Policy) -> Way | None:
+    """Who is told that the Watchdog fires, and is alarmed by silence. The Watchdog's end is no sign of life."""
+    told = policy.notify.heartbeat
+    if told is None:
+        return None
+    posts = {**_webhook(told.url, told.token_file), "send_resolved": False}
+    # Whether to repeat is asked each group_interval, and the last beat is then a moment younger than that: with both the
+    # same, every other beat is left out (measured).
+    return Way({"name": _HEARTBEAT, "webhook_configs": [posts]}, told.interval / 2)
 
 
 def _webhook(url: str, token_file: Path | None) -> dict[str, Any]:

@@ -301,8 +301,7 @@ def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
     command = f"amtool silence add {at} --duration=1h --comment='who and why' {' '.join(map(shlex.quote, matchers))}"
     return (
         f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```\n\n"
-        "What ends under a silence is told to nobody: PagerDuty's incident stays open, and for Alertmanager the alert still\n"
-        "fires: the next one of the same subject is told after `repeat_interval` only. So lift the silence before it heals, or\n"
+        "What ends under a silence is told to nobody: PagerDuty's incident stays open. So lift the silence before it heals, or\n"
         f"within 15 minutes after it, with the ID that was printed: `amtool silence expire {at} ID`."
     )
 

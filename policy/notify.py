@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,26 +19,49 @@ Endpoint = Annotated[str, AfterValidator(check_endpoint)]
 """A URL that is posted to; it may have a query."""
 
 
+_ASSERTED = parse_duration("10m")
+
+
 class Timing(Model):
-    """Alertmanager's waits of one kind of notification."""
+    """Alertmanager's waits of one kind of notification. `repeat_interval` is when people are reminded of what still fires."""
 
     group_wait: Duration
     group_interval: Duration
     repeat_interval: Duration
 
+    @property
+    def asserted(self) -> timedelta:
+        """How often Alertmanager says what fires to one who knows himself when to remind people, as our notifier does.
+
+        An end that a silence swallowed is unknown to Alertmanager, which holds the next alert of the same subject for a
+        repeat. Only a silence that goes on for 15 minutes swallows one, because Prometheus tells an end for as long.
+        """
+        return min(self.repeat_interval, _ASSERTED)
+
     def _faults(self) -> Iterator[Fault]:
         for name in ("group_interval", "repeat_interval"):
-            if not getattr(self, name):
-                yield name, "must be more than zero: Alertmanager refuses it otherwise"
+            yield from _never(name, getattr(self, name))
+
+
+def _never(name: str, interval: timedelta | None) -> Iterator[Fault]:
+    if interval is not None and not interval:
+        yield name, "must be more than zero: Alertmanager refuses it otherwise"
 
 
 class PagerDuty(Model):
-    """PagerDuty's Events v2; the routing key is read from a file by Alertmanager itself."""
+    """PagerDuty's Events v2; the routing key is read from a file by Alertmanager itself.
+
+    `repeat_interval`: said again of an incident that is open, an event is a line of its log and wakes nobody.
+    """
 
     routing_key_file: Path
     url: Url = "https://events.pagerduty.com/v2/enqueue"
+    repeat_interval: Duration = _ASSERTED
 
     _resolve = field_validator("routing_key_file")(resolve_file)
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from _never("repeat_interval", self.repeat_interval)
 
 
 class Slack(Model):
@@ -73,9 +97,16 @@ class Heartbeat(_Posted):
 
 
 class Webhook(_Posted):
-    """Somebody else who takes Alertmanager's webhook: all that is told, pages alone or tickets alone."""
+    """Somebody else who takes Alertmanager's webhook: all that is told, pages alone or tickets alone.
+
+    `repeat_interval` is in place of the one that `page` and `ticket` name.
+    """
 
     told: Literal["all", "pages", "tickets"] = "all"
+    repeat_interval: Duration | None = None
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from _never("repeat_interval", self.repeat_interval)
 
     def takes(self, kind: Literal["pages", "tickets"]) -> bool:
         """Whether it is told of these."""

@@ -64,7 +64,7 @@ class News:
     """
 
     group: str
-    said: str
+    said: dedup.Said
     message: Message
     urgent: bool
     rank: int
@@ -72,7 +72,7 @@ class News:
 
 def news(notification: Notification) -> News:
     """What a notification says, made ready to be sent."""
-    group, said = dedup.group(notification), dedup.key(notification)
+    group, said = dedup.group(notification), dedup.said(notification)
     return News(group, said, render(notification), notification.urgent, _rank(notification))
 
 
@@ -142,9 +142,9 @@ class Deliveries:
         if self._refusing:
             return Answer("refused", "shutting down")
         sending = self._latest.get(news.group)
-        if sending is None and self._seen.has(news.group, news.said, time.monotonic()):
+        if sending is None and self._seen.has(news.group, news.said, news.urgent, time.monotonic()):
             return Answer("duplicate", "Slack has this already")
-        joined = sending is not None and sending.news.said == news.said
+        joined = sending is not None and news.said.again(sending.news.said)
         if sending is None or not joined:
             if len(self._tasks) >= self._pace.most * (4 if news.urgent else 1):
                 return Answer("refused", f"{len(self._tasks)} messages are waiting for Slack already")
@@ -164,7 +164,7 @@ class Deliveries:
         await asyncio.gather(*left, return_exceptions=True)
 
     def _begin(self, sending: _Sending) -> _Sending:
-        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news.said[:8]}")
+        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news.said.all[:8]}")
         self._tasks.add(sending.task)
         self._latest[sending.news.group] = sending
         sending.task.add_done_callback(lambda task: self._ended(sending, task))

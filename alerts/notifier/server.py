@@ -190,7 +190,7 @@ async def serving(policy: Policy, slack: Slack, listen: tuple[str, int], door: D
     """Serve for the length of the block. Raises what the door does when the address cannot be had."""
     counters = Counters()
     async with SlackChannel(slack) as channel:
-        deliveries = Deliveries(channel.post, dedup.Seen(dedup.lifetime(policy.notify)), counters)
+        deliveries = Deliveries(channel.post, dedup.Seen(dedup.Lifetimes.of(policy.notify)), counters)
         # A request whose client has gone must not count as one that waits: its alert may have ended.
         runner = door.runner(Notifier(policy, deliveries, counters).application(door.middleware))
         await runner.setup()

@@ -1,7 +1,8 @@
 """An Alertmanager on generated routes, who it tells, and alerts to tell it of; for the tests of routing."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -94,6 +95,29 @@ def alert(name: str, fleet: str, instance: str = "") -> dict[str, str]:
     return {"alertname": name, "severity": spec.severity, "action": spec.action, "fleet": fleet, **node}
 
 
+def silence(alertmanager: Alertmanager, name: str) -> str:
+    """Silence an alert for an hour; its silence's ID."""
+    now = datetime.now(UTC)
+    body = {
+        "matchers": [{"name": "alertname", "value": name, "isRegex": False}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "tests",
+        "comment": "swallows an end",
+    }
+    kind = {"Content-Type": "application/json"}
+    answer = web.request("POST", f"{alertmanager.url}/api/v2/silences", json.dumps(body).encode(), kind)
+    return str(json.loads(answer)["silenceID"])
+
+
+def swallow(alertmanager: Alertmanager, name: str, end: Callable[[], None]) -> None:
+    """End an alert under a silence that goes on until Alertmanager has forgotten that end."""
+    kept = silence(alertmanager, name)
+    end()
+    time.sleep(4)  # some group_intervals; nothing that Alertmanager shows tells when it has
+    web.request("DELETE", f"{alertmanager.url}/api/v2/silence/{kept}")
+
+
 def annotations(labels: dict[str, str]) -> dict[str, str]:
     name = labels["alertname"]
     return {
@@ -105,19 +129,20 @@ def annotations(labels: dict[str, str]) -> dict[str, str]:
 
 
 def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int, notify: dict[str, Any]) -> Policy:
-    """The policy of a stage; `notify` goes over what it says itself."""
+    """The policy of a stage; `notify` goes over what it says itself, and its `pagerduty` over that."""
     (folder / "key").write_text("a-routing-key\n", encoding="utf-8")
+    events = {"routing_key_file": str(folder / "key"), "url": f"http://127.0.0.1:{sink}/v2/enqueue"}
     wait = {"group_interval": "1s", "repeat_interval": "1h"}
     return Policy.model_validate(
         {
             "fleet": {"name": HOSTILE, "nodes": [f"redis://{NODE}"]},
             "notify": {
-                "pagerduty": {"routing_key_file": str(folder / "key"), "url": f"http://127.0.0.1:{sink}/v2/enqueue"},
                 "slack": {"channel": "#cache-alerts", "token_file": str(folder / "token")},
                 "page": {"group_wait": "0s", **wait},
                 "ticket": {"group_wait": "15s", **wait},
                 "heartbeat": {"url": f"http://127.0.0.1:{sink}/heartbeat", "interval": "1s"},
                 **notify,
+                "pagerduty": {**events, **notify.get("pagerduty", {})},
             },
             "stack": {"notifier": f"127.0.0.1:{notifier}", "alertmanager": f"127.0.0.1:{alertmanager}"},
         }

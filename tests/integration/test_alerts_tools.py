@@ -36,9 +36,9 @@ def test_prometheus_and_alertmanager_accept_what_is_built(name: str, tmp_path: P
 @pytest.mark.parametrize(
     ("name", "severity", "receiver"),
     [
-        ("static", "critical", "page"),
-        ("static", "warning", "ticket"),
-        ("sentinel", "critical", "page"),
+        ("static", "critical", "pages-pagerduty,pages-slack"),
+        ("static", "warning", "tickets-slack"),
+        ("sentinel", "critical", "pages-pagerduty"),
         ("sentinel", "warning", "nobody"),
         ("default", "critical", "nobody"),
     ],

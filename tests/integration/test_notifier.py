@@ -25,6 +25,7 @@ from sandbox.process import wait_until
 from sandbox.prometheus import Alertmanager, WebChild, start_alertmanager
 from sandbox.sink import Sink, start_sink
 from tests.integration.notifier_support import command, counted, start, tell, write_policy
+from tests.integration.routing_stage import swallow
 from tests.unit.alerts_notifier.samples import ENDED, alert, body
 
 _PATIENCE = 60.0
@@ -66,11 +67,11 @@ def test_it_takes_as_many_descriptors_as_it_may_have(tmp_path: Path, sink: Sink)
 # --- with a real Alertmanager -------------------------------------------------------------------------------------
 
 
-def _start_alertmanager(directory: Path, notifier: WebChild, name: str = "am") -> Alertmanager:
+def _start_alertmanager(directory: Path, notifier: WebChild, name: str = "am", repeat: str = "4h") -> Alertmanager:
     folder = directory / name
     folder.mkdir()
     webhook = {"url": f"{notifier.url}/alertmanager", "send_resolved": True}
-    waits = {"group_wait": "0s", "group_interval": "2s", "repeat_interval": "4h"}
+    waits = {"group_wait": "0s", "group_interval": "2s", "repeat_interval": repeat}
     config = {
         "route": {"receiver": "slack", "group_by": ["alertname", "fleet", "instance"], **waits},
         "receivers": [{"name": "slack", "webhook_configs": [webhook]}],
@@ -107,6 +108,21 @@ def test_a_dead_node_and_its_recovery_arrive_in_slack(alertmanager: Alertmanager
     assert re.match(r"RESOLVED after \d+s: ", resolved["body"]["text"])
     silence = f"{alertmanager.url}/#/silences/new?filter=%7Balertname%3D%22CacheNodeDown%22"
     assert silence in json.dumps(firing["body"]["blocks"])
+
+
+def test_repeats_are_swallowed_and_what_fires_anew_after_a_silence_that_swallowed_its_end_is_told(
+    tmp_path: Path, notifier: WebChild, sink: Sink
+) -> None:
+    repeats = 'cachewatch_notifier_notifications_total{result="duplicate"}'
+    first = datetime.now(UTC) - timedelta(minutes=20)
+    with _start_alertmanager(tmp_path, notifier, repeat="1s") as alertmanager:
+        _report(alertmanager, first)
+        wait_until(lambda: counted(notifier, repeats) >= 2, _PATIENCE, "two repeats")
+        assert len(_messages(sink)) == 1
+        swallow(alertmanager, "CacheNodeDown", lambda: _report(alertmanager, first, over=True))
+        _report(alertmanager, datetime.now(UTC))
+        wait_until(lambda: len(_messages(sink)) == 2, _PATIENCE, "the second page")
+    assert [text.split()[0] for text in _messages(sink)] == ["FIRING", "FIRING"]
 
 
 def test_a_pair_of_alertmanagers_makes_one_message(tmp_path: Path, notifier: WebChild, sink: Sink) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from alerts.build import files
 from sandbox import web
 from sandbox.process import wait_until
-from tests.integration.routing_stage import NODE, OTHER, Stage, alert, annotations, staged
+from tests.integration.routing_stage import NODE, OTHER, Stage, alert, annotations, staged, swallow
 from tests.unit.alerts.policies import HOSTILE
 
 
@@ -111,6 +112,23 @@ def test_the_end_of_an_alert_is_told_to_all_who_heard_of_it(stage: Stage) -> Non
     wait_until(lambda: len(stage.pages("over")) == 2 and len(stage.notices("over")) == 2, 60, "the end of both")
     assert stage.pages("over")[1] == ("resolve", "CacheNodeDown", NODE)
     assert stage.notices("over")[1] == ("resolved", "CacheNodeDown", NODE)
+
+
+def test_what_fires_anew_after_a_silence_that_swallowed_its_end_is_told_at_once(tmp_path: Path) -> None:
+    """To Alertmanager it has fired all the while: it waits for a repeat, with the default of hours for people's sake."""
+    with staged(tmp_path, pagerduty={"repeat_interval": "2s"}) as stage:
+        down = alert("CacheNodeDown", "swallowed", NODE)
+        stage.tell(down)
+        wait_until(lambda: bool(stage.pages("swallowed") and stage.notices("swallowed")), 60, "page and notice")
+        swallow(stage.alertmanager, "CacheNodeDown", lambda: stage.tell(down, over=True))
+        before = stage.pages("swallowed")
+        assert set(before) == {("trigger", "CacheNodeDown", NODE)}
+        stage.started = datetime.now(UTC)
+        stage.tell(down)
+        wait_until(lambda: len(stage.pages("swallowed")) > len(before), 60, "the page")
+        assert len(stage.notices("swallowed")) == 1, (
+            "whose repeat_interval is an hour here: else this test shows nothing"
+        )
 
 
 def test_a_warning_pages_nobody_and_a_page_silences_the_warning_about_the_same(stage: Stage) -> None:

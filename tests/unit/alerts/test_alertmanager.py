@@ -22,42 +22,63 @@ def receivers(config: dict[str, Any]) -> dict[str, set[str]]:
     return {receiver["name"]: set(receiver) - {"name"} for receiver in config["receivers"]}
 
 
-def routed(config: dict[str, Any]) -> dict[str, str]:
-    """Matcher -> receiver, and `rest`."""
-    route = config["route"]
-    return {
-        **{child.get("matchers", [""])[0]: child["receiver"] for child in route["routes"]},
-        "rest": route["receiver"],
-    }
+def routed(config: dict[str, Any]) -> dict[str, list[str]]:
+    """Matcher -> receivers. Alertmanager looks on after one that says `continue`, and only then."""
+    found: dict[str, list[str]] = {}
+    for child in config["route"]["routes"]:
+        found.setdefault(child.get("matchers", [""])[0], []).append(child["receiver"])
+    of = {name: [c for c in config["route"]["routes"] if c.get("matchers", [""])[0] == name] for name in found}
+    assert all([bool(c.get("continue")) for c in each] == [True] * (len(each) - 1) + [False] for each in of.values())
+    return found
 
 
 @pytest.mark.parametrize(
-    ("name", "who", "page", "ticket"),
+    ("name", "page", "ticket"),
     [
-        ("static", {"page": {"pagerduty_configs", "webhook_configs"}, "ticket": {"webhook_configs"}}, "page", "ticket"),
-        ("sentinel", {"page": {"pagerduty_configs"}}, "page", "nobody"),
-        ("sentinel, every master", {"page": {"webhook_configs"}, "ticket": {"webhook_configs"}}, "page", "ticket"),
-        ("default", {}, "nobody", "nobody"),
+        ("static", ["pages-pagerduty", "pages-slack"], ["tickets-slack"]),
+        ("sentinel", ["pages-pagerduty"], ["nobody"]),
+        ("sentinel, every master", ["pages-slack"], ["tickets-slack"]),
+        ("default", ["nobody"], ["nobody"]),
     ],
 )
-def test_only_what_the_policy_configures_is_told(name: str, who: dict[str, set[str]], page: str, ticket: str) -> None:
+def test_only_what_the_policy_configures_is_told(name: str, page: list[str], ticket: list[str]) -> None:
     found = alertmanager.config(policy(name))
-    assert receivers(found) == {**who, "nobody": set()}
+    kinds = {
+        each: {"pagerduty_configs" if each.endswith("pagerduty") else "webhook_configs"} for each in [*page, *ticket]
+    }
+    assert receivers(found) == {**kinds, "nobody": set()}
     assert routed(found) == {
-        'alertname="CacheWatchdog"': "nobody",
-        'severity="none"': "nobody",
+        'alertname="CacheWatchdog"': ["nobody"],
+        'severity="none"': ["nobody"],
         'severity="critical"': page,
         'action="page"': page,
         "": ticket,
-        "rest": ticket,
     }
+    assert found["route"]["receiver"] == "nobody", "an alert always finds one of these before"
 
 
 def test_a_page_goes_out_at_once_and_a_ticket_waits_for_the_page_that_silences_it() -> None:
-    _, _, critical, urgent, ticket = alertmanager.config(Policy())["route"]["routes"]
-    for page in (critical, urgent):
-        assert (page["group_wait"], page["group_interval"], page["repeat_interval"]) == ("0s", "1s", "4h")
-    assert (ticket["group_wait"], ticket["group_interval"], ticket["repeat_interval"]) == ("30s", "5m", "12h")
+    for route in notifying(slack={"channel": "#a", "token_file": "/t"})["route"]["routes"][2:]:
+        waits = ("30s", "5m") if route["receiver"] == "tickets-slack" else ("0s", "1s")
+        assert (route["group_wait"], route["group_interval"]) == waits
+
+
+def test_who_knows_a_repeat_from_news_is_told_again_soon_and_others_when_people_are_to_be_reminded() -> None:
+    """What fires anew after a silence that swallowed an end waits for a repeat: hours of no page otherwise."""
+    slack, pagerduty = {"channel": "#a", "token_file": "/t"}, {"routing_key_file": "/k"}
+    found = notifying(slack=slack, pagerduty=pagerduty, webhooks=[HOOK, {**HOOK, "repeat_interval": "20m"}])
+    assert {route["receiver"]: route["repeat_interval"] for route in found["route"]["routes"][2:]} == {
+        "pages-pagerduty": "10m",
+        "pages-slack": "10m",
+        "pages-webhook-1": "4h",
+        "pages-webhook-2": "20m",
+        "tickets-slack": "10m",
+        "tickets-webhook-1": "12h",
+        "tickets-webhook-2": "20m",
+    }
+    named = notifying(slack=slack, pagerduty={**pagerduty, "repeat_interval": "4h"}, page={"repeat_interval": "1m"})
+    pages = {route["receiver"]: route["repeat_interval"] for route in named["route"]["routes"][2:-1]}
+    assert pages == {"pages-pagerduty": "4h", "pages-slack": "1m"}
 
 
 def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> None:
@@ -75,10 +96,14 @@ def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> 
     ]
 
 
-@pytest.mark.parametrize(("told", "kinds"), [("all", ["page", "ticket"]), ("pages", ["page"]), ("tickets", ["ticket"])])
+@pytest.mark.parametrize(
+    ("told", "kinds"), [("all", ["pages", "tickets"]), ("pages", ["pages"]), ("tickets", ["tickets"])]
+)
 def test_a_webhook_gets_what_it_is_told_of(told: str, kinds: list[str]) -> None:
     found = notifying(webhooks=[{**HOOK, "told": told}])
-    assert [receiver["name"] for receiver in found["receivers"] if len(receiver) > 1] == kinds
+    assert [receiver["name"] for receiver in found["receivers"] if len(receiver) > 1] == [
+        f"{kind}-webhook-1" for kind in kinds
+    ]
     (webhook,) = found["receivers"][0]["webhook_configs"]
     assert webhook["url"] == HOOK["url"]
     assert webhook["http_config"] == {"authorization": {"credentials_file": HOOK["token_file"]}}
@@ -86,8 +111,8 @@ def test_a_webhook_gets_what_it_is_told_of(told: str, kinds: list[str]) -> None:
 
 def test_a_group_of_thousands_is_cut_to_what_the_notifier_reads_and_whole_for_others() -> None:
     found = notifying(slack={"channel": "#a", "token_file": "/t"}, webhooks=[HOOK])
-    for receiver in found["receivers"][:2]:
-        notifier, other = receiver["webhook_configs"]
+    posts = [receiver["webhook_configs"][0] for receiver in found["receivers"][:-1]]
+    for notifier, other in (posts[:2], posts[2:]):
         assert (notifier["url"], notifier["max_alerts"]) == ("http://127.0.0.1:9122/alertmanager", 1000)
         assert "max_alerts" not in other
 

@@ -5,17 +5,31 @@ from typing import Any
 
 import pytest
 
-from alerts.notifier.dedup import Seen, group, key, lifetime
+from alerts.notifier.dedup import Lifetimes, Said, Seen, group, said
 from policy.notify import Notify
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
+FIRING = said(notification())
+_TEN = Lifetimes(pages=10, tickets=10)
+
+
+def news(*alerts: dict[str, Any], **other: Any) -> Said:
+    return said(notification(*alerts, **other))
+
 
 def test_a_retry_is_the_same_news_whatever_the_order_of_its_alerts() -> None:
-    assert key(notification(alert("a:1"), alert("b:2"))) == key(notification(alert("b:2"), alert("a:1")))
+    assert news(alert("a:1"), alert("b:2")).again(news(alert("b:2"), alert("a:1")))
 
 
 def test_a_new_value_in_the_description_is_no_news() -> None:
-    assert key(notification()) == key(notification(alert(annotations={"description": "now 71%"})))
+    assert news(alert(annotations={"description": "now 71%"})).again(FIRING)
+
+
+def test_what_is_left_of_news_once_the_ended_is_told_is_no_news() -> None:
+    told = news(alert("a:1"), alert("b:2", ended=ENDED))
+    assert news(alert("a:1")).again(told)
+    assert not news(alert("a:1"), alert("b:2")).again(told), "the other one fires again"
+    assert not news(alert("a:1", ended=ENDED)).again(told)
 
 
 @pytest.mark.parametrize(
@@ -29,53 +43,60 @@ def test_a_new_value_in_the_description_is_no_news() -> None:
         {"truncatedAlerts": 1},
     ],
 )
-def test_another_state_another_start_another_alert_or_another_group_is_news(other: dict[str, Any]) -> None:
-    assert key(notification(**other)) != key(notification())
+def test_another_state_a_new_beginning_another_alert_or_another_group_is_news(other: dict[str, Any]) -> None:
+    assert not news(**other).again(FIRING)
+
+
+@pytest.mark.parametrize("began", ["2026-11-22T03:04:02Z", "2026-11-22T03:05:05Z"])
+def test_the_beginning_that_the_other_prometheus_of_a_pair_saw_is_no_news(began: str) -> None:
+    assert news(alert(startsAt=began)).again(FIRING)
 
 
 def test_what_was_told_is_remembered_for_its_lifetime_and_not_longer() -> None:
-    seen = Seen(lifetime=10)
-    seen.add("a", "news", now=100)
-    assert seen.has("a", "news", now=109.9)
-    assert not seen.has("a", "news", now=110)
-    assert not seen.has("b", "news", now=100)
+    seen = Seen(Lifetimes(pages=10, tickets=20))
+    seen.add("a", FIRING, now=100)
+    assert [seen.has("a", FIRING, True, now) for now in (109.9, 110)] == [True, False]
+    assert [seen.has("a", FIRING, False, now) for now in (119.9, 120)] == [True, False]
+    assert not seen.has("b", FIRING, True, now=100)
 
 
 def test_told_again_lives_again() -> None:
-    seen = Seen(lifetime=10)
-    seen.add("a", "news", now=100)
-    seen.add("b", "news", now=105)
-    seen.add("a", "news", now=109)
-    assert not seen.has("b", "news", now=116)
-    assert seen.has("a", "news", now=118)
+    seen = Seen(_TEN)
+    seen.add("a", FIRING, now=100)
+    seen.add("a", FIRING, now=109)
+    assert seen.has("a", FIRING, True, now=118)
 
 
 def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
-    seen = Seen(lifetime=10, capacity=3)
+    seen = Seen(_TEN, capacity=3)
     for number in range(100):
-        seen.add(str(number), "news", now=100)
+        seen.add(str(number), FIRING, now=100)
     assert len(seen) == 3
-    assert [seen.has(str(number), "news", now=100) for number in (96, 97, 98, 99)] == [False, True, True, True]
+    assert [seen.has(str(number), FIRING, True, now=100) for number in (96, 97, 98, 99)] == [False, True, True, True]
 
 
 def test_only_the_last_news_of_a_group_is_old_news() -> None:
     """Fires, ends and fires again with the start that it had: somebody who read RESOLVED must be told."""
-    seen = Seen(lifetime=10)
+    seen = Seen(_TEN)
     told = []
-    for news in ("fires", "fires", "ended", "fires"):
-        told.append(not seen.has("group", news, now=100))
-        seen.add("group", news, now=100)
+    ended = news(alert(ended=ENDED))
+    for each in (FIRING, FIRING, ended, FIRING):
+        told.append(not seen.has("group", each, True, now=100))
+        seen.add("group", each, now=100)
     assert told == [True, False, True, True]
 
 
-@pytest.mark.parametrize(("page", "ticket", "expected"), [("4h", "12h", 300), ("1m", "12h", 20), ("4h", "30s", 10)])
-def test_a_reminder_gets_through_because_memory_ends_well_before_the_smallest_repeat_interval(
-    page: str, ticket: str, expected: float
+@pytest.mark.parametrize(
+    ("page", "ticket", "expected"),
+    [("4h", "12h", (14100, 42900)), ("1m", "12h", (30, 42900)), ("4h", "30s", (14100, 15))],
+)
+def test_what_still_fires_is_told_again_after_its_repeat_interval_and_not_before(
+    page: str, ticket: str, expected: tuple[float, float]
 ) -> None:
-    timing = {"page": {"repeat_interval": page}, "ticket": {"repeat_interval": ticket}}
-    notify = Notify.model_validate(timing)
-    assert lifetime(notify) == expected
-    assert timedelta(seconds=lifetime(notify)) < min(notify.page.repeat_interval, notify.ticket.repeat_interval) / 2
+    """Alertmanager says it each ten minutes: that before the last half of these is swallowed, the one about then told."""
+    notify = Notify.model_validate({"page": {"repeat_interval": page}, "ticket": {"repeat_interval": ticket}})
+    assert Lifetimes.of(notify) == Lifetimes(*expected)
+    assert notify.ticket.asserted == min(timedelta(minutes=10), notify.ticket.repeat_interval)
 
 
 def test_a_group_is_told_by_a_short_digest_however_long_its_key_is() -> None:

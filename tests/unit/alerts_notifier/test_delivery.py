@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alerts.notifier.counters import Counters
-from alerts.notifier.dedup import Seen
+from alerts.notifier.dedup import Lifetimes, Seen
 from alerts.notifier.delivery import Answer, Deliveries, News, Pace, news
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.message import Message
@@ -39,7 +39,7 @@ class Channel:
 
 
 def _deliveries(channel: Channel, pace: Pace = _FAST, lifetime: float = 60) -> Deliveries:
-    return Deliveries(channel.post, Seen(lifetime), Counters(), pace)
+    return Deliveries(channel.post, Seen(Lifetimes(lifetime, lifetime)), Counters(), pace)
 
 
 def _said(*alerts: dict[str, Any], **other: Any) -> News:
@@ -291,7 +291,7 @@ async def test_what_nobody_thought_of_is_a_failure_that_is_counted() -> None:
         raise RuntimeError("who would have thought")
 
     counters = Counters()
-    answer = await Deliveries(post, Seen(60), counters, _FAST).deliver(_said())
+    answer = await Deliveries(post, Seen(Lifetimes(60, 60)), counters, _FAST).deliver(_said())
     assert answer.result == "failed"
     assert 'slack_failures_total{reason="other"} 1' in counters.exposition(0)
     assert "who would have thought" in answer.text
@@ -320,7 +320,9 @@ async def test_a_message_that_cannot_leave_is_given_up_after_its_lifetime() -> N
 async def test_a_page_that_nobody_asks_for_when_its_lifetime_ends_is_no_failure_of_slack() -> None:
     channel, counters = Channel(), Counters()
     channel.gate.clear()
-    deliveries = Deliveries(channel.post, Seen(60), counters, Pace(patience=0.05, lifetime=0.3, spacing=0))
+    deliveries = Deliveries(
+        channel.post, Seen(Lifetimes(60, 60)), counters, Pace(patience=0.05, lifetime=0.3, spacing=0)
+    )
     first = asyncio.create_task(deliveries.deliver(_said(alert("t:1", labels={"severity": "warning"}), groupKey="t")))
     await _until(lambda: deliveries.in_flight == 1)
     assert (await deliveries.deliver(_node("b:1"))).result == "late"
