@@ -16,7 +16,7 @@ from alerts.promql import duration
 from cli.blind import cannot_fire
 from cli.context import Context, Folder, Refused
 from cli.dead_links import lead_to_loopback
-from cli.files import CannotWrite, Parts, write_tree
+from cli.files import CannotWrite, Parts, unlisted, write_tree
 from policy import secret_files
 from policy.calendars import Day
 from policy.loader import Loaded
@@ -38,6 +38,9 @@ def write(out: Path, parts: Parts, loaded: Loaded | None = None) -> None:
         raise Refused(str(error)) from error
     if loaded is not None:
         warn_unrouted(loaded)
+    for path in unlisted(out):
+        cure = "remove it unless you put it there, for whoever reads the folder loads it"
+        click.secho(f"warning: {path} is of another build, restored or copied: {cure}", fg="yellow", err=True)
     for name in sorted(name for files in parts.values() for name in files):
         click.echo(out / name)
 

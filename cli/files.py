@@ -72,6 +72,14 @@ def write_tree(root: Path, parts: Parts) -> None:
         raise CannotWrite(f"cannot write below {root}: {reason(error)}; nothing was changed") from error
 
 
+def unlisted(root: Path) -> list[Path]:
+    """Generated files beside those of this folder's builds that none of them wrote: it was restored, or they were copied."""
+    listed = {root / name for name in _names(_read_manifest(root))}
+    kinds = {(path.parent, path.suffix) for path in listed if path.parent != root}
+    beside = {path for folder, suffix in kinds for path in folder.glob(f"*{suffix}") if path.is_file()} - listed
+    return sorted(path for path in beside if _is_marked(_head(path)))
+
+
 def reason(error: OSError) -> str:
     """What the system says, and of which file."""
     said = error.strerror or str(error)
@@ -111,7 +119,20 @@ def _is_foreign(path: Path, text: str) -> bool:
         return False
     found, ours = path.read_bytes(), text.encode()
     titled = path.suffix == ".md" and found.partition(b"\n")[0] == ours.partition(b"\n")[0]
-    return found != ours and not titled and _MARK not in found[:_MARK_WITHIN]
+    return found != ours and not titled and not _is_marked(found)
+
+
+def _is_marked(text: bytes) -> bool:
+    return _MARK in text[:_MARK_WITHIN]
+
+
+def _head(path: Path) -> bytes:
+    """What a file begins with; nothing of one that may not be read, or has gone."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MARK_WITHIN)
+    except OSError:
+        return b""
 
 
 def _take_away(root: Path, names: Iterable[str]) -> None:

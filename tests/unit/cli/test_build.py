@@ -65,6 +65,22 @@ def test_a_second_build_changes_nothing_and_touches_nothing(tmp_path: Path) -> N
     assert {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in before} == times
 
 
+def test_what_a_restored_folder_has_beyond_its_list_is_warned_of_and_left(tmp_path: Path) -> None:
+    """The rules of an objective that was taken out since would go on paging; those of another fleet are meant to."""
+    built(tmp_path)
+    of_before = (tmp_path / "out/rules/memory.yml").read_bytes()
+    (tmp_path / "out/rules/slo_gone.yml").write_bytes(of_before)
+    (tmp_path / "out/rules/own.yml").write_text("groups: []\n")
+    again = cachewatch(tmp_path, "build", "-o", "out")
+    told = [line for line in again.err.splitlines() if "another build" in line]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "warning: out/rules/slo_gone.yml is of another build, restored or copied: remove it unless"
+    )
+    assert again.status == 0
+    assert (tmp_path / "out/rules/slo_gone.yml").read_bytes() == of_before
+
+
 def test_the_parts_on_their_own_give_the_same_files_and_leave_each_other_alone(tmp_path: Path) -> None:
     whole = built(tmp_path)
     assert cachewatch(tmp_path, "alerts", "build", "-o", "parts").status == 0
