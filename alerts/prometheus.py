@@ -30,7 +30,7 @@ def config(policy: Policy) -> dict[str, Any]:
     return {
         "global": {**slow, "evaluation_interval": duration(rules.interval)},
         "rule_files": ["rules/*.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [policy.stack.alertmanager]}]}]},
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [*policy.stack.alertmanagers]}]}]},
         "scrape_configs": [
             _job(policy, SLI_JOB, "/metrics/sli", fast),
             {**_job(policy, ALL_JOB, "/metrics", slow), "metric_relabel_configs": [_DROP_SLI]},
@@ -57,7 +57,7 @@ def _job(policy: Policy, name: str, path: str, timing: dict[str, str]) -> dict[s
 _KEPT = {
     targets.PROMETHEUS_JOB: "prometheus_(rule_(evaluation_failures|group_iterations|group_iterations_missed)_total"
     "|notifications_(alertmanagers_discovered|(errors|dropped|sent)_total)|config_last_reload_successful)",
-    targets.ALERTMANAGER_JOB: "alertmanager_(notifications_(failed_)?total|config_last_reload_successful)",
+    targets.ALERTMANAGER_JOB: "alertmanager_(notifications_(failed_)?total|config_last_reload_successful|cluster_members)",
 }
 
 
@@ -65,15 +65,19 @@ def _stack_jobs(policy: Policy) -> list[dict[str, Any]]:
     """The parts that watch, at the slow interval. The notifier is there only where Slack is told."""
     url = urlsplit(policy.stack.prometheus)
     own = {"scheme": url.scheme, "metrics_path": f"{url.path}/metrics"}
-    jobs = [{**_stack_job(targets.of_prometheus(policy)), **own}, _stack_job(targets.of_alertmanager(policy))]
-    return [*jobs, *([_stack_job(targets.of_notifier(policy))] if policy.notify.slack is not None else [])]
+    jobs = [
+        {**_stack_job(targets.PROMETHEUS_JOB, targets.prometheus_address(policy)), **own},
+        _stack_job(targets.ALERTMANAGER_JOB, *policy.stack.alertmanagers),
+    ]
+    notifier = _stack_job(targets.NOTIFIER_JOB, policy.stack.notifier)
+    return [*jobs, *([notifier] if policy.notify.slack is not None else [])]
 
 
-def _stack_job(labels: dict[str, str]) -> dict[str, Any]:
-    kept = _KEPT.get(labels["job"])
+def _stack_job(name: str, *addresses: str) -> dict[str, Any]:
+    kept = _KEPT.get(name)
     keep = {"source_labels": ["__name__"], "regex": kept, "action": "keep"}
     return {
-        "job_name": labels["job"],
-        "static_configs": [{"targets": [labels["instance"]]}],
+        "job_name": name,
+        "static_configs": [{"targets": [*addresses]}],
         **({"metric_relabel_configs": [keep]} if kept else {}),
     }

@@ -221,12 +221,15 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
     """What the pages on the watching itself need, all of them together."""
     stack, notify = policy.stack, policy.notify
     failed, sent = (
-        selector(f"alertmanager_notifications_{what}total", **targets.of_alertmanager(policy))
-        for what in ("failed_", "")
+        targets.alertmanagers(policy, f"alertmanager_notifications_{what}total") for what in ("failed_", "")
     )
     refused = selector(SLACK_FAILURES, **targets.of_notifier(policy))
     return {
-        **{part: getattr(stack, part) for part in ("exporter", "notifier", "alertmanager")},
+        **{part: getattr(stack, part) for part in ("exporter", "notifier")},
+        "alertmanager": ", ".join(stack.alertmanagers),
+        "members": str(len(stack.alertmanagers)),
+        "ask_members": "\n".join(f"curl -sS -m 3 http://{each}/api/v2/status" for each in stack.alertmanagers),
+        "query_members": _query(policy, targets.alertmanagers(policy, "alertmanager_cluster_members")),
         **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},
         "grace": duration(policy.rules.exporter_grace),
         "restarts": str(prober_down.MOST_RESTARTS),
@@ -336,5 +339,6 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheRuleFailures": ("rules", _stack),
     "CacheNotificationsFailing": ("notifications", _stack),
     "CacheAlertmanagerDown": ("alertmanager", _stack),
+    "CacheAlertmanagerPeerDown": ("alertmanager_peer", _stack),
     "CacheWatchdog": ("watchdog", _stack),
 }

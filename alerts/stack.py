@@ -18,6 +18,7 @@ from alerts.texts import Text
 from policy import metrics
 from policy.alerts import (
     ALERTMANAGER_DOWN,
+    ALERTMANAGER_PEER_DOWN,
     METRICS_MISSING,
     NOTIFICATIONS_FAILING,
     NOTIFIER_DOWN,
@@ -51,6 +52,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
         *([_watched_twice(policy)] if policy.collect.background else []),
         *([_notifier_down(policy)] if notify.slack is not None else []),
         _alertmanager_down(policy),
+        *([_peer_down(policy)] if policy.stack.alertmanager_peers else []),
         *_rule_failures(policy),
         *([_integrations(policy)] if notify.pagerduty is not None else []),
         *([_slack(policy)] if notify.slack is not None else []),
@@ -115,15 +117,36 @@ def _notifier_down(policy: Policy) -> Alert:
 
 def _alertmanager_down(policy: Policy) -> Alert:
     address, hold = template_text(policy.stack.alertmanager), patience(policy)
+    every = template_text(", ".join(policy.stack.alertmanagers))
     known = selector("prometheus_notifications_alertmanagers_discovered", **targets.of_prometheus(policy))
     text = Text(
-        f"Alertmanager {address} of {template_text(policy.fleet.name)} is gone: nobody is told of anything",
-        f"Prometheus has had no answer from Alertmanager at {address} for {duration(hold)}, or knows of none. While that "
+        f"Alertmanager {every} of {template_text(policy.fleet.name)} is gone: nobody is told of anything",
+        f"Prometheus has had no answer from Alertmanager at {every} for {duration(hold)}, or knows of none. While that "
         "lasts this alert itself reaches nobody: only the heartbeat outside tells, by no longer being posted to, and "
         "Prometheus' own page of alerts shows what fires. First: start Alertmanager and read its log.",
     )
-    expr = f"absent({targets.up(targets.of_alertmanager(policy))} == 1) or sum({known}) < 1"
+    expr = f"absent({targets.alertmanagers(policy, 'up')} == 1) or sum({known}) < 1"
     return _alert(policy, ALERTMANAGER_DOWN, expr, text, hold, instance=address)
+
+
+def _peer_down(policy: Policy) -> Alert:
+    # A member that died, that Prometheus does not reach, or that was started without the others, in a cluster or in none: then
+    # each tells on its own, and a silence holds at one only. Of all that are gone the page tells.
+    count, hold = len(policy.stack.alertmanagers), patience(policy)
+    text = Text(
+        f"The {count} Alertmanagers of {template_text(policy.fleet.name)} do not stand together: {{{{ $value }}}} know of all",
+        f"For {duration(hold)} an Alertmanager has not answered Prometheus, or they have not known of each other "
+        f"({template_text(', '.join(policy.stack.alertmanagers))}). The others tell as ever; when they go too, nobody is told "
+        "of anything. Those that do not know of each other may tell things twice, and a silence holds at one of them only. "
+        "First: its log, and whether each was started with --cluster.peer of another one.",
+    )
+    together, answer = (
+        targets.alertmanagers(policy, "alertmanager_cluster_members"),
+        targets.alertmanagers(policy, "up"),
+    )
+    well = f"sum({answer} and on (instance) ({together} >= {count}))"
+    expr = f"({well} or vector(0)) < {count} and on () (count({answer} == 1) > 0)"
+    return _alert(policy, ALERTMANAGER_PEER_DOWN, expr, text, hold)
 
 
 def _rule_failures(policy: Policy) -> Iterator[Alert]:
@@ -174,7 +197,7 @@ def _old_routes(policy: Policy) -> Alert:
     name = template_text(policy.fleet.name)
     refused = f"Alertmanager refused its configuration: who is told of {name}, and how, is as it was"
     check = "amtool check-config on what was built; its log says what is wrong"
-    series = selector("alertmanager_config_last_reload_successful", **targets.of_alertmanager(policy))
+    series = targets.alertmanagers(policy, "alertmanager_config_last_reload_successful")
     goes_on = f"it goes on with what it had, and would not come up again after a restart. First: {check}."
     return _not_reloaded(policy, "Alertmanager", refused, goes_on, series, "routes")
 
@@ -247,7 +270,7 @@ def _prometheus_sends(policy: Policy) -> Alert:
         f"{many}(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{duration(resent(policy))}])) > 0"
         for many, what in (("min", "errors"), ("sum", "dropped"))
     )
-    away = f"min_over_time({targets.up(targets.of_alertmanager(policy))}[{hold}]) == 0"
+    away = f"max(min_over_time({targets.alertmanagers(policy, 'up')}[{hold}])) == 0"
     fleet = template_text(policy.fleet.name)
     text = Text(
         f"Alerts of {fleet} do not reach Alertmanager",
@@ -280,8 +303,7 @@ def _answered(policy: Policy, results: tuple[str, ...]) -> str:
 
 def _failed(policy: Policy, operator: str) -> str:
     """Failed notifications by webhook (`=`), or by all else (`!=`)."""
-    mine = selector("alertmanager_notifications_failed_total", **targets.of_alertmanager(policy))
-    return narrowed(mine, f'integration{operator}"webhook"')
+    return targets.alertmanagers(policy, "alertmanager_notifications_failed_total", f'integration{operator}"webhook"')
 
 
 def _alert(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from urllib.parse import urlsplit
 
-from alerts.promql import selector
+from alerts.promql import narrowed, one_of, selector
 from policy.fleet import join_address
 from policy.model import Policy
 
@@ -32,8 +33,16 @@ def of_prometheus(policy: Policy) -> dict[str, str]:
 
 
 def of_alertmanager(policy: Policy) -> dict[str, str]:
-    """Labels of Alertmanager's series."""
+    """Labels of Alertmanager's series; of several the first one's."""
     return {"job": ALERTMANAGER_JOB, "instance": policy.stack.alertmanager}
+
+
+def alertmanagers(policy: Policy, metric: str, *matchers: str) -> str:
+    """Selector of a metric of every Alertmanager."""
+    known = policy.stack.alertmanagers
+    of_all = selector(metric, job=ALERTMANAGER_JOB), f"instance=~{one_of(known)}"
+    series = narrowed(*of_all) if len(known) > 1 else selector(metric, **of_alertmanager(policy))
+    return reduce(narrowed, matchers, series)
 
 
 def of_notifier(policy: Policy) -> dict[str, str]:

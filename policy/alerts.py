@@ -136,6 +136,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheRuleFailures", "critical", "page", "part"),
     _stack("CacheNotificationsFailing", "warning", "page", "part"),
     _stack("CacheAlertmanagerDown", "critical", "page", "instance"),
+    _stack("CacheAlertmanagerPeerDown", "warning", "investigate"),
     _stack("CacheWatchdog", "none", "none"),
 )
 (
@@ -146,6 +147,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     RULE_FAILURES,
     NOTIFICATIONS_FAILING,
     ALERTMANAGER_DOWN,
+    ALERTMANAGER_PEER_DOWN,
     WATCHDOG,
 ) = STACK_ALERTS
 # One of each for every objective: the error budget is spent too fast, and no other alert tells of it.

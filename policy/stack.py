@@ -55,12 +55,14 @@ class Stack(Model):
     """Addresses of the parts, as the other parts reach them, and people too unless `links` names others.
 
     `grafana` and `runbooks` are base URLs; without them alerts link to Prometheus' graph and to the notifier's runbooks.
-    `dashboards` is the folder in which Grafana finds what was built.
+    `dashboards` is the folder in which Grafana finds what was built. `alertmanager_peers` are the other members of the
+    cluster of Alertmanagers.
     """
 
     exporter: Annotated[str, _address(9121)] = "127.0.0.1:9121"
     notifier: Annotated[str, _address(9122)] = "127.0.0.1:9122"
     alertmanager: Annotated[str, _address(9093)] = "127.0.0.1:9093"
+    alertmanager_peers: tuple[Annotated[str, _address(9093)], ...] = ()
     prometheus: Url = "http://127.0.0.1:9090"
     grafana: Url | None = None
     runbooks: Url | None = None
@@ -72,6 +74,19 @@ class Stack(Model):
         for part, other in itertools.combinations(parts, 2):
             if parts[part] == parts[other]:
                 yield other, f"is the address of {part} too ({parts[part]}); each part listens on its own"
+        taken = {address: part for part, address in parts.items()}
+        for index, peer in enumerate(self.alertmanager_peers):
+            if peer in taken:
+                yield (
+                    f"alertmanager_peers.{index}",
+                    f"is the address of {taken[peer]} too ({peer}); name the others only",
+                )
+            taken.setdefault(peer, f"alertmanager_peers.{index}")
+
+    @property
+    def alertmanagers(self) -> tuple[str, ...]:
+        """Addresses of all Alertmanagers: what one of them is told of, all are."""
+        return (self.alertmanager, *self.alertmanager_peers)
 
     def link(self, part: Literal["exporter", "notifier", "alertmanager", "prometheus"]) -> str:
         """Base URL by which a person reaches a part."""

@@ -1,5 +1,6 @@
 """Real Prometheus and Alertmanager as child processes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -100,8 +101,14 @@ def prometheus_server(config: Path, directory: Path, port: int) -> Prometheus:
     )
 
 
-def alertmanager_server(config: Path, directory: Path, port: int) -> Alertmanager:
-    """Return an Alertmanager on the configuration, alone, not started yet; its data live in `directory`."""
+ALONE = ("--cluster.listen-address=",)
+
+
+def alertmanager_server(config: Path, directory: Path, port: int, cluster: Sequence[str] = ALONE) -> Alertmanager:
+    """Return an Alertmanager on the configuration, not started yet; its data live in `directory`.
+
+    `cluster` are the options by which it knows its peers: by default it has none.
+    """
     return Alertmanager(
         "alertmanager",
         (
@@ -110,7 +117,7 @@ def alertmanager_server(config: Path, directory: Path, port: int) -> Alertmanage
             f"--storage.path={directory.absolute() / 'alertmanager-data'}",
             f"--web.listen-address={ports.LOOPBACK}:{port}",
             f"--web.external-url=http://{ports.LOOPBACK}:{port}/",
-            "--cluster.listen-address=",
+            *cluster,
             "--data.maintenance-interval=30s",
         ),
         directory,

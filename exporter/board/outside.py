@@ -14,7 +14,6 @@ import aiohttp
 
 from exporter.board import heard
 from exporter.board.heard import Heard
-from policy.fleet import join_address, split_address
 from policy.model import Policy
 from policy.objectives import budget_left, named
 
@@ -84,13 +83,15 @@ class Outside:
 
     async def _ask_alerts(self, policy: Policy) -> None:
         query = urlencode({"filter": f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"})
-        host = join_address(*split_address(policy.stack.alertmanager, 9093))
-        try:
-            found = heard.alerts(await self._get(f"http://{host}/api/v2/alerts?{query}"))
-        except _FAILURES as error:
-            found, failure = self.alerts, _words(error)
-        else:
-            failure = ""
+        found, failure = self.alerts, ""
+        for address in policy.stack.alertmanagers:
+            try:
+                found = heard.alerts(await self._get(f"http://{address}/api/v2/alerts?{query}"))
+            except _FAILURES as error:
+                failure = failure or _words(error)
+            else:
+                failure = ""
+                break
         if policy is self._policy:
             self.alerts, self.alerts_heard = found, _after(self.alerts_heard, failure)
             self._alerts_told = time.monotonic()

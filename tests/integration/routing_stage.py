@@ -95,24 +95,22 @@ def alert(name: str, fleet: str, instance: str = "") -> dict[str, str]:
     return {"alertname": name, "severity": spec.severity, "action": spec.action, "fleet": fleet, **node}
 
 
-def silence(alertmanager: Alertmanager, name: str) -> str:
-    """Silence an alert for an hour; its silence's ID."""
+def silence(alertmanager: Alertmanager, label: str, value: str) -> str:
+    """Silence what has this label for an hour; the ID of the silence."""
     now = datetime.now(UTC)
     body = {
-        "matchers": [{"name": "alertname", "value": name, "isRegex": False}],
+        "matchers": [{"name": label, "value": value, "isRegex": False}],
         "startsAt": now.isoformat(),
         "endsAt": (now + timedelta(hours=1)).isoformat(),
         "createdBy": "tests",
-        "comment": "swallows an end",
+        "comment": "known",
     }
-    kind = {"Content-Type": "application/json"}
-    answer = web.request("POST", f"{alertmanager.url}/api/v2/silences", json.dumps(body).encode(), kind)
-    return str(json.loads(answer)["silenceID"])
+    return str(web.post_json(f"{alertmanager.url}/api/v2/silences", body)["silenceID"])
 
 
 def swallow(alertmanager: Alertmanager, name: str, end: Callable[[], None]) -> None:
     """End an alert under a silence that goes on until Alertmanager has forgotten that end."""
-    kept = silence(alertmanager, name)
+    kept = silence(alertmanager, "alertname", name)
     end()
     time.sleep(4)  # some group_intervals; nothing that Alertmanager shows tells when it has
     web.request("DELETE", f"{alertmanager.url}/api/v2/silence/{kept}")

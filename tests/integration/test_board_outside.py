@@ -20,6 +20,7 @@ from sandbox import web
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.prometheus import Alertmanager, start_alertmanager, start_prometheus
 from tests.integration.exporter_support import Peer, says, silent
+from tests.integration.routing_stage import silence
 from tests.unit.exporter.helpers import policy, until
 
 
@@ -53,15 +54,7 @@ def alertmanager(tmp_path: Path) -> Any:
 async def test_alerts_of_this_fleet_are_shown_with_who_silenced_them(alertmanager: Alertmanager) -> None:
     fired = [alert("CacheNodeDown", instance="a:1"), alert("CacheMemoryHigh", instance="b:1"), alert("Else", fleet="x")]
     web_post(alertmanager, fired)
-    now = datetime.now(UTC)
-    silence = {
-        "matchers": [{"name": "instance", "value": "b:1", "isRegex": False}],
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-        "createdBy": "a test",
-        "comment": "known",
-    }
-    web.post_json(f"{alertmanager.url}/api/v2/silences", silence)
+    silence(alertmanager, "instance", "b:1")
     async with asking({"alertmanager": f"{LOOPBACK}:{alertmanager.port}"}) as own:
 
         def shown() -> list[tuple[str, str]]:
@@ -72,6 +65,19 @@ async def test_alerts_of_this_fleet_are_shown_with_who_silenced_them(alertmanage
         await until(lambda: shown() == [("CacheNodeDown", "active"), ("CacheMemoryHigh", "silenced")], 60)
         assert own.alerts_heard.error == ""
         assert own.alerts_heard.at is not None
+
+
+async def test_while_one_alertmanager_is_gone_another_one_is_asked(alertmanager: Alertmanager) -> None:
+    web_post(alertmanager, [alert("CacheNodeDown", instance="a:1")])
+    parts = {"alertmanager": f"{LOOPBACK}:{free_port()}", "alertmanager_peers": [f"{LOOPBACK}:{alertmanager.port}"]}
+    async with asking(parts) as own:
+        own.refresh(time.monotonic())
+        await until(lambda: [entry["name"] for entry in own.alerts] == ["CacheNodeDown"], 60)
+        assert own.alerts_heard.error == ""
+    alertmanager.kill()
+    async with asking(parts) as own:
+        own.refresh(time.monotonic())
+        await until(lambda: own.alerts_heard.error.startswith("cannot connect"), 60)
 
 
 def web_post(alertmanager: Alertmanager, alerts: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ def test_every_alert_stands_in_it_with_all_its_rules(name: str) -> None:
     assert sum(entry.rules for entry in found) == len(rules)
     # Who has no Slack has no notifier that could be gone, and who does not probe no prober.
     missed = {"CacheNotifierDown"} if of.notify.slack is None else set()
+    missed |= set() if of.stack.alertmanager_peers else {"CacheAlertmanagerPeerDown"}
     missed |= set() if of.collect.background else {"CacheProberDown", "CacheWatchedTwice"}
     assert {spec.name: (spec.severity, spec.action) for spec in ALERTS if spec.name not in missed} == {
         entry.name: (entry.severity, entry.action) for entry in found

@@ -42,6 +42,7 @@ def test_without_a_policy_file_the_alerts_have_the_numbers_of_the_seed(name: str
 def test_every_alert_of_the_policy_is_there_with_severity_action_and_four_annotations(name: str) -> None:
     found, meant = alerts_of(policy(name)), policy(name)
     absent = {"CacheNotifierDown"} if meant.notify.slack is None else set()
+    absent |= set() if meant.stack.alertmanager_peers else {"CacheAlertmanagerPeerDown"}
     absent |= set() if meant.collect.background else {"CacheProberDown", "CacheWatchedTwice"}
     assert {alert.name for alert in found} == {spec.name for spec in ALERTS} - absent
     for alert in found:
