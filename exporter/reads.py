@@ -9,7 +9,10 @@ Counts = tuple[int, int]
 
 
 class Reads:
-    """What one node's counters grew by, however often the node itself began again at zero. `now` is monotonic seconds."""
+    """What the counters at one address grew by while they were watched, whoever answers there. `now` is monotonic seconds.
+
+    A server begins again at zero, and an address moves from one to another that has counted for long.
+    """
 
     __slots__ = ("_last", "_marks", "total")
 
@@ -18,11 +21,15 @@ class Reads:
         self._last: Counts | None = None
         self._marks: deque[tuple[float, Counts]] = deque()
 
+    def replaced(self, began: bool) -> None:
+        """Another server answers: all that it counted is news if it `began` since the last reading, else nothing is."""
+        self._last = (0, 0) if began else None
+
     def take(self, now: float, hits: int, misses: int, window: float) -> None:
         """Take what the counters are now; readings older than the window are let go."""
         if self._last is not None:
             h0, m0 = self._last
-            # A counter that went down began again at zero: the node was restarted.
+            # A counter that went down began again at zero: CONFIG RESETSTAT, or a restart of who tells no run_id.
             if hits < h0 or misses < m0:
                 h0 = m0 = 0
             self.total = self.total[0] + hits - h0, self.total[1] + misses - m0

@@ -11,6 +11,7 @@ from exporter.exposition import escaped
 from exporter.families.facts import Collection
 from exporter.forms import Block, Form, Own, duration, slot
 from exporter.info import Vitals
+from exporter.reads import Counts
 from exporter.state import NodeState
 from policy import metrics as m
 
@@ -69,9 +70,13 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
     return Form.of(lines)
 
 
-def facts(own: Own, vitals: Vitals, of_policy: int | None) -> Block:
-    """What INFO says for the objectives: hits, misses, memory, its limit and whether it evicts, the role."""
-    counts = zip(_COUNTED, (vitals.hits, vitals.misses, vitals.used_memory), strict=True)
+def facts(own: Own, vitals: Vitals, reads: Counts, of_policy: int | None) -> Block:
+    """What INFO says for the objectives: hits, misses, memory, its limit and whether it evicts, the role.
+
+    `reads` are hits and misses since the node is watched; they are shown while the node tells its own.
+    """
+    seen = reads if vitals.hits is not None and vitals.misses is not None else (None, None)
+    counts = zip(_COUNTED, (*seen, vitals.used_memory), strict=True)
     counted = {name: str(count) for name, count in counts if count is not None}
     limit, role, evicts = vitals.memory_limit(of_policy), vitals.role, vitals.evicts
     if evicts is not None:

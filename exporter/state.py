@@ -24,6 +24,8 @@ from policy.units import seconds
 __all__ = ["Collection", "Facts", "Failover", "NodeState", "State"]
 
 _LAG_WINDOW = 15.0
+# By so many seconds a server may seem older than it is: its uptime is in whole ones, and the answer before took some, too.
+_UPTIME_SLACK = 2.0
 # A primary that refuses to write has an alert of its own, which would not speak of a node that is down.
 _ANSWERED = ("success", "readonly")
 
@@ -91,8 +93,12 @@ class NodeState:
             self.recovered = now if before.up is False else None
         self.verdict = verdict
 
-    def restarted(self) -> None:
-        """Let go of the details of a process that is gone: beside the new one's counters they would pass for fresh."""
+    def replaced(self, began: bool) -> None:
+        """Another process answers, that `began` since the last one did, or had run for long when the address moved to it.
+
+        The details of the one that is gone would pass for fresh beside the counters of the next.
+        """
+        self.reads.replaced(began)
         self.detail = None
         self.kept.forget_detail()
 
@@ -165,7 +171,7 @@ class State:
         vitals = info.vitals(fields)
         before, node.facts = node.facts, Facts(fields, vitals, now, extra or Extra())
         if before is not None and fields.get("run_id") != before.fields.get("run_id"):
-            node.restarted()
+            node.replaced(_began(fields, now - before.at))
         if before is None or vitals.role != before.vitals.role:
             self.roles_changed += 1
             node.write, node.writable = None, Verdict()
@@ -242,3 +248,9 @@ class State:
     def prober_speaks(self, now: float) -> bool:
         """Whether the prober's facts may be shown: a dead prober's last word is no verdict."""
         return self.probed_at is not None and now - self.probed_at <= PROBER_SILENT
+
+
+def _began(fields: Mapping[str, str], pause: float) -> bool:
+    """Whether a server began within the last `pause` seconds; one that tells no uptime did not."""
+    uptime = info.integer(fields, "uptime_in_seconds")
+    return uptime is not None and uptime <= pause + _UPTIME_SLACK
