@@ -18,6 +18,7 @@ from alerts.server import refused_writes
 from alerts.server.conditions import FILES, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
+from alerts.texts import STARTED_LATELY, started_lately
 from policy import metrics
 from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
 from policy.fleet import POLICY_PART, SOURCES
@@ -81,6 +82,8 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
         "memory_alert": "CacheMemoryHigh",
         "query_worst": _query(policy, f"bottomk(5, {selector(recording.INSTANCE_HIT_RATIO, fleet=fleet)})"),
         "query_expired": _query(policy, _rate_by_node(policy, "redis_expired_keys_total")),
+        "query_started": _query(policy, f"sort({started_lately(quote(fleet))})"),
+        "started": duration(STARTED_LATELY),
         "silence_fleet": _silence(policy, spec, ()),
     }
 

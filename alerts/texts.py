@@ -14,7 +14,7 @@ from alerts.promql import duration, template_text
 from policy import metrics
 from policy.fleet import POLICY_PART
 from policy.model import Policy
-from policy.units import latency_text, percent_text
+from policy.units import latency_text, percent_text, plain, seconds
 
 VALUE = "{{ $value | humanizePercentage }}"
 FLEET = "{{ $labels.fleet }}"
@@ -40,6 +40,27 @@ def lookup(query: str, then: str, *labels: str) -> str:
     return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ with first . }}}}{then}{{{{ end }}}}{{{{ end }}}}"
 
 
+# How long a primary that was started is named where the hit rate is low, and how many: it may fill for as long.
+STARTED_LATELY = timedelta(hours=1)
+_MOST_STARTED = 3
+
+
+def started_lately(fleet: str) -> str:
+    """For how many seconds those primaries are up that were started lately; `fleet` is its name as PromQL quotes it."""
+    age = f"time() - redis_start_time_seconds{{fleet={fleet}}} < {plain(seconds(STARTED_LATELY))}"
+    return f'{age} and on (fleet, instance) {metrics.NODE_ROLE.name}{{fleet={fleet},role="primary"}}'
+
+
+def _started() -> str:
+    """A sentence on the primaries that were started lately: one without persistence began empty, and no other alert says so."""
+    query = f"bottomk({_MOST_STARTED}, {started_lately('%[1]q')})"
+    named = "{{ range . }} {{ .Labels.instance }} ({{ .Value | humanizeDuration }} ago){{ end }}"
+    return (
+        f"{{{{ with printf `{query}` $labels.fleet | query }}}} Primaries started within {duration(STARTED_LATELY)}:{named}; "
+        "without persistence one begins empty, and its replicas with it.{{ end }}"
+    )
+
+
 def hit_rate(policy: Policy, below: Decimal, hold: timedelta) -> Text:
     """Text of the two hit rate alerts."""
     worst = lookup(
@@ -50,7 +71,7 @@ def hit_rate(policy: Policy, below: Decimal, hold: timedelta) -> Text:
     return Text(
         f"Hit rate of {FLEET} is {VALUE}, below {percent_text(below)}",
         f"{VALUE} of the reads of the last {duration(policy.rules.rate_window)} were hits, less than the "
-        f"{percent_text(below)} of the policy{lasting(hold)}.{worst} The database takes the misses: look at its load "
+        f"{percent_text(below)} of the policy{lasting(hold)}.{worst}{_started()} The database takes the misses: look at its load "
         "first. Then see whether the keys are gone (restart, flush, evictions, expiry) or other keys are asked for.",
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +50,9 @@ def page(policy: Policy, age: float) -> str:
         sample("cache_probe_schedule_lag_seconds", {"fleet": policy.fleet.name}, 0.001),
         sample("cache_health_checks_total", {**dead, "result": "timeout"}, age * 10),
         sample("cache_node_up", slow, 1),
+        sample("cache_node_role", {**slow, "role": "primary"}, 1),
+        sample("redis_start_time_seconds", slow, time() - 125),
+        sample("redis_start_time_seconds", dead, time() - 3700),
         sample("cache_hits_total", slow, age * 100),
         sample("cache_misses_total", slow, age * 300),
         sample("cache_memory_used_bytes", slow, 61 * 2**20),
@@ -222,7 +225,10 @@ def test_the_texts_say_what_is_known_now(stage: Stage) -> None:
     start = f"3 health checks in a row of {DEAD} failed (timeout). It belongs to shard {HOSTILE}"
     assert text.startswith(f"{start}. It was last seen as primary: writes to its keys fail until ")
     assert "a primary that comes back empty empties them. First: " in text
-    assert f"Lowest: {SLOW} at 25%." in stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
+    low = stage.one(alertname="CacheLowHitRate")["annotations"]["description"]
+    assert f"Lowest: {SLOW} at 25%. Primaries started within 1h: {SLOW} (2m " in low
+    assert "s ago); without persistence one begins empty" in low
+    assert f"{DEAD} (" not in low, "it was started long ago"
     blind = stage.one(alertname="CacheDiscoveryFailing")["annotations"]
     assert blind["summary"] == f"The nodes of {HOSTILE} are not, or not all, learned from dns"
     memory = stage.one(alertname="CacheMemoryHigh")["annotations"]["description"]
@@ -250,7 +256,7 @@ def test_nothing_is_counted_twice_though_two_jobs_scrape_the_exporter(stage: Sta
 def test_every_promtool_command_of_the_runbooks_runs_as_it_stands(stage: Stage) -> None:
     pages = [text for path, text in stage.built.items() if path.startswith("runbooks/")]
     commands = {line for text in pages for line in text.splitlines() if line.startswith("promtool ")}
-    assert len(commands) == 42
+    assert len(commands) == 43
     commands.remove("promtool test rules rule-tests/*.yml")  # test_alerts_proofs runs it, of every policy
     for command in commands:
         argv = ["/bin/sh", "-c", command]
