@@ -82,7 +82,7 @@ def _collected(state: State, node: NodeState, own: Own, now: float) -> Iterator[
         answered = facts is not None and not node.collection.error
         yield sli_forms.parts(own, _parts(state, node, node.collection, now), answered, node.kept.admission.over)
     if facts is not None:
-        yield sli_forms.facts(own, facts.vitals, node.reads.total, state.limit_of(node.target.instance))
+        yield sli_forms.facts(own, facts.vitals, node.reads.shown, state.limit_of(node.target.instance))
 
 
 def _parts(state: State, node: NodeState, last: Collection, now: float) -> dict[str, Collection]:

@@ -73,7 +73,7 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
 def facts(own: Own, vitals: Vitals, reads: Counts, of_policy: int | None) -> Block:
     """What INFO says for the objectives: hits, misses, memory, its limit and whether it evicts, the role.
 
-    `reads` are hits and misses since the node is watched; they are shown while the node tells its own.
+    `reads` are hits and misses as they are shown, while the node tells its own.
     """
     seen = reads if vitals.hits is not None and vitals.misses is not None else (None, None)
     counts = zip(_COUNTED, (*seen, vitals.used_memory), strict=True)

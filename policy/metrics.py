@@ -61,8 +61,18 @@ PROBE_LAG = Metric(
     "seconds",
     "How late the prober sent its probes, worst of the last 15 s: high means that the exporter's machine is overloaded.",
 )
-HITS = Metric("cache_hits_total", "counter", "", "Keyspace hits at the address since the exporter watches it.")
-MISSES = Metric("cache_misses_total", "counter", "", "Keyspace misses at the address since the exporter watches it.")
+HITS = Metric(
+    "cache_hits_total",
+    "counter",
+    "",
+    "Keyspace hits, as INFO has them; from 0 on where the address moved to another server.",
+)
+MISSES = Metric(
+    "cache_misses_total",
+    "counter",
+    "",
+    "Keyspace misses, as INFO has them; from 0 on where the address moved to another server.",
+)
 MEMORY_USED = Metric("cache_memory_used_bytes", "gauge", "bytes", "Memory that Redis uses for data and overhead.")
 MEMORY_LIMIT = Metric(
     "cache_memory_limit_bytes",

@@ -17,6 +17,24 @@ def collected(state: State, at: float, counts: Counts, run_id: str = "", uptime:
     return state.nodes[NODE].reads.total
 
 
+def test_what_is_shown_are_the_servers_own_counters_and_after_a_move_those_since() -> None:
+    state = watching()
+    shown = []
+    for at, (counts, run_id, uptime) in enumerate(
+        [
+            ((100, 10), "a", "5000"),
+            (MILLIONS, "b", "86400"),
+            ((MILLIONS[0] + 7, MILLIONS[1] + 2), "b", "86410"),
+            ((3, 1), "b", "86420"),  # CONFIG RESETSTAT
+            ((8, 2), "c", "4"),
+            ((400, 30), "a", "5040"),
+        ]
+    ):
+        collected(state, 10.0 * at, counts, run_id, uptime)
+        shown.append(state.nodes[NODE].reads.shown)
+    assert shown == [(100, 10), (0, 0), (7, 2), (3, 1), (8, 2), (0, 0)]
+
+
 def test_what_was_counted_before_anybody_looked_is_nobodys_traffic() -> None:
     reads = Reads()
     reads.take(0.0, *MILLIONS, 300.0)
