@@ -127,8 +127,9 @@ def annotations(labels: dict[str, str]) -> dict[str, str]:
 
 
 def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int, notify: dict[str, Any]) -> Policy:
-    """The policy of a stage; `notify` goes over what it says itself, and its `pagerduty` over that."""
+    """The policy of a stage; `notify` goes over what it says itself, and its `pagerduty` over that, None for none of it."""
     (folder / "key").write_text("a-routing-key\n", encoding="utf-8")
+    pagerduty = notify.get("pagerduty", {})
     events = {"routing_key_file": str(folder / "key"), "url": f"http://127.0.0.1:{sink}/v2/enqueue"}
     wait = {"group_interval": "1s", "repeat_interval": "1h"}
     return Policy.model_validate(
@@ -140,7 +141,7 @@ def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int, notify:
                 "ticket": {"group_wait": "15s", **wait},
                 "heartbeat": {"url": f"http://127.0.0.1:{sink}/heartbeat", "interval": "1s"},
                 **notify,
-                "pagerduty": {**events, **notify.get("pagerduty", {})},
+                "pagerduty": None if pagerduty is None else {**events, **pagerduty},
             },
             "stack": {"notifier": f"127.0.0.1:{notifier}", "alertmanager": f"127.0.0.1:{alertmanager}"},
         }

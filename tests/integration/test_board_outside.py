@@ -25,7 +25,7 @@ from tests.unit.exporter.helpers import policy, until
 
 
 @asynccontextmanager
-async def asking(stack: Mapping[str, str], **parts: Any) -> AsyncIterator[Outside]:
+async def asking(stack: Mapping[str, object], **parts: Any) -> AsyncIterator[Outside]:
     own = Outside(policy(stack=stack, fleet={"name": 'shop "eu"'}, **parts))
     try:
         yield own
