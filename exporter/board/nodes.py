@@ -29,13 +29,15 @@ WORDS = {
 # The rows that a node is shown with.
 SHOWN_LATENCY = "latency_p95"
 _OF_NODES = (SHOWN_LATENCY, "memory")
+# Why nothing is known of what the prober measures.
+_BEGINNING, _OUTAGE, _SILENT = "nothing was measured yet", "no node has been up for long enough", "the prober is silent"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
     """One node. `since` and `facts_at` are monotonic seconds; `role_known` is False for a role that was last seen.
 
-    `reason` is the class of its failure, empty when there is none; `error` its own words, where there are any.
+    `unheard` is whether the prober told of it once and is silent now. `reason` is the class of its failure, empty when there is none; `error` its own words, where there are any.
     """
 
     instance: str
@@ -43,6 +45,7 @@ class NodeView:
     role: str | None
     role_known: bool
     up: bool | None
+    unheard: bool
     state: str
     reason: str
     error: str
@@ -132,6 +135,7 @@ def node_view(state: State, node: NodeState, measure: Measure, yardstick: Yardst
         role=role,
         role_known=facts is not None and role is not None and up is not False,  # a dead node has none
         up=up,
+        unheard=not speaks and node.verdict.up is not None,
         state=own if up is not True else rows.worst([own, *promised]),
         reason=reason,
         error=error,
@@ -176,15 +180,17 @@ def shard_view(name: str, nodes: Sequence[NodeView], yardstick: Yardstick, elsew
 
 def shard_rows(nodes: Sequence[NodeView], yardstick: Yardstick) -> dict[str, Row]:
     """The six promises over several nodes: events are added up, of latency and memory the worst node speaks."""
+    silent, unsettled = any(n.unheard for n in nodes), any(n.up is not None for n in nodes)
+    good, checks = sum(n.measure.good for n in nodes), sum(n.measure.checks for n in nodes)
     found = {
         "hit_rate": yardstick.hit_rate(sum(n.measure.hits for n in nodes), sum(n.measure.misses for n in nodes)),
-        "availability": yardstick.availability(
-            sum(n.measure.good for n in nodes), sum(n.measure.checks for n in nodes)
-        ),
-        "memory": rows.worst_row(n.memory for n in nodes),
+        # Of a silent prober the window holds what was, and less of it each second.
+        "availability": Row(why=_SILENT) if silent else yardstick.availability(good, checks),
+        "memory": rows.worst_row((n.memory for n in nodes), "no node tells"),
     }
+    why = _SILENT if silent else _OUTAGE if unsettled else _BEGINNING
     for name in rows.LATENCIES:
-        found[name] = rows.worst_row(n.latencies[name] for n in nodes if name in n.latencies)
+        found[name] = rows.worst_row((n.latencies[name] for n in nodes if name in n.latencies), why)
     return {name: found[name] for name in rows.NAMES}
 
 

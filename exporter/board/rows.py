@@ -66,10 +66,10 @@ def worst(states: Iterable[str]) -> str:
     return max(states, key=RANK.__getitem__, default=OK)
 
 
-def worst_row(rows: Iterable[Row]) -> Row:
-    """The row that is worst off, among equals the largest value; the promise of a node that nobody knows of decides last."""
+def worst_row(rows: Iterable[Row], why: str) -> Row:
+    """The row that is worst off, among equals the largest value; `why` says why there may be none with a value."""
     known = [row for row in rows if row.value is not None]
-    return max(known, key=lambda row: (RANK[row.state], row.value), default=Row(why="nothing was measured yet"))
+    return max(known, key=lambda row: (RANK[row.state], row.value), default=Row(why=why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,9 +110,9 @@ def test_availability_at_its_limits(good: int, state: str) -> None:
 
 def test_the_worst_row_is_the_worst_off_and_then_the_largest() -> None:
     ok, warning, slow = Row(OK, 0.9), Row(WARNING, 0.1), Row(OK, 0.95)
-    assert worst_row([ok, warning, slow]) is warning
-    assert worst_row([ok, slow, Row()]) is slow
-    assert worst_row([Row()]).state == UNKNOWN
+    assert worst_row([ok, warning, slow], "") is warning
+    assert worst_row([ok, slow, Row()], "") is slow
+    assert worst_row([Row()], "no node tells") == Row(UNKNOWN, why="no node tells")
 
 
 def test_the_policys_numbers_are_told_exactly() -> None:
