@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from dashboards.grafana import Step
+from policy.objectives import BUDGET_LOW, BUDGET_SPENT
 from policy.slos import Slo
 from policy.thresholds import Latency, Memory, Share
 from policy.units import duration_text, latency_text, percent_text, seconds
@@ -18,7 +19,7 @@ GREEN, YELLOW, ORANGE, RED, GREY = "green", "yellow", "orange", "red", "text"
 UP_IS_ZERO = (Step(None, GREEN), Step(1, RED))
 WARN_IS_ZERO = (Step(None, GREEN), Step(1, ORANGE))
 UP_IS_ONE = (Step(None, RED), Step(1, GREEN))
-NOT_SPENT = (Step(None, RED), Step(0, GREEN))
+BUDGET = (Step(None, RED), Step(float(BUDGET_SPENT), ORANGE), Step(float(BUDGET_LOW), GREEN))
 
 
 def number(value: Decimal | timedelta) -> float:

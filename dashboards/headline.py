@@ -8,7 +8,7 @@ from dashboards import colours, objectives, queries
 from dashboards.colours import GREY, ORANGE, RED, YELLOW
 from dashboards.grafana import About, Meaning, Panel, Query, Section, bar_gauge, stat, state_timeline
 from policy.model import Policy
-from policy.objectives import named, what_is_good
+from policy.objectives import BUDGET_LOW, BUDGET_SPENT, named, what_is_good
 from policy.slos import Slo
 from policy.units import duration_text, percent_text
 
@@ -96,10 +96,11 @@ def _decimals(slo: Slo) -> int:
 
 
 def _budget(slo: Slo, identity: str, width: int) -> Panel:
-    text = f"{_promise(slo)}: what is left of the errors that it allows. 100%: none made, 0%: spent, below: broken."
+    text = f"{_promise(slo)}: what is left of the errors that it allows. 100%: none made, 0%: spent, below: broken. "
+    text += f"Orange below {percent_text(BUDGET_LOW)}, red below {percent_text(BUDGET_SPENT)}, as on the board."
     query = Query(objectives.budget_left(identity), "{{fleet}}")
     about = About(f"Budget left: {_promise(slo)}", text, "percentunit")
-    return stat(about, [query], colours.NOT_SPENT, width)
+    return stat(about, [query], colours.BUDGET, width)
 
 
 def _memory(policy: Policy) -> Panel:

@@ -28,6 +28,8 @@ CURRENT_BURN, PERIOD_BURN = "slo:current_burn_rate:ratio", "slo:period_burn_rate
 BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
 EXHAUSTION = "slo:error_budget_exhaustion:seconds"
 INFO = "sloth_slo_info"
+# Of the budget that is left: below this share it is low, and below nothing overdrawn. Board and dashboards colour it so.
+BUDGET_LOW, BUDGET_SPENT = Decimal("0.25"), Decimal(0)
 
 NODE = ("fleet", "shard", "instance")
 PROCESS = ("job", "instance")

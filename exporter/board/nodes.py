@@ -26,9 +26,9 @@ WORDS = {
     "link_down": "has lost its primary",
     "no_facts": "does not answer INFO",
 }
-# The rows that a node is shown with.
-SHOWN_LATENCY = "latency_p95"
-_OF_NODES = (SHOWN_LATENCY, "memory")
+# A node is shown with this percentile, and with each other that is beyond a limit.
+_USUAL_LATENCY = "latency_p95"
+_NO_ROW = Row()
 # Why nothing is known of what the prober measures.
 _BEGINNING, _OUTAGE, _SILENT = "nothing was measured yet", "no node has been up for long enough", "the prober is silent"
 
@@ -37,7 +37,8 @@ _BEGINNING, _OUTAGE, _SILENT = "nothing was measured yet", "no node has been up 
 class NodeView:
     """One node. `since` and `facts_at` are monotonic seconds; `role_known` is False for a role that was last seen.
 
-    `unheard` is whether the prober told of it once and is silent now. `reason` is the class of its failure, empty when there is none; `error` its own words, where there are any.
+    `unheard` is whether the prober told of it once and is silent now. `reason` is the class of its failure, empty when
+    there is none; `error` its own words, where there are any.
     """
 
     instance: str
@@ -61,6 +62,15 @@ class NodeView:
         """What is wrong, to stand behind its name."""
         return WORDS.get(self.reason, self.reason.replace("_", " ") or "is down")
 
+    def _rows(self) -> dict[str, Any]:
+        """Its promises as they are shown; whose they are is known."""
+        told = {name: row for name, row in self.latencies.items() if name == _USUAL_LATENCY or row.state != OK}
+        found = {_USUAL_LATENCY: _NO_ROW, **told, "memory": self.memory}
+        shown = {name: row.json(rows.unit(name)) for name, row in found.items()}
+        for row in shown.values():
+            row.pop("instance", None)
+        return shown
+
     def json(self, wall: float) -> dict[str, Any]:
         """As the page gets it; `wall` is what makes Unix seconds of monotonic ones."""
         shown: dict[str, Any] = {
@@ -72,11 +82,8 @@ class NodeView:
             "since_unix_seconds": None if self.since is None else round(self.since + wall),
             "facts_at_unix_seconds": None if self.facts_at is None else round(self.facts_at + wall),
             "breaker": self.breaker,
-            SHOWN_LATENCY: self.latencies.get(SHOWN_LATENCY, Row()).json("seconds"),
-            "memory": self.memory.json("ratio"),
+            **self._rows(),
         }
-        for row in _OF_NODES:
-            shown[row].pop("instance", None)  # it is this one
         if self.reason:
             shown |= {"reason": self.reason, "words": self.words}
         if self.error:

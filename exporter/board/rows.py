@@ -12,9 +12,10 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
+from exporter.board import digits
 from policy.buckets import latency_bounds
 from policy.model import Policy
-from policy.thresholds import Thresholds
+from policy.thresholds import Latency, Memory, Share, Thresholds
 from policy.units import plain, seconds
 
 OK, WARNING, UNKNOWN, CRITICAL = "ok", "warning", "unknown", "critical"
@@ -27,7 +28,8 @@ NAMES = ("hit_rate", *LATENCIES, "memory", "availability")
 class Row:
     """One promise. `value` is a ratio or seconds; with `at_least` it is only known to be more.
 
-    `instance` is the node it speaks of, where it is the worst one; `why` says why nothing is known.
+    `instance` is the node it speaks of, where it is the worst one; `why` says why nothing is known. `limits` are those that
+    the value is held against, in its unit.
     """
 
     state: str = UNKNOWN
@@ -36,10 +38,21 @@ class Row:
     instance: str | None = None
     at_least: bool = False
     why: str = ""
+    limits: tuple[float, ...] = ()
+
+    def text(self, unit: str) -> str:
+        """The value as people read it, on its own side of every limit; empty where nothing is known."""
+        if self.value is None:
+            return ""
+        if unit == "ratio":
+            return digits.percent(self.value, self.limits)
+        return f"{'>' if self.at_least else '≈'} {digits.latency(self.value, self.limits)}"
 
     def json(self, unit: str) -> dict[str, Any]:
         """As the page gets it; what does not apply is left out."""
-        shown: dict[str, Any] = {"state": self.state, unit: _digits(self.value)}
+        shown: dict[str, Any] = {"state": self.state, unit: None}
+        if self.value is not None:
+            shown |= {unit: digits.short(self.value, self.limits), "text": self.text(unit)}
         if self.on_target is not None:
             shown["on_target"] = self.on_target
         if self.instance:
@@ -49,11 +62,6 @@ class Row:
         if self.why:
             shown["why"] = self.why
         return shown
-
-
-def _digits(value: float | None) -> float | None:
-    """Enough to be shown, few enough to change seldom."""
-    return None if value is None else float(f"{value:.6f}") if value >= 0.1 else float(f"{value:.3g}")
 
 
 def unit(name: str) -> str:
@@ -96,6 +104,7 @@ class Yardstick:
             )
             for name, row in policy.thresholds.latency_rows().items()
         }
+        self._limits = {name: _limits(policy.thresholds, name) for name in NAMES}
         share = seconds(policy.rules.rate_window) / seconds(policy.health.window)
         self._reads = policy.health.min_requests * share
 
@@ -104,13 +113,14 @@ class Yardstick:
         within = list(accumulate(counts))
         if not within or not within[-1]:
             return {}
-        return {name: self._latency(share, within, instance) for name, share in self._percentiles.items()}
+        return {name: self._latency(name, share, within, instance) for name, share in self._percentiles.items()}
 
-    def _latency(self, share: _Percentile, within: Sequence[int], instance: str) -> Row:
+    def _latency(self, name: str, share: _Percentile, within: Sequence[int], instance: str) -> Row:
         need = share.numerator * within[-1]
         target, warning, critical = (within[bound] * share.denominator >= need for bound in share.bounds)
         value, at_least = self._quantile(share, within)
-        return Row(_state(not warning, not critical), value, target, instance, at_least)
+        state = _state(not warning, not critical)
+        return Row(state, value, target, instance, at_least, limits=self._limits[name])
 
     def _quantile(self, share: _Percentile, within: Sequence[int]) -> tuple[float, bool]:
         """The percentile, interpolated in its bucket, and whether it lies beyond the last bound."""
@@ -128,7 +138,7 @@ class Yardstick:
             need = plain(self._reads.quantize(Decimal(1))) if self._reads >= 1 else "1"
             return Row(why=f"too little traffic: {total} reads, {need} are needed")
         bad, worse = hits < row.warning.below * total, hits < row.critical.below * total
-        return Row(_state(bad, worse), hits / total, hits >= row.target * total)
+        return Row(_state(bad, worse), hits / total, hits >= row.target * total, limits=self._limits["hit_rate"])
 
     def availability(self, good: int, checks: int) -> Row:
         """The share of health checks that succeeded."""
@@ -136,7 +146,8 @@ class Yardstick:
         if not checks:
             return Row(why="no health check has ended yet")
         bad, worse = good < row.warning.below * checks, good < row.critical.below * checks
-        return Row(_state(bad, worse), good / checks, good >= row.target * checks)
+        state, on_target = _state(bad, worse), good >= row.target * checks
+        return Row(state, good / checks, on_target, limits=self._limits["availability"])
 
     def memory(self, used: int | None, limit: int | None, instance: str, evicts: bool | None = False) -> Row:
         """The share of its limit that a node uses. One that `evicts` any key when it is full warns at most, as its alerts do."""
@@ -144,19 +155,28 @@ class Yardstick:
         if used is None or not limit:
             return Row(why="the node does not tell")
         bad, worse = used > row.warning.above * limit, used > row.critical.above * limit
-        return Row(_state(bad, worse and not evicts), used / limit, used <= row.target * limit, instance)
+        state, on_target = _state(bad, worse and not evicts), used <= row.target * limit
+        return Row(state, used / limit, on_target, instance, limits=self._limits["memory"])
 
     def json(self) -> dict[str, Any]:
         """Target, warning and critical of each row, and on which side it breaks."""
         found: dict[str, Any] = {}
         for name in NAMES:
-            row = getattr(self.thresholds, name)
-            side = "above" if hasattr(row.warning, "above") else "below"
-            values = row.target, getattr(row.warning, side), getattr(row.critical, side)
-            numbers = [float(v if isinstance(v, Decimal) else seconds(v)) for v in values]
-            names = ("target", "warning", "critical")
-            found[name] = {"breaks": side} | {f"{n}_{unit(name)}": v for n, v in zip(names, numbers, strict=True)}
+            levels = zip(("target", "warning", "critical"), self._limits[name], strict=True)
+            side = _side(getattr(self.thresholds, name))
+            found[name] = {"breaks": side} | {f"{level}_{unit(name)}": limit for level, limit in levels}
         return found
+
+
+def _limits(thresholds: Thresholds, name: str) -> tuple[float, ...]:
+    """Target, warning and critical of a row, in its unit."""
+    row = getattr(thresholds, name)
+    values = row.target, getattr(row.warning, _side(row)), getattr(row.critical, _side(row))
+    return tuple(float(value if isinstance(value, Decimal) else seconds(value)) for value in values)
+
+
+def _side(row: Share | Memory | Latency) -> str:
+    return "below" if isinstance(row, Share) else "above"
 
 
 def _state(bad: bool, worse: bool) -> str:

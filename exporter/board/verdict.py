@@ -207,7 +207,7 @@ def _promises(sight: Sight) -> Iterator[Problem]:
         yield Problem(
             row.state if paged else WARNING,
             _broken(sight.state.policy.thresholds, name, row),
-            f"{_value(name, row)}{more}",
+            f"{row.text(rows.unit(name))}{more}",
             sight.row_since.get(name),
             instance=row.instance,
             alert=_alert(name, row.state),
@@ -230,13 +230,6 @@ def _broken(thresholds: Thresholds, name: str, row: Row) -> str:
     )
     who = f" of {row.instance}" if row.instance else ""
     return f"{_TITLES[name]}{who} is {side} {bound}, its {row.state} limit"
-
-
-def _value(name: str, row: Row) -> str:
-    value = row.value or 0.0
-    if rows.unit(name) == "ratio":
-        return f"{value * 100:.4g} %" if value > 0.99 else f"{value * 100:.3g} %"
-    return f"more than {value:g} s" if row.at_least else f"≈ {value * 1000:.3g} ms"
 
 
 def _alert(name: str, state: str) -> str | None:

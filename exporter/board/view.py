@@ -11,12 +11,12 @@ from exporter.board import nodes, ring, rows, verdict
 from exporter.board.heard import MOST_ALERTS, Heard
 from exporter.board.meters import Sums
 from exporter.board.nodes import NodeView, ShardView
-from exporter.board.rows import Row, Yardstick
+from exporter.board.rows import CRITICAL, OK, UNKNOWN, WARNING, Row, Yardstick
 from exporter.board.verdict import Problem, Sight
 from exporter.breaker import STATES
 from policy import links
 from policy.model import Policy
-from policy.objectives import budget_of
+from policy.objectives import BUDGET_LOW, BUDGET_SPENT, budget_of
 from policy.units import percent_text, seconds
 
 MOST_PROBLEMS = 20
@@ -122,17 +122,25 @@ def _objective(view: View, index: int) -> dict[str, Any]:
     }
     told = None if answers.left is None else answers.left.get(index)
     if told is not None and answers.budgets is not None:
-        return shown | {"source": "prometheus", "budget_left_ratio": round(told, 4), **_heard(view, answers.budgets)}
+        return shown | {"source": "prometheus", **_left(told), **_heard(view, answers.budgets)}
     # Latency and pairs of the policy's own are counted by Prometheus alone.
     left = budget_of(slo, sums.good.get(slo.name, 0), sums.every.get(slo.name, 0))
     asked = answers.budgets
     error = (asked.error or ("it has no data yet" if asked.at is not None else "")) if asked else ""
     return shown | {
         "source": "exporter",
-        "budget_left_ratio": None if left is None else round(left, 4),
+        **_left(left),
         "since_unix_seconds": round(view.began + view.wall),
         "prometheus_error": error,
     }
+
+
+def _left(budget: float | None) -> dict[str, Any]:
+    """What is left of an error budget, and how that is."""
+    if budget is None:
+        return {"state": UNKNOWN, "budget_left_ratio": None}
+    state = CRITICAL if budget < BUDGET_SPENT else WARNING if budget < BUDGET_LOW else OK
+    return {"state": state, "budget_left_ratio": round(budget, 4)}
 
 
 def _heard(view: View, heard: Heard) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tests.browser.chromium import Chromium, Tab
 from tests.integration.exporter_support import Peer, Serving, half_an_answer
 
 EVIL = "<b onmouseover=alert(1)>b</b><script>alert(1)</script>"
-QUICK = {
+QUICK: dict[str, Any] = {
     "collect": {"interval": "1s", "timeout": "500ms"},
     # Loose, for the machine that tests may be slow: what is shown is the matter here.
     "thresholds": {
@@ -294,9 +294,27 @@ async def test_numbers_are_said_as_people_say_them_and_never_better_than_they_ar
             "span(199)": "3 min 19 s",
             "span(3600)": "1 h",
             "span(90000)": "1 d 1 h",
-            "value('latency_p95', { seconds: 10, at_least: true })": ">\u00a010\u00a0s",
-            "value('memory', { ratio: null })": None,
+            "value({ text: '> 10 s' })": ">\u00a010\u00a0s",
+            "value({ ratio: null })": None,
             "limit('availability', 0.9999)": "99.99 %",
         }
         for call, words in calls.items():
             assert await tab.evaluate(f"import('./board/words.js').then((m) => m.{call})") == words, call
+
+
+async def test_a_percentile_that_is_broken_is_shown_where_usually_the_other_stands(
+    browser: Chromium, nodes: list[RedisNode], tmp_path: Path
+) -> None:
+    strict = {"latency_p99": {"target": "1us", "warning": {"above": "2us"}, "critical": {"above": "3us"}}}
+    told = policy(nodes) | {"thresholds": QUICK["thresholds"] | strict}
+    with Serving(tmp_path, told) as serving:
+        async with Tab(browser) as tab:
+            await checks.open_board(tab, serving.url)
+            await tab.until("document.querySelector('.node .how')?.innerText.includes('p99')")
+            line = await tab.text(".node .how")
+            assert "p95\u00a0≈" in line
+            assert "(Critical)" in line.split("p99\u00a0≈")[1]
+            assert "p99\u00a0≈" in await tab.text(".shard summary")
+            captions = "[...document.querySelector('.shard').querySelectorAll('figcaption')].map((f) => f.textContent)"
+            await tab.until(f"{captions}.includes('Latency p99, 1 h')")
+            assert "Latency p50, 1 h" not in await tab.evaluate(captions)

@@ -123,7 +123,7 @@ function makePromise([name]) {
 }
 
 function updatePromise(made, name, row, fleet, history) {
-  const { parts } = made, shown = value(name, row), thresholds = fleet.thresholds[name];
+  const { parts } = made, shown = value(row), thresholds = fleet.thresholds[name];
   attribute(parts.state, "data-state", row.state);
   setIcon(parts.icon, row.state);
   text(parts.word, stateWord(row));
@@ -162,7 +162,7 @@ function makeObjective() {
 
 function updateObjective(made, objective) {
   const { parts } = made, left = objective.budget_left_ratio;
-  attribute(made, "data-state", left === null ? "unknown" : left <= 0 ? "critical" : left < 0.25 ? "warning" : "ok");
+  attribute(made, "data-state", objective.state);
   text(parts.title, `${TITLE[objective.name] ?? objective.name} ${objective.objective.replace("%", " %")} over ${objective.window === "month" ? "the month" : span(objective.window_seconds)}`);
   text(parts.left, left === null ? "unknown" : left < 0 ? `overdrawn ${overdrawn(-left)}` : left < 1 && left > 0.999 ? "99.9 % left" : `${Math.round(left * 1000) / 10} % left`);
   parts.fill.style.width = `${Math.max(0, Math.min(1, left ?? 0)) * 100}%`;

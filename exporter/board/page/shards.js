@@ -5,7 +5,9 @@ import { AGE, ageing } from "./time.js";
 import { TITLE, WORD, count, stateWord, value } from "./words.js";
 
 const FEW_SHARDS = 6, FEW_NODES = 8, MOST_OPENED = 3;
-const CHARTED = ["hit_rate", "latency_p95", "memory", "availability"];
+const SHORT = { hit_rate: "hit rate", latency_p50: "p50", latency_p95: "p95", latency_p99: "p99", memory: "memory", availability: "availability" };
+const TOLD = ["hit_rate", "latency_p95", "memory"], CHARTED = [...TOLD, "availability"];
+const LATENCIES = ["latency_p50", "latency_p95", "latency_p99"];
 let askHistory = () => {};
 
 export function onHistoryWanted(ask) {
@@ -83,14 +85,18 @@ function oneLine(shard) {
   if (down) parts.push(`${down} of ${shard.nodes.length} nodes down`);
   else if (unknown) parts.push(`${unknown} of ${shard.nodes.length} nodes unknown`);
   else parts.push(`${count(shard.nodes.length, "node")} up`);
-  for (const name of ["hit_rate", "latency_p95", "memory"]) {
-    const shown = value(name, shard.promises[name]);
+  for (const name of these(TOLD, shard)) {
+    const shown = value(shard.promises[name]);
     if (shown) parts.push(`${SHORT[name]}\u00a0${shown}`);
   }
   return parts.join(" · ");
 }
 
-const SHORT = { hit_rate: "hit rate", latency_p95: "p95", memory: "memory" };
+// These promises of a shard, and each other that is broken.
+function these(names, shard) {
+  const broken = ([name, row]) => names.includes(name) || row.state === "warning" || row.state === "critical";
+  return Object.entries(shard.promises).filter(broken).map(([name]) => name);
+}
 
 function updateInside(made) {
   const { parts, shard } = made;
@@ -114,7 +120,7 @@ function makeRow([name]) {
 }
 
 function updateRow(made, [name, row]) {
-  const shown = value(name, row);
+  const shown = value(row);
   setIcon(made.parts.icon, row.state);
   text(made.parts.value, shown ?? "unknown");
   text(made.parts.word, shown ? ` ${stateWord(row)}` : ` ${row.why || ""}`);
@@ -147,8 +153,8 @@ function updateNode(made, node) {
   text(parts.state, UP[node.up]);
   text(parts.ill, [node.words, node.reason === "no_facts" ? `(${node.error})` : ""].filter(Boolean).join(" "));
   ageing(parts.since, node.since_unix_seconds, `${node.up === false ? "" : node.up ? "up " : "silent "}for ${AGE}`);
-  text(parts.slow, measured("p95", "latency_p95", node));
-  text(parts.full, measured("memory", "memory", node));
+  text(parts.slow, LATENCIES.map((name) => measured(name, node)).filter(Boolean).join(" · "));
+  text(parts.full, measured("memory", node));
   text(parts.breaker, node.breaker === "closed" ? "" : `breaker ${node.breaker.replace("_", " ")}`);
   ageing(parts.facts, node.facts_at_unix_seconds, `facts ${AGE} old`);
 }
@@ -158,10 +164,10 @@ function role(node) {
   return node.role_is_current ? node.role : `${node.role} when last heard`;
 }
 
-function measured(title, name, node) {
-  const shown = value(name, node[name]);
+function measured(name, node) {
+  const shown = node[name] && value(node[name]);
   if (!shown) return "";
-  return `${title}\u00a0${shown}${node[name].state === "ok" ? "" : ` (${stateWord(node[name])})`}`;
+  return `${SHORT[name]}\u00a0${shown}${node[name].state === "ok" ? "" : ` (${stateWord(node[name])})`}`;
 }
 
 export function openShards() {
@@ -171,7 +177,7 @@ export function openShards() {
 export function drawShard(name, history, thresholds) {
   const made = [...document.querySelectorAll(".shard")].find((s) => s.shard.name === name);
   if (!made) return;
-  sync(made.parts.charts, CHARTED, (row) => row, makeFigure, (figure, row) => {
+  sync(made.parts.charts, these(CHARTED, made.shard), (row) => row, makeFigure, (figure, row) => {
     const unit = row.startsWith("latency") ? "seconds" : "ratio";
     drawChart(figure.chart, row, history[`${row}_${unit}`], thresholds[row], history.every_seconds);
   });

@@ -44,12 +44,8 @@ export function percent(ratio) {
 // A limit as it stands in the policy, exact.
 export const limit = (name, value) => (unitOf(name) === "seconds" ? latency(value, 6) : `${Number((value * 100).toFixed(6))} %`);
 
-export function value(name, row) {
-  const unit = unitOf(name), number = row[unit];
-  if (number === null || number === undefined) return null;
-  const words = unit === "ratio" ? percent(number) : row.at_least ? `> ${latency(number)}` : `≈ ${latency(number)}`;
-  return words.replaceAll(" ", "\u00a0"); // a number and its unit stay on one line
-}
+// What a row measures, null where nobody knows: the server has the words, with digits enough to tell it from its limits.
+export const value = (row) => row.text?.replaceAll(" ", "\u00a0") ?? null; // a number and its unit stay on one line
 
 export const stateWord = (row) => (row.state === "ok" && row.on_target === false ? "Off target" : WORD[row.state]);
 

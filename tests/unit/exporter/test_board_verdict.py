@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.board import rows, view
+from exporter.board import view
 from exporter.board.heard import Heard
 from exporter.board.meters import Meters
 from exporter.board.nodes import WORDS, node_view, shard_view
@@ -287,38 +287,6 @@ def test_before_the_first_probe_it_says_that_it_has_just_started() -> None:
     found = document(state)
     assert found["promises"]["availability"]["ratio"] is None
     assert found["objectives"][0]["budget_left_ratio"] is None, "nothing is invented"
-
-
-def test_a_silent_prober_is_no_news_of_the_nodes() -> None:
-    state = fleet("a")
-    down(state, 1)
-    state_, text = said(state, 104.0)
-    assert (state_, text) == ("unknown", "Cachewatch's own prober is silent: nobody knows whether the nodes answer.")
-    found = document(state, 104.0)
-    assert found["counts"]["nodes"]["unknown"] == 2
-    assert found["verdict"]["since_unix_seconds"] == WALL + 100
-    for of in (found, *found["shards"]):
-        for name in ("availability", "latency_p50", "latency_p95", "latency_p99"):
-            row = of["promises"][name]
-            assert row == {"state": "unknown", rows.unit(name): None, "why": "the prober is silent"}, name
-    assert found["promises"]["memory"]["ratio"] == 0.1, "that is the nodes' own word"
-    check(state, at(2), ["success"], 105.0)
-    assert document(state, 105.0)["promises"]["availability"]["ratio"] == pytest.approx(11 / 14, abs=1e-6)
-
-
-def test_why_no_latency_is_known_is_true() -> None:
-    state = watching(fleet=nodes("a"))
-
-    def why(now: float = 100.0) -> str:
-        told: str = document(state, now)["promises"]["latency_p95"]["why"]
-        return told
-
-    assert why() == "nothing was measured yet"
-    down(state, 1, 2)
-    assert why() == "no node has been up for long enough"
-    for number in (1, 2):
-        check(state, at(number), ["success"] * 5, 101.0)
-    assert why(102.0) == "no node has been up for long enough"
 
 
 def test_no_node_and_no_watch_are_said() -> None:
