@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from policy.model import Policy
 
 DASHBOARD_UID = "cachewatch-fleet"
+_GRAPH = "/graph"
 
 
 def runbook(policy: Policy, name: str) -> str:
@@ -30,7 +31,12 @@ def dashboard(policy: Policy) -> str | None:
 def graph(policy: Policy, expr: str) -> str:
     """Prometheus' graph of an expression over the last hour."""
     query = urlencode({"g0.expr": expr, "g0.tab": "0", "g0.range_input": "1h"}, quote_via=quote)
-    return f"{policy.stack.link('prometheus')}/graph?{query}"
+    return f"{policy.stack.link('prometheus')}{_GRAPH}?{query}"
+
+
+def is_graph(url: str) -> bool:
+    """Whether a URL leads to a graph of Prometheus, and to no dashboard: without Grafana an alert has no other."""
+    return urlsplit(url).path.endswith(_GRAPH)
 
 
 def encoded(text: str) -> str:

@@ -12,8 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from alerts.node_down import UNWATCHED
 from alerts.notifier.model import Alert, Notification
 from alerts.notifier.mrkdwn import link, many_lines, moment, one_line, unescaped
+from policy import links as addresses
+from policy.alerts import ALERTMANAGER_DOWN, METRICS_MISSING, NOTIFIER_DOWN, PROBER_DOWN
 from policy.units import duration_text
 
 Block = dict[str, Any]
@@ -27,7 +30,15 @@ MAX_DESCRIPTION = 1500
 MAX_TEXT = 400
 # More than this nobody reads in the night, and Slack refuses long messages well below 50 full sections.
 MAX_ALERTS = 15
+MAX_DESCRIPTIONS = 4500
 _SHOWN_VALUES = 5
+# What the instance of an alert on the watching itself is: its address reads like a node's.
+_PARTS: Mapping[str, str] = {
+    PROBER_DOWN.name: "exporter",
+    METRICS_MISSING.name: "exporter",
+    NOTIFIER_DOWN.name: "notifier",
+    ALERTMANAGER_DOWN.name: "Alertmanager",
+}
 
 ACTIONS: Mapping[str, str] = {
     "investigate": "Investigate: find the cause before it becomes critical.",
@@ -117,7 +128,17 @@ def _where(notification: Notification) -> str:
     fleet = _joined(notification.values("fleet"))
     if not instances:
         return f"fleet {fleet}" if fleet else "an unnamed fleet"
-    return f"{instances[0]} (fleet {fleet})" if fleet else instances[0]
+    who = f"{_part(*notification.alerts)} {instances[0]}".lstrip()
+    return f"{who} (fleet {fleet})" if fleet else who
+
+
+def _part(*alerts: Alert) -> str:
+    """What the instance of these alerts is where it is no node of the cache, as `exporter`; else empty."""
+    found = {
+        "exporter" if alert.labels.get("cause") == UNWATCHED else _PARTS.get(alert.labels.get("alertname", ""), "")
+        for alert in alerts
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def _joined(values: tuple[str, ...]) -> str:
@@ -143,7 +164,7 @@ def _table(notification: Notification) -> Block:
         ("Severity", (_severity(notification),)),
         ("Fleet", notification.values("fleet")),
         ("Shard", notification.values("shard")),
-        ("Instance", notification.values("instance")),
+        (_part(*notification.alerts).capitalize() or "Instance", notification.values("instance")),
     ]
     fields = [_field(name, one_line(_joined(values), MAX_FIELD)) for name, values in shown if values]
     return {"type": "section", "fields": fields + [_field(name, value) for name, value in _times(notification)]}
@@ -174,25 +195,29 @@ def _lasted(span: timedelta) -> str:
 def _listed(notification: Notification) -> Iterator[Block]:
     """The alerts of a group one by one, firing ones first, and how many were left out."""
     ordered = notification.firing + notification.resolved
-    yield from (_section(_line(alert)) for alert in ordered[:MAX_ALERTS])
+    told = MAX_DESCRIPTIONS // max(1, len(notification.firing[:MAX_ALERTS]))
+    yield from (_section(_line(alert, min(told, MAX_DESCRIPTION))) for alert in ordered[:MAX_ALERTS])
     hidden = ordered[MAX_ALERTS:]
     if not hidden and not notification.truncated:
         return
     firing = sum(alert.status == "firing" for alert in hidden)
-    told = f"{firing} firing and {len(hidden) - firing} resolved alerts are not shown here"
+    left_out = f"{firing} firing and {len(hidden) - firing} resolved alerts are not shown here"
     if notification.truncated:
-        told += f", nor {notification.truncated} that Alertmanager left out"
+        left_out += f", nor {notification.truncated} that Alertmanager left out"
     where = link(_alertmanager(notification, "alerts"), "all of them in Alertmanager")
-    yield _section(f"*{told}.*" + (f" See {where}." if where else ""))
+    yield _section(f"*{left_out}.*" + (f" See {where}." if where else ""))
 
 
-def _line(alert: Alert) -> str:
-    place = one_line(alert.labels.get("instance") or alert.labels.get("fleet") or "no instance", MAX_TEXT)
-    if alert.status == "firing":
-        state = f"FIRING since {moment(alert.starts_at)}"
-    else:
-        state = f"RESOLVED after {_lasted(alert.ends_at - alert.starts_at)}"
-    return f"*{place}*: {state}\n{one_line(_summary(alert), MAX_SUMMARY)}"
+def _line(alert: Alert, most: int) -> str:
+    """One alert of a group, the description of a firing one in at most so many characters."""
+    instance = alert.labels.get("instance")
+    named = f"{_part(alert)} {instance}".lstrip() if instance else alert.labels.get("fleet") or "no instance"
+    place, summary = one_line(named, MAX_TEXT), one_line(_summary(alert), MAX_SUMMARY)
+    if alert.status == "resolved":
+        return f"*{place}*: RESOLVED after {_lasted(alert.ends_at - alert.starts_at)}\n{summary}"
+    description = alert.annotations.get("description", "").strip()
+    told = f"\n{many_lines(description, most)}" if description else ""
+    return f"*{place}*: FIRING since {moment(alert.starts_at)}\n{summary}{told}"
 
 
 def _action(notification: Notification) -> str:
@@ -207,7 +232,8 @@ def _action(notification: Notification) -> str:
 def _links(notification: Notification) -> list[str]:
     """The places to go to, most urgent first. Links, not buttons: a button wants an endpoint that Slack can call."""
     first = (notification.firing or notification.alerts)[0]
-    dashboard = link(first.annotations.get("dashboard_url", ""), "Dashboard")
+    shown = first.annotations.get("dashboard_url", "")
+    dashboard = link(shown, "Graph" if addresses.is_graph(shown) else "Dashboard")
     places = [
         link(first.annotations.get("runbook_url", ""), "Runbook"),
         dashboard or link(first.generator_url, "Graph"),

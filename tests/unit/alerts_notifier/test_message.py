@@ -5,9 +5,10 @@ from typing import Any, get_args
 import pytest
 
 from alerts.model import Alert as Rule
-from alerts.notifier.message import ACTIONS, MAX_ALERTS, Message, render
+from alerts.notifier.message import ACTIONS, MAX_ALERTS, MAX_DESCRIPTION, MAX_DESCRIPTIONS, Message, render
 from alerts.notifier.mrkdwn import MAX_LINK
 from alerts.rules import groups
+from policy import links as addresses
 from policy.alerts import Action
 from policy.model import Policy
 from sandbox.sink_rules import blocks_are_valid
@@ -71,6 +72,13 @@ def test_without_a_dashboard_the_graph_of_the_alert_is_linked() -> None:
     assert "<http://127.0.0.1:9090/graph?g0.expr=cache_node_up+%3D%3D+0&amp;g0.tab=1|Graph>" in links
 
 
+def test_a_graph_of_prometheus_is_not_called_a_dashboard() -> None:
+    graph = addresses.graph(Policy(), "up == 0")
+    links = render(notification(alert(annotations={"dashboard_url": graph}))).links
+    assert f"<{graph.replace('&', '&amp;')}|Graph>" in links
+    assert "Dashboard" not in links
+
+
 def test_a_resolved_alert_says_so_first_and_how_long_it_lasted() -> None:
     message = render(notification(alert(ended=ENDED)))
     assert message.text.startswith("RESOLVED after 2m13s: ")
@@ -97,14 +105,19 @@ def test_an_action_of_another_rule_is_shown_as_it_is() -> None:
     assert "*What to do:* call &lt;bob&gt;" in texts
 
 
+def story(instance: str) -> str:
+    """The description of the samples."""
+    return f"{instance} (primary of shard-a) failed 3 health checks in a row.\nFirst: redis-cli -p 6379 ping"
+
+
 def test_a_group_is_listed_firing_first_with_the_worst_severity_on_top() -> None:
     several = (alert("b:2", ended=ENDED), alert("a:1", labels={"severity": "warning"}), alert("c:3"))
     texts = _texts(render(notification(*several)))
     assert texts[0] == "🔴 FIRING (critical, 1 of 3 resolved): CacheNodeDown on 3 instances"
     lines = [text for text in texts if "is down" in text]
     assert lines == [
-        f"*a:1*: FIRING since {_BEGAN}\nCache node a:1 is down",
-        f"*c:3*: FIRING since {_BEGAN}\nCache node c:3 is down",
+        f"*a:1*: FIRING since {_BEGAN}\nCache node a:1 is down\n{story('a:1')}",
+        f"*c:3*: FIRING since {_BEGAN}\nCache node c:3 is down\n{story('c:3')}",
         "*b:2*: RESOLVED after 2m13s\nCache node b:2 is down",
     ]
 
@@ -115,6 +128,16 @@ def test_two_hundred_alerts_make_one_valid_message_that_says_how_many_are_left_o
     assert blocks_are_valid(list(message.blocks))
     left_out = f"{200 - MAX_ALERTS} firing and 0 resolved alerts are not shown here, nor 40 that Alertmanager left out"
     assert any(left_out in text for text in _texts(message))
+
+
+def test_the_stories_of_a_group_share_the_room_that_a_message_has() -> None:
+    long = "why " * 1000
+    for count, most in ((2, MAX_DESCRIPTION), (MAX_ALERTS, MAX_DESCRIPTIONS // MAX_ALERTS)):
+        flood = [alert(f"n:{number}", annotations={"description": long}) for number in range(count)]
+        message = render(notification(*flood))
+        told = [text.split("\n", 2)[2] for text in _texts(message) if "is down" in text]
+        assert [len(text) for text in told] == [most] * count
+        assert blocks_are_valid(list(message.blocks))
 
 
 def test_a_group_of_which_only_ended_alerts_are_told_is_not_called_over() -> None:
@@ -191,7 +214,9 @@ def test_the_longest_links_fit_where_they_stand() -> None:
 def _rules() -> list[Rule]:
     """Every alert of a policy without Grafana, whose fleet has a long name."""
     slos = [{"name": name, "objective": 99.9, "window": "30d"} for name in ("availability", "hit_rate")]
-    made = groups(Policy.model_validate({"fleet": {"name": "payments-cache-production-eu"}, "slos": slos}))
+    slack = {"channel": "#cache", "token_file": "token"}
+    policy = {"fleet": {"name": "payments-cache-production-eu"}, "slos": slos, "notify": {"slack": slack}}
+    made = groups(Policy.model_validate(policy))
     return [rule for group in made.values() for rule in group.rules if isinstance(rule, Rule)]
 
 
@@ -204,3 +229,21 @@ def test_no_default_alert_of_a_fleet_with_a_long_name_loses_a_link(rule: Rule) -
         assert blocks_are_valid(list(message.blocks))
         for url in urls.values():
             assert any(f"<{url.replace('&', '&amp;')}|" in text for text in _texts(message)), len(url)
+
+
+_ADDRESSES = {"127.0.0.1:9121": "exporter", "127.0.0.1:9122": "notifier", "127.0.0.1:9093": "Alertmanager"}
+
+
+def test_the_address_of_a_part_of_the_watching_is_not_told_as_a_node() -> None:
+    seen = set()
+    for rule in _rules():
+        instance = rule.labels.get("instance", "10.0.0.1:6379")
+        part = _ADDRESSES.get(instance, "")
+        named = f"{part} {instance}".lstrip()
+        one = alert(instance, labels={**rule.labels, "alertname": rule.name})
+        message = render(notification(one))
+        assert f": {rule.name} on {named} (fleet" in _texts(message)[0]
+        assert _table(message)[part.capitalize() or "Instance"] == instance
+        assert any(text.startswith(f"*{named}*: FIRING") for text in _texts(render(notification(one, one))))
+        seen.add(part)
+    assert seen == {"", *_ADDRESSES.values()}
