@@ -15,6 +15,7 @@ from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
 from cli.dead_links import lead_to_loopback
+from cli.logs import only_faults
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
@@ -42,7 +43,8 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         )
     for warning in (*lead_to_loopback(loaded.policy), *cannot_fire(loaded.policy)):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
-    answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
+    with only_faults("exporter"):
+        answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     if as_json:
         click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
     else:

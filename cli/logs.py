@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from policy.printable import printable
@@ -41,6 +43,18 @@ def warn_plainly() -> None:
     """Have warnings of a command that keeps no log, which Python writes to standard error by itself, made fit for it too."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(OneLine("%(message)s"))
+
+
+@contextmanager
+def only_faults(room: str) -> Iterator[None]:
+    """Keep a room's warnings out of the log for a while: for a command that tells them itself."""
+    logger = logging.getLogger(room)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def log_to_stderr() -> None:

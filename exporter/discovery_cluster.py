@@ -65,7 +65,7 @@ async def discover(
     for address in (*cluster.addresses, *learned):
         try:
             async with asyncio.timeout(patience):
-                members = await _ask(known.get(address) or _seed(address), keys, names, patience)
+                members = await _ask(known.get(address) or seed(address), keys, names, patience)
         except (OSError, NodeError) as error:
             said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
@@ -75,7 +75,8 @@ async def discover(
     raise Unreachable(f"no node of the cluster answers: {'; '.join(said)}")
 
 
-def _seed(address: str) -> Target:
+def seed(address: str) -> Target:
+    """A node that the policy names, of which nobody has told anything yet."""
     host, port = split_address(address, REDIS_PORT)
     return Target.at(host, port, "")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import hiredis
 
-from exporter import info
+from exporter import discovery_cluster, info
 from exporter.access import Access
-from exporter.failures import NodeError, from_exception, result_of_reply
+from exporter.failures import NodeError, from_exception, from_reply, result_of_reply
 from exporter.families import questions
 from exporter.families.questions import RIGHTS, Command, Question
 from exporter.keyring import Keyring
@@ -53,6 +53,10 @@ class _Learned:
     fields: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
 
+    def lacks(self, rights: Iterable[str]) -> None:
+        """Note rights, each once."""
+        self.missing = tuple(dict.fromkeys((*self.missing, *rights)))
+
     def answer(self, error: str = "") -> Answer:
         fields, target = self.fields or {}, self.target
         # Valkey names the version of Redis that it is like, the same for all of its own.
@@ -66,9 +70,18 @@ async def survey(policy: Policy, environ: Mapping[str, str]) -> tuple[list[Answe
     names, keys = Names(), Keyring(policy.fleet, environ)
     sources = Sources(policy, keys, names)
     await sources.refresh()
-    targets = await sources.targets()
+    targets = await sources.targets() or _seeds(policy, sources)
     asked = (_ask(target, keys.of(target), names, policy) for target in targets)
     return list(await asyncio.gather(*asked)), sources.problems
+
+
+def _seeds(policy: Policy, sources: Sources) -> tuple[Target, ...]:
+    """The nodes of a Cluster that the policy names, where the right to ask them for the others is what lacks: more may lack."""
+    cluster, told = policy.fleet.cluster, sources.parts.get("cluster")
+    if cluster is None or told is None or "NOPERM" not in told.error:
+        return ()
+    # Any slot will do: a right is asked for before the slot is.
+    return tuple(replace(discovery_cluster.seed(address), slot=0) for address in cluster.addresses)
 
 
 async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> Answer:
@@ -89,18 +102,36 @@ async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> 
 
 
 async def _interview(connection: Connection, policy: Policy, learned: _Learned) -> None:
-    """Ask all that the exporter would, and note what is refused. NodeError when PING or INFO is."""
-    replies, learned.missing = await _put(connection, _FIRST)
-    for reply in replies:
-        if isinstance(reply, hiredis.ReplyError):
-            raise NodeError(result_of_reply(str(reply)), str(reply))
-    learned.fields = info.parse(replies[1])
-    families, asked = policy.collect.families, questions.cheap(learned.fields, policy.collect.families)
-    _, missing = await _put(connection, (*asked, *questions.detail(learned.fields, families)))
-    learned.missing += missing
-    key = key_for(learned.target, learned.fields, policy.probe)
-    if key:
-        learned.missing += await _write(connection, key, policy.probe.key)
+    """Ask all that the exporter would, and note what is refused. NodeError when PING or INFO is, once all rights are known."""
+    replies = await _put(connection, _FIRST, learned)
+    refused = [from_reply(str(reply)) for reply in replies if isinstance(reply, hiredis.ReplyError)]
+    for error in refused:
+        if not _is_denied(error):
+            raise error
+    fields = await _greeted(connection) if _is_denied(replies[1]) else info.parse(replies[1])
+    learned.fields, families = fields, policy.collect.families
+    asked = (*questions.cheap(fields, families), *questions.detail(fields, families))
+    await _put(connection, asked, learned)
+    if key := key_for(learned.target, fields, policy.probe):
+        learned.lacks(await _write(connection, key, policy.probe.key))
+    if refused:
+        raise refused[0]
+
+
+async def _greeted(connection: Connection) -> Mapping[str, str]:
+    """What HELLO, which no user can be denied, tells of what stands in INFO; empty before Redis 6."""
+    connection.send([("HELLO",)])
+    (reply,) = await connection.replies(1)
+    if not isinstance(reply, list):
+        return {}
+    texts = [item.decode("utf-8", "replace") if isinstance(item, bytes) else "" for item in reply]
+    told = dict(zip(texts[::2], texts[1::2], strict=False))
+    role = "slave" if told.get("role") == "replica" else told.get("role", "")
+    return {"redis_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
+
+
+def _is_denied(reply: object) -> bool:
+    return isinstance(reply, hiredis.ReplyError | NodeError) and str(reply).startswith("NOPERM")
 
 
 async def _write(connection: Connection, key: str, named: str) -> tuple[str, ...]:
@@ -115,18 +146,19 @@ async def _write(connection: Connection, key: str, named: str) -> tuple[str, ...
     return ()
 
 
-async def _put(connection: Connection, asked: tuple[Question, ...]) -> tuple[list[object], tuple[str, ...]]:
-    """The replies, and the rights that were lacking, each once."""
+async def _put(connection: Connection, asked: tuple[Question, ...], learned: _Learned) -> list[object]:
+    """The replies; the rights that were lacking are noted."""
     commands = [command for question in asked for command in question.commands]
     connection.send(commands)
     replies = await connection.replies(len(commands))
     rights = (_right(question.part, command) for question in asked for command in question.commands)
-    return replies, tuple(dict.fromkeys(_lacking(rights, replies)))
+    learned.lacks(_lacking(rights, replies))
+    return replies
 
 
 def _lacking(rights: Iterator[str], replies: list[object]) -> Iterator[str]:
     for right, reply in zip(rights, replies, strict=True):
-        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM"):
+        if _is_denied(reply):
             yield right
 
 

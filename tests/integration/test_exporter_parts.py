@@ -21,6 +21,7 @@ from exporter.survey import survey
 from policy.model import Policy
 from sandbox.fleet import SentinelFleet
 from sandbox.ports import LOOPBACK, free_port
+from sandbox.process import wait_until
 from sandbox.redis_node import RedisNode, connect
 from tests.integration.exporter_support import Peer, detailed, facts_text, says, shown, watching
 from tests.integration.redis_exporter_support import Player, page, plays
@@ -110,6 +111,22 @@ async def test_the_right_that_a_source_of_nodes_lacks_is_named(source: str) -> N
         fleet = {source: {"addresses": [refusing.instance]}}
         _, lacking = await survey(Policy.model_validate({"fleet": fleet}), {})
     assert lacking.endswith(f"command or its subcommand; grant the user {rights[source]}")
+
+
+async def test_a_cluster_that_may_not_be_asked_for_its_nodes_tells_all_that_its_user_lacks(tmp_path: Path) -> None:
+    config = ["user watcher on >secret -@all +ping", "cluster-enabled yes"]
+    with RedisNode(free_port(), tmp_path, config=config) as node, connect(node.port) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")), 20.0, "the cluster")
+        fleet = {"cluster": {"addresses": [node.instance]}, **_login()}
+        policy = Policy.model_validate({"fleet": fleet, "probe": {"write": True}})
+        (answer,), lacking = await survey(policy, {"CACHE_PASSWORD": "secret"})
+        assert lacking.endswith("grant the user +cluster|nodes")
+        assert {"+info", "+cluster|info", "+set"} < set(answer.missing)
+        assert len(set(answer.missing)) == len(answer.missing)
+        client.execute_command("ACL", "SETUSER", "watcher", "+cluster|nodes", *answer.missing)
+        (answer,), lacking = await survey(policy, {"CACHE_PASSWORD": "secret"})
+        assert (answer.error, answer.missing, lacking) == ("", (), "")
 
 
 async def test_a_server_that_knows_no_users_is_told_as_such() -> None:

@@ -193,6 +193,10 @@ async def test_the_survey_writes_as_the_prober_would_and_names_a_primary_that_ta
         (answer,), _ = await survey(Policy.model_validate(_policy(node)), {})
         assert answer.error.startswith(f"readonly: {KEY} cannot be SET: NOREPLICAS")
         with node.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", "-slowlog|len")
+            (answer,), _ = await survey(Policy.model_validate(_policy(node)), {})
+            assert (answer.error.partition(":")[0], answer.missing) == ("readonly", ("+slowlog|len",))
+            client.execute_command("ACL", "SETUSER", "default", "+slowlog|len")
             client.config_set("min-replicas-to-write", 0)
         (answer,), _ = await survey(Policy.model_validate(_policy(node)), {})
         assert answer.error == ""

@@ -166,8 +166,8 @@ def test_the_version_of_tls_is_shown(tmp_path: Path) -> None:
         ("+@all", 0, []),
         ("+ping +info", 0, ["+config|get", "+slowlog|len", "+slowlog|get", *LATENCY]),
         ("+ping +info +config|get +slowlog|len", 0, ["+slowlog|get", *LATENCY]),
-        ("+info", 1, ["+ping"]),
-        ("+ping", 1, ["+info"]),
+        ("+info", 1, ["+ping", "+config|get", "+slowlog|len", "+slowlog|get", *LATENCY]),
+        ("+ping", 1, ["+info", "+config|get", "+slowlog|len", "+slowlog|get", *LATENCY]),
     ],
 )
 def test_the_rights_that_the_user_lacks_are_named_as_they_are_granted(
@@ -179,6 +179,37 @@ def test_the_rights_that_the_user_lacks_are_named_as_they_are_granted(
         ended = cachewatch(tmp_path, "check", "--connect", "--json", environ={"PW": "word"})
     assert ended.status == status
     assert [answer["missing"] for answer in json.loads(ended.out)["nodes"]] == [missing]
+
+
+def test_all_rights_that_lack_are_named_at_once(tmp_path: Path) -> None:
+    with RedisNode(free_port(), tmp_path, config=["user watcher on >word -@all"]) as node:
+        login = "auth: {username: watcher, password_env: PW}"
+        write(tmp_path, f"fleet: {{nodes: ['redis://{node.instance}'], {login}}}\nprobe: {{write: true}}\n")
+        ended = cachewatch(tmp_path, "check", "--connect", "--json", environ={"PW": "word"})
+        (told,) = json.loads(ended.out)["nodes"]
+        assert (told["role"], told["version"]) == ("primary", node.info("server")["redis_version"])
+        assert told["error"].startswith("auth: NOPERM")
+        with node.client() as client:
+            client.execute_command("ACL", "SETUSER", "watcher", *told["missing"])
+        ended = cachewatch(tmp_path, "check", "--connect", "--json", environ={"PW": "word"})
+    (told,) = json.loads(ended.out)["nodes"]
+    assert (ended.status, told["error"], told["missing"]) == (0, "", [])
+
+
+@pytest.mark.parametrize(
+    "source", ["sentinel: {addresses: ['127.0.0.1:1']}", "cluster: {addresses: ['127.0.0.1:1']}", "files: [none.json]"]
+)
+def test_a_source_that_fails_is_told_once(tmp_path: Path, source: str) -> None:
+    write(tmp_path, f"fleet: {{{source}}}\n")
+    ended = cachewatch(tmp_path, "check", "--connect")
+    assert (ended.status, ended.err) == (1, "")
+    assert ended.out.count("127.0.0.1:1" if "addresses" in source else "none.json") == 1
+
+
+def test_a_name_that_does_not_resolve_is_told_once(tmp_path: Path) -> None:
+    write(tmp_path, "fleet: {nodes: ['redis://no-such-host.invalid:6379']}\n")
+    ended = cachewatch(tmp_path, "check", "--connect", environ={"COLUMNS": "200"})
+    assert (ended.status, ended.err, ended.out.count("cannot be resolved")) == (1, "", 1)
 
 
 def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_path: Path) -> None:
