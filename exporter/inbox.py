@@ -7,31 +7,13 @@ import asyncio
 import hiredis
 
 from exporter.failures import NodeError
+from exporter.heads import DIGITS, Track, looks_too_long
 
 # INFO of a node with every command seen is about 20 KiB; a peer that sends more than this is no Redis we can use.
 MAX_REPLY = 8 * 1024 * 1024
-# Nor is one that announces a list of a hundred thousand: the parser makes room for all of it at once, and twenty bytes that
-# announce a billion would hold up every other node for seconds.
-_DIGITS = 6
-_NEWLINE = 10
-_LISTS = (b"*", b"%", b"~", b">", b"|")
 # One for all connections: what lands here is parsed before the loop does anything else.
 _ROOM = bytearray(64 * 1024)
 _LANDING = memoryview(_ROOM)
-
-
-def announces_too_much(data: bytes | bytearray, size: int) -> bool:
-    """Whether a line in the first `size` bytes, but for the first line, is the head of a list of a hundred thousand or more.
-
-    A line of a text that looks so is taken for one, too: to tell them apart would be to parse all twice.
-    """
-    for mark in _LISTS:
-        at = data.find(mark, 1, size)
-        while at > 0:
-            if data[at - 1] == _NEWLINE and at + _DIGITS < size and data[at + 1 : at + 1 + _DIGITS].isdigit():
-                return True
-            at = data.find(mark, at + 1, size)
-    return False
 
 
 class Inbox(asyncio.BufferedProtocol):
@@ -45,6 +27,7 @@ class Inbox(asyncio.BufferedProtocol):
         self._owed = self._received = self._wanted = 0
         # The end of what came: the head of a list may be cut in two. The first reply begins a line.
         self._tail = b"\n"
+        self._track = Track()
         self._waiting: asyncio.Future[None] | None = None
         self._ended: Exception | None = None
 
@@ -79,8 +62,8 @@ class Inbox(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse what came; a peer that breaks the protocol ends the connection."""
-        if self._announces_too_much(nbytes):
-            self._refuse(f"a list of {10 ** (_DIGITS - 1)} elements or more")
+        if self._looks_too_long(nbytes) and self._track.is_too_long(_LANDING[:nbytes]):
+            self._refuse(f"a list of {10 ** (DIGITS - 1)} elements or more")
             return
         parser = self._parser or hiredis.Reader()
         parser.feed(_LANDING, 0, nbytes)  # type: ignore[arg-type]  # the stub knows bytes only
@@ -92,7 +75,12 @@ class Inbox(asyncio.BufferedProtocol):
         except Exception as error:  # of a protocol that is broken, or of what Python cannot make of it
             self._refuse(f"not a Redis reply: {error}")
             return
-        self._parser = parser if self._owed or self._received else None
+        if self._owed or self._received:
+            self._parser = parser
+            self._track.keep(_LANDING[:nbytes])
+        else:
+            self._parser = None
+            self._track.begin()
         if self._owed < 0:
             self._refuse("it answered what nobody asked")
         elif self._received > MAX_REPLY:
@@ -101,10 +89,10 @@ class Inbox(asyncio.BufferedProtocol):
             self.answered = True
             self._wake()
 
-    def _announces_too_much(self, nbytes: int) -> bool:
-        joint = self._tail + _ROOM[: min(nbytes, _DIGITS + 1)]
-        self._tail = bytes(self._tail + _ROOM[max(nbytes - _DIGITS - 2, 0) : nbytes])[-_DIGITS - 2 :]
-        return announces_too_much(_ROOM, nbytes) or announces_too_much(joint, len(joint))
+    def _looks_too_long(self, nbytes: int) -> bool:
+        joint = self._tail + _ROOM[: min(nbytes, DIGITS + 1)]
+        self._tail = bytes(self._tail + _ROOM[max(nbytes - DIGITS - 2, 0) : nbytes])[-DIGITS - 2 :]
+        return looks_too_long(_ROOM, nbytes) or looks_too_long(joint, len(joint))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side closed it, or the network did."""

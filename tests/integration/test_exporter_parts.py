@@ -75,6 +75,16 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
                     client.execute_command(*more.split())
 
 
+async def test_a_slow_command_whose_text_looks_like_a_reply_is_a_text(tmp_path: Path) -> None:
+    with RedisNode(free_port(), tmp_path) as node:
+        with node.client() as client:
+            client.config_set("slowlog-log-slower-than", 0)
+            client.set("k", "a\r\n*1234567\r\n>999999")
+            client.config_set("slowlog-log-slower-than", -1)
+            assert b"*1234567" in client.slowlog_get(1)[0]["command"]
+        assert (await _parts(_fleet(node), node.instance))["slowlog"] == 1.0
+
+
 async def test_the_rule_for_a_sentinel_is_enough_for_it_as_a_node_and_as_a_source(
     sentinel_fleet: SentinelFleet,
 ) -> None:

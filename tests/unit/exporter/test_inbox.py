@@ -1,9 +1,12 @@
 """What arrives on a connection: whole replies, in order, and a clear end when a peer is no Redis."""
 
 import asyncio
+import random
 
+import hiredis
 import pytest
 
+from exporter import heads
 from exporter.failures import NodeError
 from exporter.inbox import MAX_REPLY, Inbox
 
@@ -105,6 +108,9 @@ async def test_a_list_that_is_too_long_is_refused_however_its_head_was_cut(cut: 
         b"*99999\r\n",
         b"*\r\n*12a4567",
         b"12345|1234567",
+        b"a\n*123456",
+        b"a\r\n*123456\r\n>1000000\r\n",
+        b"\n%999999\n~999999\n|999999",
         b"*12345",
     ],
 )
@@ -115,3 +121,64 @@ async def test_a_text_that_has_stars_and_numbers_in_it_is_a_text(text: bytes) ->
         arrive(inbox, bytes([byte]))
     async with asyncio.timeout(5):
         assert await inbox.take(1) == [text]
+
+
+FAKES = (b"\n*123456", b"\r\n>999999\r\n", b"%1000000\r\n", b"$5\r\nabcde\r\n", b"plain", b"")
+
+
+def reply(chance: random.Random, depth: int = 0) -> bytes:
+    """A reply of whatever kind; its texts look like replies."""
+    kind = chance.choice("$$$+:*_" if depth < 3 else "$$+:")
+    if kind == "*":
+        parts = [reply(chance, depth + 1) for _ in range(chance.randint(0, 4))]
+        return b"*%d\r\n%s" % (len(parts), b"".join(parts))
+    if kind == "_":
+        return b"$-1\r\n"
+    if kind == "$":
+        text = b"".join(chance.choices(FAKES, k=chance.randint(0, 6)))
+        return b"$%d\r\n%s\r\n" % (len(text), text)
+    return b":12345678\r\n" if kind == ":" else b"+*1234567\r\n"
+
+
+def arrive_cut(inbox: Inbox, data: bytes, chance: random.Random) -> None:
+    while data and not inbox.ended:
+        size = chance.choice((1, 7, 8, 30, 1000))
+        arrive(inbox, data[:size])
+        data = data[size:]
+
+
+async def test_texts_that_look_like_replies_change_nothing_however_they_are_cut() -> None:
+    chance = random.Random(5)  # noqa: S311
+    for _ in range(300):
+        inbox = Inbox()
+        for _ in range(3):  # one connection, a batch after the other
+            batch = [reply(chance) for _ in range(chance.randint(1, 8))]
+            reader = hiredis.Reader()
+            reader.feed(b"".join(batch))
+            inbox.expect(len(batch))
+            arrive_cut(inbox, b"".join(batch), chance)
+            assert await inbox.take(len(batch)) == [reader.gets() for _ in batch]
+
+
+async def test_a_list_that_is_too_long_is_found_behind_texts_that_look_like_one() -> None:
+    chance = random.Random(6)  # noqa: S311
+    for _ in range(300):
+        inbox = Inbox()
+        batch = [reply(chance) for _ in range(chance.randint(1, 8))]
+        head = chance.choice((b"*", b"%", b"~", b">")) + b"123456\r\n"
+        batch.insert(chance.randint(0, len(batch)), chance.choice((b"", b"*2\r\n:1\r\n")) + head)
+        inbox.expect(len(batch))
+        arrive_cut(inbox, b"".join(batch), chance)
+        with pytest.raises(NodeError, match="a list of 100000"):
+            async with asyncio.timeout(5):
+                await inbox.take(len(batch))
+
+
+async def test_of_a_batch_that_is_too_long_to_be_kept_every_line_that_looks_like_a_head_is_one() -> None:
+    inbox, long = Inbox(), b"x" * (heads._MOST_KEPT + 1)
+    inbox.expect(3)
+    arrive(inbox, b"$%d\r\n%s\r\n" % (len(long), long))
+    arrive(inbox, b"$8\r\n\n*123456\r\n")
+    with pytest.raises(NodeError, match="a list of 100000"):
+        async with asyncio.timeout(5):
+            await inbox.take(2)
