@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from alerts.backtest import compare
@@ -17,7 +16,9 @@ from alerts.backtest.history import Window, watched
 from alerts.backtest.incidents import Incident, judged
 from alerts.backtest.run import Outcome
 from alerts.backtest.times import shown
+from cli import tables
 from cli.console import output
+from cli.tables import Column
 from policy.units import duration_text
 
 POLICIES = ("current", "candidate")
@@ -48,12 +49,12 @@ def show(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> Non
     """The tables, on standard output."""
     console, length = output(), watched(window, outcome.blind)
     incidents, aside = judged(incidents, window, outcome.blind)
-    console.print(_alerts(outcome, window, length))
+    _alerts(console, outcome, window, length)
     for name, told in zip(POLICIES, outcome.told, strict=False):
         pages = compare.per_week(len(told.pages), length)
         console.print(f"{name}: {len(told.pages)} pages, {pages:.2f} per week", highlight=False)
     if incidents:
-        console.print(_quality(outcome, incidents))
+        _quality(console, outcome, incidents)
     if len(outcome.told) > 1:
         for what, firings in compare.changes(*outcome.told).items():
             _list(console, f"{what} with the candidate", firings)
@@ -63,19 +64,16 @@ def show(outcome: Outcome, window: Window, incidents: Sequence[Incident]) -> Non
         console.print(Text(line, "yellow"))
 
 
-def _alerts(outcome: Outcome, window: Window, length: int) -> Table:
-    table = Table(title=f"{shown(window.start)} to {shown(window.end)}", title_justify="left")
-    table.add_column("alert", overflow="fold")
-    table.add_column("severity")
+def _alerts(console: Console, outcome: Outcome, window: Window, length: int) -> None:
+    columns, rows = [Column("alert"), Column("severity")], []
     for name, _ in zip(POLICIES, outcome.told, strict=False):
-        table.add_column(f"{name}: fired", justify="right")
-        table.add_column("per week", justify="right")
-        table.add_column("in all", justify="right")
+        columns += [Column(f"{name}: fired", right=True), Column("per week", right=True, spare=1)]
+        columns.append(Column("in all", right=True, spare=2))
     for name in compare.names(*outcome.told):
         rule = next(rule for told in outcome.told for rule in told.rules if rule.name == name)
         cells = (cell for told in outcome.told for cell in _cells(told, name, length))
-        table.add_row(Text(name), Text(rule.severity, "red" if rule.severity == "critical" else "yellow"), *cells)
-    return table
+        rows.append((Text(name), Text(rule.severity, "red" if rule.severity == "critical" else "yellow"), *cells))
+    tables.show(console, columns, rows, f"{shown(window.start)} to {shown(window.end)}")
 
 
 def _cells(told: Told, name: str, length: int) -> Iterator[Text]:
@@ -89,17 +87,17 @@ def _cells(told: Told, name: str, length: int) -> Iterator[Text]:
     yield Text(_lasting(compare.total_seconds(firings)) if firings else "")
 
 
-def _quality(outcome: Outcome, incidents: Sequence[Incident]) -> Table:
+def _quality(console: Console, outcome: Outcome, incidents: Sequence[Incident]) -> None:
     found = [compare.quality(told, incidents) for told in outcome.told]
-    table = Table(title="against the known incidents", title_justify="left")
-    table.add_column("", overflow="fold")
-    for name, _ in zip(POLICIES, found, strict=False):
-        table.add_column(name, justify="right")
-    table.add_row("precision", *(_share(quality.precision) for quality in found))
-    table.add_row("recall", *(_share(quality.recall) for quality in found))
+    names = (name for name, _ in zip(POLICIES, found, strict=False))
+    rows = [
+        (Text("precision"), *(_share(quality.precision) for quality in found)),
+        (Text("recall"), *(_share(quality.recall) for quality in found)),
+    ]
     for index, incident in enumerate(incidents):
-        table.add_row(Text(incident.name), *(_detected(quality.detected[index][1]) for quality in found))
-    return table
+        rows.append((Text(incident.name), *(_detected(quality.detected[index][1]) for quality in found)))
+    columns = [Column("incident", prose=True), *(Column(name, right=True) for name in names)]
+    tables.show(console, columns, rows, "against the known incidents")
 
 
 def _share(share: float | None) -> Text:
@@ -115,16 +113,14 @@ def _detected(seconds: float | None) -> Text:
 def _list(console: Console, title: str, firings: Sequence[Firing]) -> None:
     if not firings:
         return
-    table = Table(title=title, title_justify="left")
-    for column in ("from", "for", "alert", "labels"):
-        table.add_column(column, overflow="fold")
+    columns, rows = (Column("from"), Column("for"), Column("alert"), Column("labels", prose=True)), []
     for firing in firings[:_MOST_LISTED]:
         labels = {k: v for k, v in firing.labels if k not in ("alertname", "severity", "action", "fleet")}
         still = "" if firing.span.ended else " and on"
         lasting = _lasting((firing.span.end - firing.span.start) / 1000) + still
         about = " ".join(f"{key}={value}" for key, value in labels.items())
-        table.add_row(*map(Text, (shown(firing.span.start), lasting, firing.name, about)))
-    console.print(table)
+        rows.append(list(map(Text, (shown(firing.span.start), lasting, firing.name, about))))
+    tables.show(console, columns, rows, title)
     if len(firings) > _MOST_LISTED:
         console.print(f"and {len(firings) - _MOST_LISTED} more; --json has all", highlight=False)
 

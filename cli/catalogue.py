@@ -10,6 +10,8 @@ import click
 from cli.context import Context
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from alerts.catalogue import Entry
 
 
@@ -32,28 +34,23 @@ def catalogue(context: Context, as_json: bool) -> None:
 
 
 def _show(found: tuple[Entry, ...]) -> None:
-    from rich.table import Table
+    from cli import tables
+    from cli.console import output
+    from cli.tables import Column
+
+    columns = [Column(title) for title in ("alert", "severity", "action", "for", "told")]
+    expr = Column("fires when", prose=True)
+    tables.show(output(), (*columns[:3], expr, *columns[3:]), list(map(_row, found)), lines=True)
+
+
+def _row(entry: Entry) -> tuple[Text, ...]:
     from rich.text import Text
 
-    from cli.console import output
-
-    table = Table(show_lines=True)
-    for title, ratio in (
-        ("alert", 3),
-        ("severity", None),
-        ("action", 2),
-        ("fires when", 6),
-        ("for", None),
-        ("told", 1),
-    ):
-        table.add_column(title, overflow="fold", ratio=ratio)
-    for entry in found:
-        name = Text(entry.name)
-        for label, value in entry.own:
-            name.append(f"\n{label}={value}", "dim")
-        if entry.rules > 1:
-            name.append(f"\n{entry.rules} rules, the first is shown", "dim")
-        severity = Text(entry.severity, "red" if entry.severity == "critical" else "yellow")
-        who = Text(", ".join(entry.told)) if entry.told else Text("nobody", "red")
-        table.add_row(name, severity, Text(entry.action), Text(entry.expr), Text(entry.hold), who)
-    output().print(table)
+    name = Text(entry.name)
+    for label, value in entry.own:
+        name.append(f"\n{label}={value}", "dim")
+    if entry.rules > 1:
+        name.append(f"\n{entry.rules} rules, the first is shown", "dim")
+    severity = Text(entry.severity, "red" if entry.severity == "critical" else "yellow")
+    who = Text("\n".join(entry.told)) if entry.told else Text("nobody", "red")
+    return name, severity, Text(entry.action), Text(entry.expr), Text(entry.hold), who

@@ -8,14 +8,15 @@ import os
 from dataclasses import asdict
 
 import click
-from rich.table import Table
 from rich.text import Text
 
+from cli import tables
 from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
 from cli.dead_links import lead_to_loopback
 from cli.logs import only_faults
+from cli.tables import Column
 from exporter.survey import Answer, survey
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
@@ -74,7 +75,7 @@ def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     if trouble:
         console.print(Text(printable(trouble), "red"))
     if answers:
-        console.print(_table(answers))
+        tables.show(console, _COLUMNS, list(map(_row, answers)))
 
 
 def _promise(policy: Policy) -> str:
@@ -85,15 +86,21 @@ def _promise(policy: Policy) -> str:
     return f"A killed node pages within {bound['killed']:g} s, a hung one within {bound['hung']:g} s."
 
 
-def _table(answers: list[Answer]) -> Table:
-    table = Table()
-    for title in ("node", "shard", "answers", "role", "version", "TLS", "rights missing"):
-        table.add_column(title, overflow="fold")  # in a narrow terminal or a pipe a name is folded, never cut
-    for a in answers:
-        said = Text("no", "red").append(f"  {printable(a.error)}", "default") if a.error else Text("yes", "green")
-        node, shard, *others = map(_cell, (a.instance, a.shard, a.role, a.version, a.tls, " ".join(a.missing)))
-        table.add_row(node, shard, said, *others)
-    return table
+_COLUMNS = (
+    Column("node"),
+    Column("shard"),
+    Column("answers", prose=True),
+    Column("role"),
+    Column("version"),
+    Column("TLS"),
+    Column("rights missing", prose=True),
+)
+
+
+def _row(a: Answer) -> tuple[Text, ...]:
+    said = Text("no", "red").append(f"  {printable(a.error)}", "default") if a.error else Text("yes", "green")
+    node, shard, *others = map(_cell, (a.instance, a.shard, a.role, a.version, a.tls, " ".join(a.missing)))
+    return node, shard, said, *others
 
 
 def _cell(text: str) -> Text:

@@ -212,13 +212,12 @@ def test_a_name_that_does_not_resolve_is_told_once(tmp_path: Path) -> None:
     assert (ended.status, ended.err, ended.out.count("cannot be resolved")) == (1, "", 1)
 
 
-def test_a_long_name_is_folded_and_never_cut_when_the_terminal_is_narrow(tmp_path: Path) -> None:
+def test_a_long_name_is_neither_folded_nor_cut_when_the_terminal_is_narrow(tmp_path: Path) -> None:
     name = "a-rather-long-name-of-a-cache-node-in-some-cloud.invalid"
     write(tmp_path, f"fleet: {{nodes: ['redis://{name}']}}\n")
     ended = cachewatch(tmp_path, "check", "--connect", environ={"COLUMNS": "60"})
     assert ended.status == 1
-    first = "".join(line.strip("│").split("│")[0].strip() for line in ended.out.splitlines() if line.startswith("│"))
-    assert first == f"{name}:6379"
+    assert f"{name}:6379" in ended.out.splitlines()
 
 
 def test_what_servers_say_does_not_drive_the_terminal(tmp_path: Path) -> None:
