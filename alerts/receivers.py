@@ -44,7 +44,7 @@ def ways(policy: Policy, kind: Literal["pages", "tickets"]) -> tuple[Way, ...]:
     timing = notify.page if kind == "pages" else notify.ticket
     told: list[tuple[str, dict[str, Any], timedelta]] = []
     if notify.pagerduty is not None and kind == "pages":
-        events = {"pagerduty_configs": [_pagerduty(notify.pagerduty)]}
+        events = {"pagerduty_configs": [_pagerduty(notify.pagerduty, "Dashboard" if policy.stack.grafana else "Graph")]}
         told.append(("pagerduty", events, notify.pagerduty.repeat_interval))
     if notify.slack is not None:
         told.append(("slack", {"webhook_configs": [_notifier(policy)]}, timing.asserted))
@@ -75,7 +75,8 @@ def _webhook(url: str, token_file: Path | None) -> dict[str, Any]:
     return {"url": url, "send_resolved": True, **token}
 
 
-def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
+def _pagerduty(pagerduty: PagerDuty, shown: str) -> dict[str, Any]:
+    """`shown` is what a link to the numbers leads to: without a Grafana it is Prometheus' graph."""
     critical = f'{{{{ if eq {_ALERT}.Labels.severity "critical" }}}}critical{{{{ else }}}}warning{{{{ end }}}}'
     return {
         "routing_key_file": str(pagerduty.routing_key_file),
@@ -92,7 +93,7 @@ def _pagerduty(pagerduty: PagerDuty) -> dict[str, Any]:
         "details": _details(),
         "links": [
             {"href": _annotation("runbook_url"), "text": "Runbook"},
-            {"href": _annotation("dashboard_url"), "text": "Dashboard"},
+            {"href": _annotation("dashboard_url"), "text": shown},
         ],
     }
 

@@ -264,3 +264,12 @@ def test_an_alert_of_another_severity_keeps_maintenance_too() -> None:
     *_, rest = found["route"]["routes"]
     assert "matchers" not in rest
     assert rest["mute_time_intervals"]
+
+
+@pytest.mark.parametrize(("stack", "shown"), [({}, "Graph"), ({"grafana": "https://grafana.example.com"}, "Dashboard")])
+def test_a_page_calls_a_graph_of_prometheus_no_dashboard(stack: dict[str, str], shown: str) -> None:
+    found = alertmanager.config(
+        Policy.model_validate({"notify": {"pagerduty": {"routing_key_file": "/k"}}, "stack": stack})
+    )
+    (events,) = found["receivers"][0]["pagerduty_configs"]
+    assert [link["text"] for link in events["links"]] == ["Runbook", shown]
