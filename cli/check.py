@@ -99,8 +99,12 @@ _COLUMNS = (
 
 def _row(a: Answer) -> tuple[Text, ...]:
     said = Text("no", "red").append(f"  {printable(a.error)}", "default") if a.error else Text("yes", "green")
-    node, shard, *others = map(_cell, (a.instance, a.shard, a.role, a.version, a.tls, " ".join(a.missing)))
+    node, shard, *others = map(_cell, (a.instance, a.shard, a.role, a.version, _tls(a), " ".join(a.missing)))
     return node, shard, said, *others
+
+
+def _tls(answer: Answer) -> str:
+    return f"{answer.tls}, until {answer.certificate_ends}" if answer.certificate_ends else answer.tls
 
 
 def _cell(text: str) -> Text:

@@ -26,6 +26,7 @@ from exporter.keyring import Keyring
 from exporter.names import Names
 from exporter.own_metrics import OwnMetrics
 from exporter.probe_link import ProbeLink
+from exporter.renewal import Renewals
 from exporter.schedule import Schedule
 from exporter.scrape import Scraper
 from exporter.sources import Sources
@@ -53,6 +54,7 @@ class Exporter:
         self.names = Names()
         self.sources = Sources(policy, self.keys, self.names)
         self.collector = Collector(self.state, self.keys, self.names)
+        self.renewals = Renewals(self.state, self.collector)
         self.link = ProbeLink(self.state, self.keys, self.names, self.collector.start)
         self.scraper = Scraper(self.state, self.collector, self.names)
         self.own = OwnMetrics(lambda: self.link.restarts)
@@ -154,6 +156,7 @@ class Exporter:
         self.judge.look(now)
         if self.policy.collect.background:
             self.failovers.look(now)
+            self.renewals.look(now)
             for node in heirs(self.state.nodes.values(), now):
                 self.collector.start(node)
 
@@ -173,6 +176,7 @@ class Exporter:
             for task in (prober, clock):
                 task.cancel()
             await asyncio.gather(prober, clock, return_exceptions=True)
+            await self.renewals.close()
             await self.collector.close()
 
     def _tell_end(self, task: asyncio.Task[None]) -> None:

@@ -162,7 +162,7 @@ class Collector:
         return kept if kept.asked_for_tls == node.target.tls else None
 
     async def _connect(self, node: NodeState) -> Connection:
-        instance = node.target.instance
+        instance, began = node.target.instance, time.monotonic()
         self._drop(instance)
         patience, target = float(seconds(self.state.policy.timeouts.connection.timeout)), node.target
         access = self.keys.of(target) if self.keys else None
@@ -173,7 +173,18 @@ class Collector:
             raise ConnectionResetError  # another policy came meanwhile; the next attempt enters as it says
         connection.asked_for_tls = target.tls
         self.connections[instance] = connection
+        self.entered(node, Collection(time.monotonic() - began), connection.certificate_ends)
         return connection
+
+    def entered(self, node: NodeState, how: Collection, certificate_ends: float | None) -> None:
+        """Note how a new connection ended and, unless it failed, the server's certificate; logged once, not each time."""
+        before, node.connect = node.connect.error if node.connect else "", how
+        if how.error and how.error != before:
+            log.warning("%s: no new connection comes in, what is open goes on: %s", node.target.instance, how.error)
+        elif before and not how.error:
+            log.info("%s: new connections come in again", node.target.instance)
+        if not how.error:
+            node.certificate_ends = certificate_ends
 
     def _drop(self, instance: str) -> None:
         connection = self.connections.pop(instance, None)

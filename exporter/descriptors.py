@@ -9,8 +9,8 @@ import resource
 log = logging.getLogger(__name__)
 # Where the system names no limit: what Linux allows a process by default (fs.nr_open).
 _MOST = 1 << 20
-# Beside nodes and clients: the loop's own, the prober's pipes, what names nodes, the log.
-_OWN = 48
+# Beside nodes and clients: the loop's own, the prober's pipes, what names nodes, the log, sixteen new connections at a time.
+_OWN = 64
 
 
 def raise_limit() -> int:

@@ -81,6 +81,8 @@ def _collected(state: State, node: NodeState, own: Own, now: float) -> Iterator[
     if node.collection is not None:
         answered = facts is not None and not node.collection.error
         yield sli_forms.parts(own, _parts(state, node, node.collection, now), answered, node.kept.admission.over)
+    if node.certificate_ends is not None:
+        yield sli_forms.certificate(own, node.certificate_ends)
     if facts is not None:
         yield sli_forms.facts(own, facts.vitals, node.reads.shown, state.limit_of(node.target.instance))
 
@@ -88,6 +90,8 @@ def _collected(state: State, node: NodeState, own: Own, now: float) -> Iterator[
 def _parts(state: State, node: NodeState, last: Collection, now: float) -> dict[str, Collection]:
     """How each part of the last collection ended."""
     found = {"info": last}
+    if node.connect is not None:
+        found["connect"] = node.connect
     if node.write is not None and state.prober_speaks(now):
         found["set"] = node.write
     if node.facts is not None:

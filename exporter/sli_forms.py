@@ -16,6 +16,7 @@ from exporter.state import NodeState
 from policy import metrics as m
 
 _BREAKER = Form.of((m.BREAKER_STATE.name, slot(m.BREAKER_STATE.name, state=state)) for state in STATES)
+_CERTIFICATE = Form.of([(m.CERTIFICATE_ENDS.name, slot(m.CERTIFICATE_ENDS.name))])
 _IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for state in STATES}
 _COUNTED = (m.HITS.name, m.MISSES.name, m.MEMORY_USED.name)
 
@@ -68,6 +69,11 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
         ((over, slot(over, kind=kind)) for kind in kinds),
     )
     return Form.of(lines)
+
+
+def certificate(own: Own, ends: float) -> Block:
+    """When the node's certificate ends."""
+    return _CERTIFICATE.filled(own, (f"{ends:.0f}",))
 
 
 def facts(own: Own, vitals: Vitals, reads: Counts, of_policy: int | None) -> Block:

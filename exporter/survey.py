@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import hiredis
 
@@ -32,7 +33,8 @@ class Answer:
     """What one node said. `error` is empty when it answered, else its class and text.
 
     `tls` is the version, "no" on a plain connection, empty where there is none. `missing` are the ACL rights that the
-    user lacks for what the exporter asks, as ACL SETUSER takes them.
+    user lacks for what the exporter asks, as ACL SETUSER takes them. `certificate_ends` is the day in UTC, as 2027-01-31, empty
+    where no certificate was shown.
     """
 
     instance: str
@@ -42,6 +44,7 @@ class Answer:
     tls: str = ""
     missing: tuple[str, ...] = ()
     error: str = ""
+    certificate_ends: str = ""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class _Learned:
 
     target: Target
     tls: str = ""
+    certificate_ends: str = ""
     fields: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
 
@@ -62,7 +66,13 @@ class _Learned:
         # Valkey names the version of Redis that it is like, the same for all of its own.
         version = fields.get("valkey_version") or fields.get("redis_version", "")
         role = info.role(fields) or ""
-        return Answer(target.instance, target.shard, role, version, self.tls, self.missing, error)
+        return Answer(
+            target.instance, target.shard, role, version, self.tls, self.missing, error, self.certificate_ends
+        )
+
+
+def _day(ends: float | None) -> str:
+    return "" if ends is None else f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
 
 
 async def survey(policy: Policy, environ: Mapping[str, str]) -> tuple[list[Answer], str]:
@@ -90,7 +100,7 @@ async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> 
     try:
         async with asyncio.timeout(opening + answering):
             connection = await Connection.dial(names, target.host, target.port, access, opening)
-            learned.tls = connection.tls or "no"
+            learned.tls, learned.certificate_ends = connection.tls or "no", _day(connection.certificate_ends)
             await _interview(connection, policy, learned)
     except (OSError, NodeError) as error:
         failure = from_exception(error)

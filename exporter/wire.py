@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import hiredis
 
+from exporter import certificate
 from exporter.access import MUTE, NOT_PINNED, OPEN, REFUSED_LATER, Access
 from exporter.failures import NodeError, from_reply
 from exporter.inbox import Inbox
@@ -79,6 +80,11 @@ class Connection:
     def tls(self) -> str:
         """The version of TLS, as "TLSv1.3"; empty on a plain connection."""
         return "" if self._encrypted is None else str(self._encrypted.version())
+
+    @property
+    def certificate_ends(self) -> float | None:
+        """Unix seconds at which the server's certificate ends; None on a plain connection, or where it cannot be read."""
+        return None if self._encrypted is None else certificate.ends(self._encrypted.getpeercert(binary_form=True))
 
     @property
     def ended(self) -> bool:

@@ -116,6 +116,12 @@ COLLECT_SUCCESS = Metric("cache_collect_success", "gauge", "", "1 when the last 
 COLLECT_DURATION = Metric(
     "cache_collect_duration_seconds", "gauge", "seconds", "How long the last collection of this part took.", ("part",)
 )
+CERTIFICATE_ENDS = Metric(
+    "cache_tls_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "seconds",
+    "Unix time at which the certificate ends that the node showed at the last connection.",
+)
 OVER_LIMIT = Metric(
     "cache_names_over_limit",
     "gauge",
@@ -164,6 +170,7 @@ SLI: tuple[Metric, ...] = (
     BREAKER_STATE,
     COLLECT_SUCCESS,
     COLLECT_DURATION,
+    CERTIFICATE_ENDS,
     OVER_LIMIT,
 )
 NODE_FACTS: tuple[Metric, ...] = tuple(

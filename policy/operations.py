@@ -63,18 +63,25 @@ class Collect(Model):
     """INFO of every node, each `interval` ("health checks every 10 seconds" in the seed).
 
     What costs the node more (latencystats, CONFIG, SLOWLOG, LATENCY, Sentinel's tables) is asked each
-    `detail_interval`. Facts older than three of their intervals are withdrawn. Without `background` a node is asked only
-    when `/scrape` wants it, and not probed. `allowed_targets` are the networks in which `/scrape` may ask others as well.
+    `detail_interval`. Facts older than three of their intervals are withdrawn. Each `connect_interval` a new connection is
+    tried beside the kept one. Without `background` a node is asked only when `/scrape` wants it, and not probed.
+    `allowed_targets` are the networks in which `/scrape` may ask others as well.
     """
 
     interval: Duration = parse_duration("10s")
     timeout: Duration = parse_duration("1s")
     detail_interval: Duration = parse_duration("60s")
+    connect_interval: Duration = parse_duration("5m")
     unmapped_info: bool = Field(default=False, strict=True)
     limits: Limits = Limits()
     families: Families = Families()
     allowed_targets: Networks = ()
     background: bool = Field(default=True, strict=True)
+
+    @property
+    def connect_again(self) -> timedelta:
+        """After how long one that failed is tried again: one lost connection must not last until it is a ticket."""
+        return min(self.connect_interval / 5, parse_duration("1m"))
 
     def allows(self, address: Address) -> bool:
         """Whether `/scrape` may ask a node at this address that is not of the fleet."""
@@ -87,6 +94,8 @@ class Collect(Model):
             yield "timeout", f"must be more than zero and shorter than interval ({duration_text(self.interval)})"
         if not self.detail_interval:
             yield "detail_interval", "must be more than zero"
+        if self.connect_interval < parse_duration("1s"):
+            yield "connect_interval", "must be at least 1s: a login over TLS costs the node more than INFO"
 
 
 class Probe(Model):

@@ -62,16 +62,17 @@ class Authority:
         self.cert, self._key = directory / f"{name}.crt", directory / f"{name}.key"
         _openssl("req", "-x509", *_new_key(self._key), "-out", self.cert, "-days", "1", "-subj", f"/CN={name}")
 
-    def issue(self, name: str, *names: str) -> Pair:
+    def issue(self, name: str, *names: str, days: int = 1) -> Pair:
         """A certificate for loopback, or for these names and addresses, as "DNS:cache.test" or "IP:127.0.0.1".
 
-        Issued again under the same `name` it takes the place of the one before.
+        It ends after so many days, with -1 it has ended a day ago. Issued again under the same `name` it takes the place of
+        the one before.
         """
         pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
         request, more = self._directory / f"{name}.csr", self._directory / f"{name}.ext"
         more.write_text(f"subjectAltName={','.join(names or (f'IP:{ports.LOOPBACK}', 'DNS:localhost'))}\n")
         _openssl("req", *_new_key(pair.key), "-out", request, "-subj", f"/CN={name}")
-        signed = ("-CA", self.cert, "-CAkey", self._key, "-CAcreateserial", "-days", "1", "-extfile", more)
+        signed = ("-CA", self.cert, "-CAkey", self._key, "-CAcreateserial", "-days", f"{days}", "-extfile", more)
         _openssl("x509", "-req", "-in", request, *signed, "-out", pair.cert)
         return pair
 

@@ -25,6 +25,7 @@ WORDS = {
     "cluster_down": "says that its Cluster is down",
     "link_down": "has lost its primary",
     "no_facts": "does not answer INFO",
+    "no_entry": "takes no new connection",
 }
 # A node is shown with this percentile, and with each other that is beyond a limit.
 _USUAL_LATENCY = "latency_p95"
@@ -164,7 +165,9 @@ def _failure(node: NodeState, facts: Facts | None, up: bool | None) -> tuple[str
         return ("no_facts", told) if told else ("", "")
     if node.writable.up is False:
         return "readonly", ""
-    return ("link_down", "") if facts.vitals.link == "down" else ("", "")
+    if facts.vitals.link == "down":
+        return "link_down", ""
+    return ("no_entry", node.connect.error) if node.connect is not None and node.connect.error else ("", "")
 
 
 def _judged(state: State, node: NodeState, now: float) -> bool:

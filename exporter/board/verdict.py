@@ -248,6 +248,7 @@ _AILING = {
         "lost the link to their primary and serve old data",
     ),
     "no_facts": (WARNING, 5, "CacheCollectionFailing", "answers PING but not INFO", "answer PING but not INFO"),
+    "no_entry": (WARNING, 4, "CacheCollectionFailing", "takes no new connection", "take no new connections"),
 }
 
 

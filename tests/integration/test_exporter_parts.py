@@ -61,7 +61,7 @@ async def test_the_rule_of_the_documentation_is_enough_for_every_part_and_allows
     with RedisNode(free_port(), tmp_path, config=[_rules()[0]]) as node:
         parts = await _parts(_fleet(node, **_login()), node.instance, {"CACHE_PASSWORD": "secret"})
         of_7 = set() if version == REDIS_6_2 else {"latency_histogram"}
-        assert set(parts) == {"info", "commands", "latencystats", "config", "slowlog", "latency"} | of_7
+        assert set(parts) == {"info", "connect", "commands", "latencystats", "config", "slowlog", "latency"} | of_7
         assert set(parts.values()) == {1.0}
         policy = Policy.model_validate(_fleet(node, **_login()))
         answers, _ = await survey(policy, {"CACHE_PASSWORD": "secret"})
@@ -110,7 +110,7 @@ async def test_the_rule_for_a_sentinel_is_enough_for_it_as_a_node_and_as_a_sourc
         finally:
             for each in (client, second):
                 each.execute_command("ACL", "DELUSER", "watcher")
-    assert parts == {"info": 1.0, "masters": 1.0}
+    assert parts == {"info": 1.0, "connect": 1.0, "masters": 1.0}
 
 
 @pytest.mark.parametrize("source", ["sentinel", "cluster"])

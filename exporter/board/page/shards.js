@@ -151,7 +151,7 @@ function updateNode(made, node) {
   text(parts.role, role(node));
   attribute(parts.state, "data-state", node.up === true && node.state !== "ok" ? node.state : { true: "ok", false: "critical", null: "unknown" }[node.up]);
   text(parts.state, UP[node.up]);
-  text(parts.ill, [node.words, node.reason === "no_facts" ? `(${node.error})` : ""].filter(Boolean).join(" "));
+  text(parts.ill, [node.words, ["no_facts", "no_entry"].includes(node.reason) ? `(${node.error})` : ""].filter(Boolean).join(" "));
   ageing(parts.since, node.since_unix_seconds, `${node.up === false ? "" : node.up ? "up " : "silent "}for ${AGE}`);
   text(parts.slow, LATENCIES.map((name) => measured(name, node)).filter(Boolean).join(" · "));
   text(parts.full, measured("memory", node));

@@ -232,6 +232,21 @@ def test_what_servers_say_does_not_drive_the_terminal(tmp_path: Path) -> None:
     assert [line for line in (ended.out + ended.err).splitlines() if not line.isprintable()] == []
 
 
+def test_the_end_of_a_certificate_stands_beside_the_version_of_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def survey(*_: object) -> tuple[list[Answer], str]:
+        return [Answer("a:1", "", tls="TLSv1.3", certificate_ends="2027-01-31"), Answer("b:1", "", tls="no")], ""
+
+    monkeypatch.setattr("cli.check.survey", survey)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    ended = CliRunner().invoke(main.cachewatch, ["check", "--connect"])
+    assert "│ TLSv1.3, until 2027-01-31 │" in ended.output
+    ended = CliRunner().invoke(main.cachewatch, ["check", "--connect", "--json"])
+    assert [node["certificate_ends"] for node in json.loads(ended.output)["nodes"]] == ["2027-01-31", ""]
+
+
 def test_no_cell_of_the_table_drives_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def survey(*_: object) -> tuple[list[Answer], str]:
         bad = "\x1b[31m\n\u202e"

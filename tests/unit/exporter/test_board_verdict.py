@@ -281,6 +281,12 @@ def test_a_node_that_answers_ping_and_not_info_warns_with_the_reason() -> None:
     )
 
 
+def test_a_node_that_nobody_new_can_enter_warns_with_the_reason() -> None:
+    state = fleet("a")
+    state.nodes[at(2)].connect = Collection(0.01, "auth: WRONGPASS")
+    assert said(state) == ("warning", "Node 10.0.0.2:6379 takes no new connection (auth: WRONGPASS)")
+
+
 def test_before_the_first_probe_it_says_that_it_has_just_started() -> None:
     state = watching(fleet=nodes("a"))
     assert said(state) == ("unknown", "Cachewatch has just started: no node has been probed yet.")

@@ -31,7 +31,7 @@ def test_too_few_are_told_with_the_cure(caplog: pytest.LogCaptureFixture, monkey
     descriptors.warn_unless_enough(700, 256)
     assert caplog.text == ""
     descriptors.warn_unless_enough(800, 256)
-    assert "800 nodes and 256 clients may need 1104 file descriptors, and the limit is 1024: raise it" in caplog.text
+    assert "800 nodes and 256 clients may need 1120 file descriptors, and the limit is 1024: raise it" in caplog.text
 
 
 def test_what_asyncio_says_of_each_connection_that_it_cannot_take_is_logged_once_a_minute() -> None:
