@@ -15,7 +15,7 @@ from alerts import failover_orders, prober_down, recording, redis_cli, stack_tim
 from alerts.node_down import SLI_JOB, down_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
-from alerts.server.conditions import FILES, conditions, without_quorum
+from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
 from alerts.texts import STARTED_LATELY, started_lately
@@ -182,12 +182,19 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "query_now": _query(policy, condition.expr),
         **failover_orders.values(policy),
         "ask_quorum": failover_orders.ask_quorum(policy),
+        "query_failed_parts": _query(policy, _parts(policy)),
         "query_without_quorum": _query(policy, without_quorum(policy)),
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
         **_limits(policy),
         **refused_writes.values(policy),
     }
+
+
+def _parts(policy: Policy) -> str:
+    fleet, parts = quote(policy.fleet.name), one_of(UNWELL)
+    failed = f"{metrics.COLLECT_SUCCESS.name}{{fleet={fleet},part=~{parts}}} == 0"
+    return f"count by (instance, part) ({failed})"
 
 
 def _limits(policy: Policy) -> Values:
@@ -202,6 +209,9 @@ def _limits(policy: Policy) -> Values:
         "clients": percent_text(alerts.clients.above),
         "fragmentation": plain(alerts.fragmentation.above),
         "fragmentation_from": bytes_text(alerts.fragmentation.from_),
+        "certificate_before": duration_text(alerts.certificate.before),
+        "connect_interval": duration_text(policy.collect.connect_interval),
+        "connect_again": duration_text(policy.collect.connect_again),
     }
 
 
@@ -332,6 +342,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheMemoryFragmentation": ("fragmentation", _redis),
     "CacheNodesDiffer": ("nodes_differ", _redis),
     "CacheCollectionFailing": ("collection", _redis),
+    "CacheCertificateExpiring": ("certificate", _redis),
     DISCOVERY_FAILING.name: ("discovery", _discovery),
     BURN_FAST.name: ("error_budget", _error_budget),
     BURN_SLOW.name: ("error_budget", _error_budget),

@@ -31,13 +31,14 @@ class Text:
     description: str
 
 
-def lookup(query: str, then: str, *labels: str) -> str:
-    """A template that asks Prometheus and prints `then` of the first answer (`.`), nothing without one.
+def lookup(query: str, then: str, *labels: str, otherwise: str = "") -> str:
+    """A template that asks Prometheus and prints `then` of the first answer (`.`), `otherwise` without one.
 
     `%q` in the query is replaced by the alert's labels named, quoted for PromQL.
     """
     arguments = "".join(f" $labels.{label}" for label in labels)
-    return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ with first . }}}}{then}{{{{ end }}}}{{{{ end }}}}"
+    without = f"{{{{ else }}}}{otherwise}" if otherwise else ""
+    return f"{{{{ with printf `{query}`{arguments} | query }}}}{{{{ with first . }}}}{then}{{{{ end }}}}{without}{{{{ end }}}}"
 
 
 # How long a primary that was started is named where the hit rate is low, and how many: it may fill for as long.

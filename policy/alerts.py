@@ -13,7 +13,7 @@ Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failov
 # Of one node, and yet explained by the death of another one of its shard.
 _FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
 # Of Redis itself, and yet read from the light page.
-_READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing"})
+_READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing", "CacheCertificateExpiring"})
 
 
 PAGES = {"severity": "critical", "action": "page"}
@@ -119,6 +119,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheMemoryFragmentation", "warning", "investigate"),
     _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
     _other("CacheCollectionFailing", "warning", "investigate"),
+    _other("CacheCertificateExpiring", "warning", "investigate"),
 )
 
 

@@ -41,6 +41,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "nodes_differ": {"for": "1h"},
     # As long as a source of nodes may fail: who changes a node's users mends it in that time, or somebody wants to know.
     "collection": {"for": "5m"},
+    # Time for two people's holidays; a certificate of 90 days that renews itself does so with 30 days left.
+    "certificate": {"before": "14d"},
 }
 
 
@@ -114,6 +116,12 @@ class Fragmentation(Lasting):
             yield "above", "must be more than 1: a process holds at least what its data take"
 
 
+class Certificate(Model):
+    """A node's certificate that ends in less than `before`."""
+
+    before: Duration
+
+
 class RedisAlerts(Model):
     """Every alert about Redis itself; what the file leaves out keeps its default."""
 
@@ -132,6 +140,7 @@ class RedisAlerts(Model):
     quorum: Lasting
     nodes_differ: Lasting
     collection: Lasting
+    certificate: Certificate
 
     @model_validator(mode="before")
     @classmethod

@@ -20,6 +20,8 @@ READONLY = "readonly"
 # How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
 ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
+# The parts of a collection without which a node is not watched, or nobody new can be served.
+UNWELL = ("info", "connect")
 LAG_LABELS = f"{NODE}, slave_ip, slave_port"
 
 
@@ -46,7 +48,7 @@ def _failover_overdue(policy: Policy) -> tuple[str, timedelta]:
     replicas, elsewhere = facts.replicas(policy), policy.fleet.primary_elsewhere
     replicas = narrowed(replicas, f"shard!~{one_of(elsewhere)}") if elsewhere else replicas
     alive, led = f"count by (fleet, shard) ({replicas})", facts.primaries(policy)
-    unknown = f"{facts.uncollected(policy, facts.up(policy))} unless on (fleet, instance) {facts.replicas(policy)}"
+    unknown = f"{facts.uncollected(policy)} unless on (fleet, instance) {facts.replicas(policy)}"
     return f"{alive} unless on (fleet, shard) {led} unless on (fleet, shard) ({unknown})", policy.alerts.failover.for_
 
 
@@ -204,9 +206,16 @@ def _differ(expr: str, what: str) -> str:
 
 
 def _collection(policy: Policy) -> tuple[str, timedelta]:
-    # Of a node that does not answer at all CacheNodeDown speaks. The verdicts' record is of another file.
-    verdicts = newest_sli(policy, metrics.NODE_UP.name)
-    return facts.uncollected(policy, verdicts), policy.alerts.collection.for_
+    # No INFO, or no new connection. Of a node that does not answer at all CacheNodeDown speaks. The verdicts' record is of
+    # another file.
+    parts = newest_sli(policy, metrics.COLLECT_SUCCESS.name, f"{NODE}, part", f"part=~{one_of(UNWELL)}")
+    up = f"{newest_sli(policy, metrics.NODE_UP.name)} == 1"
+    return f"min by ({NODE}) ({parts}) == 0 and on (fleet, instance) ({up})", policy.alerts.collection.for_
+
+
+def _certificate(policy: Policy) -> tuple[str, timedelta]:
+    ends, before = newest_sli(policy, metrics.CERTIFICATE_ENDS.name), policy.alerts.certificate.before
+    return f"{ends} - time() < {plain(seconds(before))}", timedelta(0)
 
 
 Finder = Callable[[Policy], tuple[str, timedelta]]
@@ -229,5 +238,6 @@ FILES: dict[str, dict[str, Finder]] = {
         "CacheMemoryFragmentation": _fragmentation,
         "CacheNodesDiffer": _nodes_differ,
         "CacheCollectionFailing": _collection,
+        "CacheCertificateExpiring": _certificate,
     },
 }

@@ -70,10 +70,10 @@ def up(policy: Policy) -> str:
     return selector(UP, fleet=policy.fleet.name)
 
 
-def uncollected(policy: Policy, verdicts: str) -> str:
-    """The nodes that answer PING and not INFO; `verdicts` are the last ones on each node."""
+def uncollected(policy: Policy) -> str:
+    """The nodes that answer PING and not INFO."""
     info = newest_sli(policy, metrics.COLLECT_SUCCESS.name, matcher='part="info"')
-    return f"{info} == 0 and on (fleet, instance) ({verdicts} == 1)"
+    return f"{info} == 0 and on (fleet, instance) ({up(policy)} == 1)"
 
 
 def alive(policy: Policy, series: str) -> str:

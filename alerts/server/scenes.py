@@ -345,15 +345,21 @@ def _nodes_differ(cast: Cast) -> Iterator[Proof]:
 
 def _collection(cast: Cast) -> Proof:
     name, up, info = "CacheCollectionFailing", cast.up(cast.primary), cast.info(cast.primary)
-    config = selector(metrics.COLLECT_SUCCESS.name, **cast.primary, part="config")
+    config, enters = (
+        selector(metrics.COLLECT_SUCCESS.name, **cast.primary, part=part) for part in ("config", "connect")
+    )
     return Proof(
         name,
         cast.of_primary(name),
         milliseconds(cast.policy.alerts.collection.for_),
         {info: 0, up: 1},
-        {info: 1, up: 1},
+        {info: 1, enters: 1, up: 1},
         {info: cast.fast, up: cast.fast},
-        {"about a node that is down": {info: 0, up: 0}, "about a part beside INFO": {config: 0, info: 1, up: 1}},
+        {
+            "about a node that is down": {info: 0, enters: 0, up: 0},
+            "about a part beside INFO": {config: 0, info: 1, enters: 1, up: 1},
+        },
+        {"about a node that takes no new connection": {enters: 0, info: 1, up: 1}},
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alerts.node_down import verdict_memory
 from alerts.promql import duration, quote
 from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window, without_quorum
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
+from policy import metrics
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain
 
@@ -172,11 +174,32 @@ def _nodes_differ(policy: Policy) -> Text:
 
 
 def _collection(policy: Policy) -> Text:
+    lasted = lasting(policy.alerts.collection.for_)
+
+    def told(unread: str, unentered: str) -> str:
+        info = f'{metrics.COLLECT_SUCCESS.name}{{fleet=%q,instance=%q,part="info"}}[{duration(verdict_memory(policy))}]'
+        return lookup(f"last_over_time({info}) == 0", unread, "fleet", "instance", otherwise=unentered)
+
+    why = told(
+        f"the exporter got no INFO of it{lasted}: whether its memory is full, its replicas are there and its data are saved is "
+        "not known, and no alert about that can come.",
+        f"the exporter came in by no new connection{lasted}, though those that are open go on: callers that connect now may "
+        "fail as it does, and after a restart or a cut all of them.",
+    )
     return Text(
-        f"{NODE}{OF_SHARD} answers PING and not INFO",
-        f"{NODE}{OF_SHARD} is up, and the exporter got no INFO of it{lasting(policy.alerts.collection.for_)}: whether its "
-        "memory is full, its replicas are there and its data are saved is not known, and no alert about that can come. "
-        "First: cachewatch -c POLICY check --connect names the right that the exporter's user lacks; its log has the answer.",
+        f"{NODE}{OF_SHARD} {told('answers PING and not INFO', 'takes no new connection of the exporter')}",
+        f"{NODE}{OF_SHARD} is up, and {why} First: cachewatch -c POLICY check --connect says what is refused (a right, a login, "
+        "an expired certificate); so does the exporter's log.",
+    )
+
+
+def _certificate(policy: Policy) -> Text:
+    ends = f"{{{{ if gt $value 0.0 }}}}ends in {_SPAN}{{{{ else }}}}has ended{{{{ end }}}}"
+    return Text(
+        f"The certificate of {NODE}{OF_SHARD} {ends}",
+        f"The certificate that {NODE}{OF_SHARD} shows {ends}; {duration_text(policy.alerts.certificate.before)} before there "
+        "should be a new one. Once it has ended new connections of whoever checks it fail, while those that are open go on. "
+        "First: put a new one in the place of tls-cert-file, and have the node load it by CONFIG SET tls-cert-file.",
     )
 
 
@@ -195,4 +218,5 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheMemoryFragmentation": _fragmentation,
     "CacheNodesDiffer": _nodes_differ,
     "CacheCollectionFailing": _collection,
+    "CacheCertificateExpiring": _certificate,
 }

@@ -51,6 +51,8 @@ def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object
         ("CacheClientsNearLimit", ["**85%**", "**5m**"]),
         ("CacheMemoryFragmentation", ["**1.5** times", "**30m**", "100MiB"]),
         ("CacheNodesDiffer", ["**1h**"]),
+        ("CacheCollectionFailing", ["**5m**", "tries one each 5m", "tried each\n   1m"]),
+        ("CacheCertificateExpiring", ["**14d**", "Each\n5m it is"]),
         ("CacheNodeDown", ["3 health checks in a row", "each 500ms", "given up after 1s", "for 15s"]),
     ],
 )
