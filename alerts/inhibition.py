@@ -18,13 +18,16 @@ from alerts.stack import EVERY_WAY
 from policy.alerts import (
     ALERTS,
     BY_NAME,
+    DISCOVERY_FAILING,
     METRICS_MISSING,
     NOTIFICATIONS_FAILING,
     NOTIFIER_DOWN,
+    POLICY_DIFFERS,
     PROBER_DOWN,
     WATCHDOG,
     AlertSpec,
 )
+from policy.fleet import POLICY_PART
 from policy.model import Policy
 
 _NODE_DOWN = BY_NAME["CacheNodeDown"]
@@ -33,7 +36,8 @@ _NODE_DOWN = BY_NAME["CacheNodeDown"]
 def rules(policy: Policy) -> list[dict[str, Any]]:
     """Every inhibition rule of a policy."""
     milder = (_rule(_is(spec.name), spec.inhibits, spec.per) for spec in ALERTS if spec.inhibits)
-    return [rule for rule in (*milder, *_a_node_is_down(), *_nobody_watches(), *_nobody_can_be_told(policy)) if rule]
+    faults = (*_a_node_is_down(), *_nobody_watches(), _a_policy_was_refused(), *_nobody_can_be_told(policy))
+    return [rule for rule in (*milder, *faults) if rule]
 
 
 def _a_node_is_down() -> Iterator[dict[str, Any]]:
@@ -53,6 +57,12 @@ def _nobody_watches() -> Iterator[dict[str, Any]]:
     yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), ("fleet",))
     yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed), ("fleet",))
     yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), ("fleet",))
+
+
+def _a_policy_was_refused() -> dict[str, Any]:
+    """An exporter that refused its policy has another one than the rules: what it refused has to be mended first."""
+    refused = [*_is(DISCOVERY_FAILING.name), f"part={matched(POLICY_PART)}"]
+    return _rule(refused, (POLICY_DIFFERS.name,), ("fleet",))
 
 
 def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:

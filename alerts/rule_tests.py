@@ -11,6 +11,7 @@ from alerts import (
     discovery_cases,
     memory_cases,
     node_down_cases,
+    policy_cases,
     probe_cases,
     prober_cases,
     ratio_cases,
@@ -48,6 +49,7 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
         **{stem: _ratio_suite(policy, stem, found) for stem, found in ratios.items()},
         "server": _server_suite(policy, "server", policy.rules.interval),
         "discovery": _discovery_suite(policy),
+        "policy": _policy_suite(policy),
         "prober": suite("prober", evaluation, prober_cases.silent(policy)),
         "stack": suite("stack", (step := milliseconds(policy.rules.interval)), stack_cases.cases(policy, step)),
         **slo.suites(policy),
@@ -77,6 +79,11 @@ def _server_suite(policy: Policy, stem: str, interval: timedelta) -> dict[str, A
 def _discovery_suite(policy: Policy) -> dict[str, Any]:
     step = _step(policy.rules.interval, milliseconds(policy.rules.discovery_grace))
     return suite("discovery", step, discovery_cases.cases(policy, step))
+
+
+def _policy_suite(policy: Policy) -> dict[str, Any]:
+    step = _step(policy.rules.interval, milliseconds(policy.rules.rollout_grace))
+    return suite("policy", step, policy_cases.cases(policy, step))
 
 
 def _step(evaluated: timedelta, hold: int) -> int:

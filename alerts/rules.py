@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts import node_down, prober_down, probes, recording, stack, texts
+from alerts import node_down, policy_differs, prober_down, probes, recording, stack, texts
 from alerts.alerting import alert
 from alerts.model import Alert, Group, Record
 from alerts.promql import duration, one_of, quote, selector
@@ -28,6 +28,7 @@ def groups(policy: Policy) -> dict[str, Group]:
         "memory": _group(policy, "memory", recording.memory(policy)),
         "server": Group("cachewatch-server", rules.interval, server.alerts(policy, "server")),
         "discovery": Group("cachewatch-discovery", rules.interval, (_discovery(policy),)),
+        "policy": Group("cachewatch-policy", rules.interval, policy_differs.alerts(policy)),
         "prober": Group("cachewatch-prober", rules.liveness_evaluation, prober_down.silent(policy)),
         "stack": Group("cachewatch-stack", rules.interval, (*stack.alerts(policy), *prober_down.looping(policy))),
         **slo.groups(policy),

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 
 from alerts import failover_orders, prober_down, recording, redis_cli, stack_times, targets
-from alerts.node_down import SLI_JOB, down_memory
+from alerts.node_down import SLI_JOB, down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
 from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
@@ -259,6 +259,9 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "beat": duration(notify.heartbeat.interval) if notify.heartbeat else "never, for the policy names no heartbeat",
         "sole": _sole_channel(policy),
         "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),
+        "rollout": duration(policy.rules.rollout_grace),
+        "forgotten": duration(verdict_memory(policy)),
+        "query_policies": _query(policy, selector(metrics.POLICY_INFO.name, fleet=policy.fleet.name)),
         "query_restarts": _query(policy, selector(prober_down.RESTARTS, **targets.of_exporter(policy))),
         "query_failed": _query(policy, f"increase({failed}[1h]) > 0"),
         "query_sent": _query(policy, f"increase({sent}[1h])"),
@@ -349,6 +352,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheProberDown": ("prober", _stack),
     METRICS_MISSING.name: ("metrics", _stack),
     "CacheWatchedTwice": ("watched_twice", _stack),
+    "CachePolicyDiffers": ("policy_differs", _stack),
     "CacheNotifierDown": ("notifier", _stack),
     "CacheRuleFailures": ("rules", _stack),
     "CacheNotificationsFailing": ("notifications", _stack),

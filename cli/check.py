@@ -18,6 +18,7 @@ from cli.dead_links import lead_to_loopback
 from cli.logs import only_faults
 from cli.tables import Column
 from exporter.survey import Answer, survey
+from policy.agreement import fingerprint
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
 from policy.printable import printable
@@ -63,6 +64,7 @@ def _sound(context: Context) -> Loaded:
 def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, object]:
     return {
         "policy": loaded.file,
+        "fingerprint": fingerprint(loaded.policy),
         "page_bound_seconds": loaded.policy.page_bound_seconds() if loaded.policy.collect.background else None,
         "discovery_error": trouble,
         "nodes": [asdict(answer) for answer in answers],
@@ -71,6 +73,7 @@ def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, ob
 
 def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
+    click.echo(f"Exporter and rules have it when both say {fingerprint(loaded.policy)}.")
     console = output()
     if trouble:
         console.print(Text(printable(trouble), "red"))

@@ -47,6 +47,7 @@ def sli(state: State, now: float) -> Iterator[Block]:
 
 def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
     fleet: Labels = (("fleet", state.policy.fleet.name),)
+    yield Sample(m.POLICY_INFO, (*fleet, ("hash", state.fingerprint)), "1")
     for part, collection in state.parts.items():
         yield Sample(m.COLLECT_SUCCESS, (*fleet, ("part", part)), str(int(not collection.error)))
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), duration(collection.took))

@@ -16,6 +16,7 @@ from exporter.info import Vitals
 from exporter.reads import Reads
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
+from policy.agreement import fingerprint
 from policy.buckets import latency_bounds
 from policy.metrics import HEALTH_RESULTS, le
 from policy.model import PROBER_SILENT, Policy
@@ -134,6 +135,7 @@ class State:
         self.policy = policy
         self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
         self.bound_texts = tuple(le(bound) for bound in self.bounds)
+        self.fingerprint = fingerprint(policy)
         interval, detail = float(seconds(policy.collect.interval)), float(seconds(policy.collect.detail_interval))
         self.patience = float(seconds(policy.collect.timeout))
         self.detail_pause = detail - interval / 2  # half an interval early is better than one late

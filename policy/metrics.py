@@ -61,6 +61,13 @@ PROBE_LAG = Metric(
     "seconds",
     "How late the prober sent its probes, worst of the last 15 s: high means that the exporter's machine is overloaded.",
 )
+POLICY_INFO = Metric(
+    "cache_policy_info",
+    "gauge",
+    "",
+    "1, with the fingerprint of what the exporter's policy must have in common with the one that the rules were built from.",
+    ("hash",),
+)
 HITS = Metric(
     "cache_hits_total",
     "counter",
@@ -158,6 +165,7 @@ SLI: tuple[Metric, ...] = (
     HEALTH_CHECKS,
     PROBE_DURATION,
     PROBE_LAG,
+    POLICY_INFO,
     HITS,
     MISSES,
     MEMORY_USED,

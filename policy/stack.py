@@ -115,6 +115,7 @@ class Rules(Model):
     exporter_grace: Duration = parse_duration("15s")
     discovery_grace: Duration = parse_duration("5m")
     stack_grace: Duration = parse_duration("1m")
+    rollout_grace: Duration = parse_duration("15m")
 
     def _faults(self) -> Iterator[Fault]:
         for name in (

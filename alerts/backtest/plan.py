@@ -11,6 +11,7 @@ from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, m
 from alerts.backtest.selectors import NotUnderstood, Selector
 from alerts.model import Group
 from alerts.promql import milliseconds
+from policy.alerts import POLICY_DIFFERS
 from policy.units import parse_duration
 
 Labels = Mapping[str, str]
@@ -62,10 +63,14 @@ class Rule:
 
 
 def rules(groups: Mapping[str, Group]) -> tuple[Rule, ...]:
-    """Every alerting rule of a policy, in order."""
+    """Every alerting rule of a policy, in order, but for the one on the policy itself: the exporter had that of its time."""
     data = [group.data() for group in groups.values()]
     recorded = book(rule for group in data for rule in _records(group))
-    return tuple(_rule(group, rule, recorded) for group in data for rule in group["rules"] if "alert" in rule)
+    return tuple(_rule(group, rule, recorded) for group in data for rule in group["rules"] if _asked(rule))
+
+
+def _asked(rule: Mapping[str, Any]) -> bool:
+    return "alert" in rule and rule["alert"] != POLICY_DIFFERS.name
 
 
 def recorded_by(groups: Iterable[Mapping[str, Any]], interval: str) -> Book:

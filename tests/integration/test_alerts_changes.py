@@ -30,6 +30,7 @@ CHANGES: dict[str, tuple[str | int, ...]] = {
     "alerts.node_down.keep_firing_for": ("50s", "70s"),
     "rules.exporter_grace": ("10s", "20s"),
     "rules.discovery_grace": ("4m58s", "5m2s"),
+    "rules.rollout_grace": ("14m56s", "15m4s"),
     "health.min_requests": (50, 150),
 }
 

@@ -13,7 +13,7 @@ from tests.unit.alerts.policies import policy
 
 # The rule files whose tests are short; `python -m bench mutation` does them all but those of objectives, in a quarter of an
 # hour. Those are broken one by one in test_alerts_slo.
-SHORT = ("hit_rate", "node_down", "discovery", "prober")
+SHORT = ("hit_rate", "node_down", "discovery", "policy", "prober")
 
 
 def test_no_change_of_a_rule_passes_its_tests() -> None:

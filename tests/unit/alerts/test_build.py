@@ -16,6 +16,7 @@ STEMS = (
     "memory",
     "server",
     "discovery",
+    "policy",
     "prober",
     "stack",
     "slo_availability",

@@ -9,7 +9,7 @@ from alerts.model import Alert, Group, Record
 from alerts.promql import template_text
 from alerts.rules import groups
 from alerts.stack import EVERY_WAY
-from policy.alerts import WATCHDOG
+from policy.alerts import POLICY_DIFFERS, WATCHDOG
 from tests.unit.alerts.policies import DATA, HOSTILE, policy
 
 
@@ -30,6 +30,10 @@ def test_every_generated_alert_can_be_backtested(name: str) -> None:
     none = [rule for rule in found if not rule.wanted() and "absent" not in rule.expr]
     of_others = [rule for rule in none if rule.labels.get("part") == EVERY_WAY]  # it reads other alerts alone
     assert [rule.name for rule in none if rule not in of_others] == [WATCHDOG.name]
+
+
+def test_what_exporter_and_rules_have_in_common_now_is_not_asked_of_a_history() -> None:
+    assert POLICY_DIFFERS.name not in {rule.name for rule in rules(groups(policy("static")))}
 
 
 def test_times_are_milliseconds() -> None:

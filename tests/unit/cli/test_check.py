@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from cli import main
 from cli.context import tell_if_elsewhere
 from exporter.survey import Answer
+from policy.agreement import fingerprint
 from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
 from sandbox.peer import Peer, says
@@ -29,7 +30,11 @@ def test_a_sound_policy_is_fine_and_the_time_to_page_is_told(tmp_path: Path) -> 
     write(tmp_path, "fleet: {nodes: [redis://10.0.0.1:6379]}\n")
     ended = cachewatch(tmp_path, "check")
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out == "cachewatch.yaml: fine. A killed node pages within 5.5 s, a hung one within 6.5 s.\n"
+    fine, told = ended.out.splitlines()
+    assert fine == "cachewatch.yaml: fine. A killed node pages within 5.5 s, a hung one within 6.5 s."
+    of = fingerprint(Policy.model_validate({"fleet": {"nodes": ["redis://10.0.0.1:6379"]}}))
+    assert told == f"Exporter and rules have it when both say {of}."
+    assert json.loads(cachewatch(tmp_path, "check", "--json").out)["fingerprint"] == of
 
 
 def test_without_a_file_the_defaults_are_checked(tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_alerts_that_cannot_fire_are_warned_of(tmp_path: Path) -> None:
 def test_where_nobody_is_probed_no_page_is_promised(tmp_path: Path) -> None:
     write(tmp_path, "collect: {background: false}\n")
     ended = cachewatch(tmp_path, "check")
-    assert ended.out == "cachewatch.yaml: fine. Nobody is probed: a dead node pages nobody.\n"
+    assert ended.out.startswith("cachewatch.yaml: fine. Nobody is probed: a dead node pages nobody.\n")
     assert "CacheFailoverOverdue" in ended.err
     assert json.loads(cachewatch(tmp_path, "check", "--json").out)["page_bound_seconds"] is None
 

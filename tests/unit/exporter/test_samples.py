@@ -11,6 +11,7 @@ from exporter.families import readings
 from exporter.families.facts import Detail, Extra
 from exporter.state import Collection, State
 from exporter.targets import Target
+from policy.agreement import fingerprint
 from policy.buckets import latency_bounds
 from policy.metrics import CATALOGUE, HEALTH_RESULTS, NODE_LABELS, le
 from policy.operations import Collect, Families
@@ -22,6 +23,7 @@ from tests.unit.exporter.helpers import (
     facts_text,
     info_of,
     labels_of,
+    policy,
     series,
     value,
     watching,
@@ -270,3 +272,15 @@ def test_a_family_that_the_policy_hides_is_not_there_and_all_others_are() -> Non
     families = Families(deny=("redis_memory_*",), allow=("redis_*",))
     state.policy = state.policy.model_copy(update={"collect": Collect(families=families)})
     assert before - {name for name, _ in page(state)} == {name for name in before if name.startswith("redis_memory_")}
+
+
+def test_the_fingerprint_of_the_policy_is_told_before_anything_else_is_known_and_follows_a_reload() -> None:
+    state = watching(A)
+
+    def told() -> list[str]:
+        return [own["hash"] for own in labels_of(page(state), "cache_policy_info")]
+
+    assert told() == [fingerprint(state.policy)]
+    before, other = state.policy, policy(probe={"interval": "1s"})
+    state.adopt(other)
+    assert told() == [fingerprint(other)] != [fingerprint(before)]
