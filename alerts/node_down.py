@@ -15,9 +15,9 @@ from datetime import timedelta
 
 from alerts import links, texts
 from alerts.model import Alert
-from alerts.promql import duration, selector, template_text
+from alerts.promql import duration, narrowed, one_of, quote, selector, template_text
 from policy import metrics
-from policy.alerts import BY_NAME
+from policy.alerts import ALERTS, BY_NAME
 from policy.fleet import Node
 from policy.links import encoded
 from policy.model import Policy
@@ -191,11 +191,20 @@ def _unwatched(policy: Policy) -> Alert:
         f"Nobody watches {fleet}: the exporter {exporter} is gone",
         f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
         f"node of {fleet} is watched: until it is back no other alert of this fleet begins, and one that ends has not "
-        "been mended for that; a node that was down is told as down until it is seen to be up. First: start the exporter "
-        "(cachewatch serve) and read its log.",
+        f"been mended for that; a node that was down is told as down until it is seen to be up.{_open_pages(policy)} First: "
+        "start the exporter (cachewatch serve) and read its log.",
     )
     expr = f"absent({exporter_up(policy)} == 1)"
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)
+
+
+def _open_pages(policy: Policy) -> str:
+    """The pages that nobody can see heal now, while they still fire: PagerDuty is told of their end, and not why."""
+    names = one_of(spec.name for spec in ALERTS if spec.pages and spec.about == "cache" and spec is not SPEC)
+    fires = narrowed(selector("ALERTS", alertstate="firing", fleet=policy.fleet.name), f"alertname=~{names}")
+    each = "{{ .Labels.alertname }}{{ with .Labels.instance }} of {{ . }}{{ end }}"
+    listed = f"{{{{ range $at, $open := . }}}}{{{{ if $at }}}}, {{{{ end }}}}{{{{ with $open }}}}{each}{{{{ end }}}}{{{{ end }}}}"
+    return f"{{{{ with query {quote(fires)} }}}} Open when it went: {listed}.{{{{ end }}}}"
 
 
 def _alert(

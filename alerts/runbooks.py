@@ -50,10 +50,17 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
         "told": _told(policy, spec),
         "window": duration(policy.rules.rate_window),
         "interval": duration(policy.rules.interval),
-        "told_within": f"The news of it follows within {duration(timing.group_interval)}.",
+        "told_within": f"The news of it follows within {duration(timing.group_interval)}.{_UNSEEN if spec.ends_unseen else ''}",
         "redis_cli": redis_cli.node(policy.fleet),
         "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
     }
+
+
+# For pages on the cache: the others are held, or silenced by the page of what is gone.
+_UNSEEN = """
+
+It ends as well, with its window, when what measures it is gone: the exporter, or its prober. Nobody has seen it heal then:
+Slack's message begins with ENDED UNSEEN and says why, PagerDuty resolves the incident, and if still so it comes anew."""
 
 
 def _told(policy: Policy, spec: AlertSpec) -> str:

@@ -10,7 +10,7 @@ from policy.model import Policy
 from policy.units import duration_text, latency_text
 
 # Beside those on latency and availability: they ask whether a node is up, which the prober alone knows.
-_VERDICTS = (
+VERDICTS = (
     "CacheFailoverOverdue",
     "CacheWritesRefused",
     "CacheSlotsUncovered",
@@ -26,7 +26,7 @@ def unprobed(policy: Policy) -> tuple[str, ...]:
     """The alerts that cannot fire because the policy has nobody probed; CacheNodeDown tells of the exporter alone then."""
     if policy.collect.background:
         return ()
-    return (*_VERDICTS, *(spec.name for spec in ALERTS if spec.is_probed))
+    return (*VERDICTS, *(spec.name for spec in ALERTS if spec.is_probed))
 
 
 def unreachable(policy: Policy) -> Iterator[tuple[str, str]]:

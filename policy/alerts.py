@@ -14,10 +14,16 @@ Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failov
 _FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
 # Of Redis itself, and yet read from the light page.
 _READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing", "CacheCertificateExpiring"})
+# The one goes on until somebody has looked, the other gives way to it.
+_ENDS_OTHERWISE = frozenset({"CacheNodeDown", "CacheErrorBudgetBurnFast"})
 
 
 PAGES = {"severity": "critical", "action": "page"}
 """An alert that has one of these labels is a page, whoever made it; the others are tickets."""
+
+
+UNSEEN = "unseen"
+"""The annotation that says why nobody would see a page heal; empty, or not there, while somebody would."""
 
 
 def is_page(labels: Mapping[str, str]) -> bool:
@@ -47,6 +53,11 @@ class AlertSpec:
     def pages(self) -> bool:
         """Whether somebody is told at once, by every way there is; the others are tickets."""
         return is_page({"severity": self.severity, "action": self.action})
+
+    @property
+    def ends_unseen(self) -> bool:
+        """Whether it is a page on the cache that ends when nobody looks any more."""
+        return self.pages and self.about == "cache" and self.name not in _ENDS_OTHERWISE
 
     @property
     def of_node(self) -> bool:

@@ -16,7 +16,7 @@ from alerts.node_down import UNWATCHED
 from alerts.notifier.model import Alert, Notification
 from alerts.notifier.mrkdwn import link, many_lines, moment, one_line, unescaped
 from policy import links as addresses
-from policy.alerts import ALERTMANAGER_DOWN, METRICS_MISSING, NOTIFIER_DOWN, PROBER_DOWN
+from policy.alerts import ALERTMANAGER_DOWN, METRICS_MISSING, NOTIFIER_DOWN, POLICY_DIFFERS, PROBER_DOWN
 from policy.units import duration_text
 
 Block = dict[str, Any]
@@ -36,6 +36,7 @@ _SHOWN_VALUES = 5
 _PARTS: Mapping[str, str] = {
     PROBER_DOWN.name: "exporter",
     METRICS_MISSING.name: "exporter",
+    POLICY_DIFFERS.name: "exporter",
     NOTIFIER_DOWN.name: "notifier",
     ALERTMANAGER_DOWN.name: "Alertmanager",
 }
@@ -98,12 +99,18 @@ def _state(notification: Notification) -> tuple[str, str]:
     if not notification.firing and notification.truncated:  # nobody knows of the others, and some may fire
         return "🔵", f"RESOLVED ({listed} of {listed + notification.truncated})"
     if not notification.firing:
+        if _unseen(notification):
+            return "⚪", f"ENDED UNSEEN after {_lasted(_ended(notification) - _began(notification))}"
         # With its duration, so that "RESOLVED ...: node is down" cannot be taken for news of a node that is down.
         return "✅", f"RESOLVED after {_lasted(_ended(notification) - _began(notification))}"
     severity = _severity(notification)
     mark = {"critical": "🔴", "warning": "🟡"}.get(severity, "🔵")
     ended = f", {len(notification.resolved)} of {listed} resolved" if notification.resolved else ""
     return mark, f"FIRING ({severity}{ended})"
+
+
+def _unseen(notification: Notification) -> bool:
+    return any(alert.unseen for alert in notification.alerts)
 
 
 def _severity(notification: Notification) -> str:
@@ -150,9 +157,16 @@ def _story(alert: Alert) -> str:
     """Summary and description of a single alert; of an ended one only what it was."""
     summary = one_line(_summary(alert), MAX_SUMMARY)
     if alert.status == "resolved":
-        return f"*Over:* {summary}"
+        return f"{_why(alert)} {summary}"
     description = alert.annotations.get("description", "").strip()
     return f"*{summary}*" + (f"\n{many_lines(description, MAX_DESCRIPTION)}" if description else "")
+
+
+def _why(alert: Alert) -> str:
+    """Whether it is over, or nobody looks any more."""
+    if not alert.unseen:
+        return "*Over:*"
+    return f"*Nobody has seen it heal:* {one_line(alert.unseen, MAX_SUMMARY)}. It was:"
 
 
 def _summary(alert: Alert) -> str:
@@ -176,7 +190,7 @@ def _times(notification: Notification) -> Iterator[tuple[str, str]]:
         yield "Firing since", moment(_began(notification))
         return
     yield "Fired at", moment(_began(notification))
-    yield "Resolved at", moment(_ended(notification))
+    yield "Ended at" if _unseen(notification) else "Resolved at", moment(_ended(notification))
     yield "Lasted", _lasted(_ended(notification) - _began(notification))
 
 
@@ -214,7 +228,8 @@ def _line(alert: Alert, most: int) -> str:
     named = f"{_part(alert)} {instance}".lstrip() if instance else alert.labels.get("fleet") or "no instance"
     place, summary = one_line(named, MAX_TEXT), one_line(_summary(alert), MAX_SUMMARY)
     if alert.status == "resolved":
-        return f"*{place}*: RESOLVED after {_lasted(alert.ends_at - alert.starts_at)}\n{summary}"
+        how = "ENDED UNSEEN" if alert.unseen else "RESOLVED"
+        return f"*{place}*: {how} after {_lasted(alert.ends_at - alert.starts_at)}\n{summary}"
     description = alert.annotations.get("description", "").strip()
     told = f"\n{many_lines(description, most)}" if description else ""
     return f"*{place}*: FIRING since {moment(alert.starts_at)}\n{summary}{told}"

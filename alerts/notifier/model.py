@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from policy.alerts import is_page
+from policy.alerts import UNSEEN, is_page
 from policy.printable import short
 
 _SHOWN_PROBLEMS = 5
@@ -59,6 +59,11 @@ class Alert(_Incoming):
     ends_at: _Moment = Field(alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
     fingerprint: str = Field(min_length=1)
+
+    @property
+    def unseen(self) -> str:
+        """Why nobody saw it heal, of one that ended because nobody looked any more; else empty."""
+        return self.annotations.get(UNSEEN, "").strip() if self.status == "resolved" else ""
 
 
 class Notification(_Incoming):

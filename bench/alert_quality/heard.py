@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # The header of the notifier's message: "FIRING (critical): CacheNodeDown on 127.0.0.1:7001 (fleet demo)".
-_HEADER = re.compile(r"(?P<state>FIRING|RESOLVED)\b[^:]*: (?P<alert>\w+) on (?P<where>.+)$")
+_HEADER = re.compile(r"(?P<state>FIRING|RESOLVED|ENDED UNSEEN)\b[^:]*: (?P<alert>\w+) on (?P<where>.+)$")
 UNREADABLE = "unreadable"
 """Stands for the alert of a message whose header is none of ours."""
 _FLEET = re.compile(r"^fleet \S+$| \(fleet .*\)$")

@@ -5,7 +5,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,18 +69,19 @@ def page(policy: Policy, age: float) -> str:
 
 @dataclass
 class Exporter:
-    """A page for Prometheus to scrape, made up: no Redis has names such as these."""
+    """A page for Prometheus to scrape, made up: no Redis has names such as these. `shown` is what is made of it last."""
 
     policy: Policy
     port: int
+    shown: Callable[[str], str] = str
     server: ThreadingHTTPServer = field(init=False)
 
     def start(self) -> None:
-        began, policy = monotonic(), self.policy
+        began, policy, exporter = monotonic(), self.policy, self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = page(policy, monotonic() - began).encode()
+                body = exporter.shown(page(policy, monotonic() - began)).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

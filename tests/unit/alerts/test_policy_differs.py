@@ -32,6 +32,7 @@ CHANGES: dict[str, Any] = {
     "collect.interval": "20s",
     "collect.timeout": "2s",
     "collect.detail_interval": "90s",
+    "collect.connect_interval": "10m",
     "collect.unmapped_info": True,
     "collect.limits": {"errors": 5},
     "collect.families": {"deny": ["redis_evicted_keys_total"]},

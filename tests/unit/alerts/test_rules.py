@@ -7,7 +7,7 @@ import pytest
 
 from alerts import recording, rules
 from alerts.model import Alert, Record
-from policy.alerts import ALERTS, BY_NAME
+from policy.alerts import ALERTS, BY_NAME, UNSEEN
 from policy.model import Policy
 from policy.units import parse_duration
 from tests.unit.alerts.policies import DATA, policy
@@ -39,7 +39,7 @@ def test_without_a_policy_file_the_alerts_have_the_numbers_of_the_seed(name: str
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_every_alert_of_the_policy_is_there_with_severity_action_and_four_annotations(name: str) -> None:
+def test_every_alert_of_the_policy_is_there_with_severity_action_and_annotations(name: str) -> None:
     found, meant = alerts_of(policy(name)), policy(name)
     absent = {"CacheNotifierDown"} if meant.notify.slack is None else set()
     absent |= set() if meant.stack.alertmanager_peers else {"CacheAlertmanagerPeerDown"}
@@ -48,7 +48,8 @@ def test_every_alert_of_the_policy_is_there_with_severity_action_and_four_annota
     for alert in found:
         spec = BY_NAME[alert.name]
         assert (alert.labels["severity"], alert.labels["action"]) == (spec.severity, spec.action)
-        assert list(alert.annotations) == ["summary", "description", "runbook_url", "dashboard_url"]
+        told = ["summary", "description", "runbook_url", "dashboard_url"]
+        assert list(alert.annotations) == [*told, *([UNSEEN] if spec.ends_unseen else [])]
         assert all(alert.annotations.values())
 
 

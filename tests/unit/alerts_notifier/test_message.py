@@ -9,7 +9,7 @@ from alerts.notifier.message import ACTIONS, MAX_ALERTS, MAX_DESCRIPTION, MAX_DE
 from alerts.notifier.mrkdwn import MAX_LINK
 from alerts.rules import groups
 from policy import links as addresses
-from policy.alerts import Action
+from policy.alerts import POLICY_DIFFERS, Action
 from policy.model import Policy
 from sandbox.sink_rules import blocks_are_valid
 from tests.unit.alerts_notifier.samples import ENDED, alert, notification
@@ -88,6 +88,31 @@ def test_a_resolved_alert_says_so_first_and_how_long_it_lasted() -> None:
     table = _table(message)
     assert (table["Fired at"], table["Resolved at"], table["Lasted"]) == (_BEGAN, _ENDED, "2m13s")
     assert not any("What to do" in text or "silences" in text for text in texts)
+
+
+GONE = {"unseen": "the exporter 10.0.0.9:9121 is gone"}
+
+
+def test_an_alert_that_ended_because_nobody_looks_any_more_is_not_called_resolved() -> None:
+    message = render(notification(alert(ended=ENDED, annotations=GONE)))
+    assert message.text.startswith("ENDED UNSEEN after 2m13s: Cache node 10.0.0.1:6379 is down")
+    texts = _texts(message)
+    assert texts[0] == "⚪ ENDED UNSEEN after 2m13s: CacheNodeDown on 10.0.0.1:6379 (fleet prod-cache)"
+    told = "*Nobody has seen it heal:* the exporter 10.0.0.9:9121 is gone. It was: Cache node 10.0.0.1:6379 is down"
+    assert texts[1] == told
+    assert _table(message)["Ended at"] == _ENDED
+    both = _texts(render(notification(alert("a:1", ended=ENDED), alert("b:2", ended=ENDED, annotations=GONE))))
+    assert both[0].startswith("⚪ ENDED UNSEEN after 2m13s: ")
+    assert [text.split()[1:3] for text in both if text.endswith("is down")] == [
+        ["RESOLVED", "after"],
+        ["ENDED", "UNSEEN"],
+    ]
+
+
+def test_while_it_fires_and_where_somebody_looks_nothing_is_said_of_that() -> None:
+    firing, seen = alert(annotations=GONE), alert(ended=ENDED, annotations={"unseen": ""})
+    assert _texts(render(notification(firing))) == _texts(render(notification(alert())))
+    assert _texts(render(notification(seen))) == _texts(render(notification(alert(ended=ENDED))))
 
 
 @pytest.mark.parametrize(("severity", "mark"), [("critical", "🔴"), ("warning", "🟡"), ("info", "🔵")])
@@ -237,7 +262,8 @@ _ADDRESSES = {"127.0.0.1:9121": "exporter", "127.0.0.1:9122": "notifier", "127.0
 def test_the_address_of_a_part_of_the_watching_is_not_told_as_a_node() -> None:
     seen = set()
     for rule in _rules():
-        instance = rule.labels.get("instance", "10.0.0.1:6379")
+        subject = "127.0.0.1:9121" if rule.name == POLICY_DIFFERS.name else "10.0.0.1:6379"
+        instance = rule.labels.get("instance", subject)
         part = _ADDRESSES.get(instance, "")
         named = f"{part} {instance}".lstrip()
         one = alert(instance, labels={**rule.labels, "alertname": rule.name})

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from alerts.notifier.message import render
 from bench.alert_quality import hurry, report
 from bench.alert_quality.heard import UNREADABLE, Told, left_open, told
@@ -13,7 +15,7 @@ from bench.alert_quality.scenarios import FAULTS, HARMLESS, SCENARIOS
 from bench.alert_quality.score import Outcome, score
 from policy.alerts import BY_NAME
 from policy.model import Policy
-from tests.unit.alerts_notifier.samples import alert, notification
+from tests.unit.alerts_notifier.samples import ENDED, alert, notification
 
 NODE = "127.0.0.1:7001"
 
@@ -29,8 +31,8 @@ def page(action: str, name: str = "CacheNodeDown", at: float = 1.0) -> dict[str,
     }
 
 
-def message() -> dict[str, Any]:
-    found = render(notification(alert(NODE)))
+def message(**other: Any) -> dict[str, Any]:
+    found = render(notification(alert(NODE, **other)))
     return {"at": 2.0, "service": "slack", "path": "/api/chat.postMessage", "body": {"blocks": list(found.blocks)}}
 
 
@@ -61,6 +63,12 @@ def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
     assert (one.to, one.firing) == ("slack", True)
     assert one.alert == "CacheNodeDown"
     assert one.subject == NODE
+
+
+@pytest.mark.parametrize("unseen", ["", "the exporter is gone"])
+def test_the_end_of_an_alert_is_read_whether_it_was_seen_to_heal_or_not(unseen: str) -> None:
+    (one,) = told([message(ended=ENDED, annotations={"unseen": unseen})])
+    assert (one.alert, one.subject, one.firing) == ("CacheNodeDown", NODE, False)
 
 
 def test_a_message_that_is_none_of_ours_was_read_by_somebody_all_the_same() -> None:
