@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ def _policy(folder: Path, ports: list[int]) -> Policy:
     (folder / "key").write_text("a-routing-key\n", encoding="utf-8")
     return Policy.model_validate(
         {
-            "rules": {"interval": "1s", "stack_grace": "4s", "exporter_grace": "2s"},
+            "rules": {"interval": "1s", "stack_grace": "4s", "exporter_grace": "10s"},
             "notify": {
                 "pagerduty": {"routing_key_file": str(folder / "key"), "url": f"http://{LOOPBACK}:{sink}/v2/enqueue"}
             },
@@ -66,6 +67,12 @@ def _joined(url: str) -> bool:
     return cluster["status"] == "ready" and len(cluster["peers"]) == 2
 
 
+def _heard(alertmanager: Alertmanager) -> bool:
+    """Whether it heard of the other one what that has told."""
+    page = web.request("GET", f"{alertmanager.url}/metrics").decode()
+    return re.search(r"^alertmanager_nflog_gossip_messages_propagated_total [1-9]", page, re.MULTILINE) is not None
+
+
 def _firing(prometheus: Prometheus) -> set[str]:
     return {alert["labels"]["alertname"] for alert in prometheus.alerts() if alert["state"] == "firing"}
 
@@ -82,6 +89,7 @@ def test_a_page_comes_once_and_of_two_alertmanagers_one_may_go(tmp_path: Path) -
     with _pair(tmp_path) as (prometheus, (one, other), sink):
         wait_until(lambda: bool(_said(sink)), _PATIENCE, "the page")
         assert "CacheAlertmanagerPeerDown" not in _firing(prometheus)
+        wait_until(lambda: any(map(_heard, (one, other))), _PATIENCE, "the other one to hear what was told")
         wait_until(lambda: len(one.alerts()) == len(other.alerts()) > 0, _PATIENCE, "both to hear of all")
         one.kill()
         wait_until(lambda: "CacheAlertmanagerPeerDown" in _firing(prometheus), _PATIENCE, "the ticket")
