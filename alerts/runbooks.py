@@ -239,7 +239,7 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
 
 def _stack(policy: Policy, spec: AlertSpec) -> Values:
     """What the pages on the watching itself need, all of them together."""
-    stack, notify = policy.stack, policy.notify
+    stack = policy.stack
     failed, sent = (
         targets.alertmanagers(policy, f"alertmanager_notifications_{what}total") for what in ("failed_", "")
     )
@@ -248,7 +248,8 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         **{part: getattr(stack, part) for part in ("exporter", "notifier")},
         "alertmanager": ", ".join(stack.alertmanagers),
         "members": str(len(stack.alertmanagers)),
-        "ask_members": "\n".join(f"curl -sS -m 3 http://{each}/api/v2/status" for each in stack.alertmanagers),
+        "ready_members": "\n".join(f"curl -sS -m 3 {url}/-/ready" for url in _alertmanagers(policy)),
+        "ask_members": "\n".join(f"amtool cluster show --alertmanager.url={url}" for url in _alertmanagers(policy)),
         "query_members": _query(policy, targets.alertmanagers(policy, "alertmanager_cluster_members")),
         **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},
         "grace": duration(policy.rules.exporter_grace),
@@ -263,7 +264,7 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "notified": duration(stack_times.notified(policy)),
         "sent": duration(stack_times.sent(policy)),
         "resent": duration(stack_times.resent(policy)),
-        "beat": duration(notify.heartbeat.interval) if notify.heartbeat else "never, for the policy names no heartbeat",
+        **_heartbeat(policy),
         "sole": _sole_channel(policy),
         "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),
         "rollout": duration(policy.rules.rollout_grace),
@@ -277,6 +278,25 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "query_scrape": _query(policy, f"scrape_duration_seconds{{job=~{one_of((SLI_JOB, targets.ALL_JOB))}}}"),
         "job": targets.ALL_JOB,
         "silence": _silence(policy, spec, ()),
+    }
+
+
+def _alertmanagers(policy: Policy) -> tuple[str, ...]:
+    """Base URLs of all of them, the first as people reach it."""
+    return policy.stack.link("alertmanager"), *(f"http://{each}" for each in policy.stack.alertmanager_peers)
+
+
+def _heartbeat(policy: Policy) -> Values:
+    heartbeat = policy.notify.heartbeat
+    if heartbeat is None:
+        return {
+            "beat": "the policy names none",
+            "told_of_it": "when Alertmanager was back, for the policy names no heartbeat",
+        }
+    each = f"each {duration(heartbeat.interval)}"
+    return {
+        "beat": each,
+        "told_of_it": f"by the heartbeat's receiver, which is posted to {each}, or when Alertmanager was back",
     }
 
 
