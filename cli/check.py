@@ -73,7 +73,9 @@ def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, ob
 
 def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
     click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
-    click.echo(f"Exporter and rules have it when both say {fingerprint(loaded.policy)}.")
+    click.echo(
+        f"Fingerprint {fingerprint(loaded.policy)}: the exporter shows it in cache_policy_info when it has this policy."
+    )
     console = output()
     if trouble:
         console.print(Text(printable(trouble), "red"))

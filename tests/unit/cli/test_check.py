@@ -33,7 +33,7 @@ def test_a_sound_policy_is_fine_and_the_time_to_page_is_told(tmp_path: Path) -> 
     fine, told = ended.out.splitlines()
     assert fine == "cachewatch.yaml: fine. A killed node pages within 5.5 s, a hung one within 6.5 s."
     of = fingerprint(Policy.model_validate({"fleet": {"nodes": ["redis://10.0.0.1:6379"]}}))
-    assert told == f"Exporter and rules have it when both say {of}."
+    assert told == f"Fingerprint {of}: the exporter shows it in cache_policy_info when it has this policy."
     assert json.loads(cachewatch(tmp_path, "check", "--json").out)["fingerprint"] == of
 
 
