@@ -7,57 +7,86 @@ what fires again and again, so that an alert that fires anew after a silence is 
 from __future__ import annotations
 
 import hashlib
-import json
+import struct
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from alerts.notifier.model import Alert, Notification
 from policy.notify import Notify
 from policy.units import seconds
 
-_CAPACITY = 10_000
-# Two Prometheus give one alert two beginnings, and of a pair of Alertmanagers each may have heard another one first. What
-# begins anew although no end was told had its end swallowed by a silence, for which it takes 15 minutes.
-_ANEW = timedelta(minutes=5)
+# Bytes of what is remembered: ten thousand groups of one alert, each with its key, are a third of it.
+_MOST_BYTES = 4 * 1024 * 1024
+_KEY_BYTES = 100
+# Alerts of one group: Alertmanager is asked for a thousand, and those that a silence hides are remembered beside them.
+_MOST_ALERTS = 2000
+# Seconds. Two Prometheus give one alert two beginnings, and of a pair of Alertmanagers each may have heard another one first.
+# What begins anew although no end was told had its end swallowed by a silence, for which it takes 15 minutes.
+_ANEW = 300.0
+# An alert: a digest of its fingerprint, and the Unix seconds of its beginning.
+_ALERT = struct.Struct("<8sd")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Digests of what a notification says: `all` of it, and `still` what will be said of it again, for ended is ended.
+    """What a notification says: the alerts that fire and those that have ended, packed, and how many it leaves out."""
 
-    `since`: the latest beginning of its alerts.
-    """
+    firing: bytes
+    ended: bytes
+    truncated: int
 
-    all: str
-    still: str
-    since: datetime
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.firing) + len(self.ended)
 
     def again(self, told: Said) -> bool:
-        """Whether this is what was told, or what is left of it, and none of it began anew since."""
-        return self.all in (told.all, told.still) and self.since < told.since + _ANEW
+        """Whether all of it was told and nothing began anew since: a silence, or an end that was told, leaves the rest."""
+        same = _known(self.firing, told.firing) and _known(self.ended, told.ended)
+        return same and self.truncated == told.truncated
+
+    def after(self, told: Said) -> Said:
+        """What is told of the group with this: what fired before and has not ended, as a silence may hide it for a while."""
+        ended, before = _beginnings(self.ended), _beginnings(told.firing)
+        firing = {**{alert: at for alert, at in before.items() if alert not in ended}, **_beginnings(self.firing)}
+        if len(firing) > _MOST_ALERTS:
+            return self
+        return Said(_packed(firing.items()), self.ended, self.truncated)
 
 
 def group(notification: Notification) -> str:
-    """A digest of the group: its key is as long as its labels are, and ten thousand are remembered."""
-    return _digest(notification.group_key)
+    """A digest of the group: its key is as long as its labels are, and thousands are remembered."""
+    return _digest(notification.group_key).hex()
 
 
 def said(notification: Notification) -> Said:
-    """What a notification says: the state of each of its alerts in any order, how many it leaves out, since when."""
-    whole = _states(notification, notification.alerts)
-    still = _states(notification, notification.firing) if notification.firing else whole
-    return Said(whole, still, max(alert.starts_at for alert in notification.alerts))
+    """What a notification says, whatever the order of its alerts."""
+    firing, ended = (_packed(map(_alert, alerts)) for alerts in (notification.firing, notification.resolved))
+    return Said(firing, ended, notification.truncated)
 
 
-def _states(notification: Notification, alerts: Iterable[Alert]) -> str:
-    states = sorted((alert.fingerprint, alert.status) for alert in alerts)
-    return _digest(json.dumps([notification.group_key, states, notification.truncated]))
+def _alert(alert: Alert) -> tuple[bytes, float]:
+    return _digest(alert.fingerprint), alert.starts_at.timestamp()
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _packed(alerts: Iterable[tuple[bytes, float]]) -> bytes:
+    return b"".join(_ALERT.pack(*alert) for alert in sorted(alerts))
+
+
+def _beginnings(packed: bytes) -> dict[bytes, float]:
+    return dict(_ALERT.iter_unpack(packed))
+
+
+def _known(alerts: bytes, told: bytes) -> bool:
+    if alerts == told:
+        return True
+    known = _beginnings(told)
+    return all(alert in known and at < known[alert] + _ANEW for alert, at in _ALERT.iter_unpack(alerts))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +110,36 @@ class Lifetimes:
 
 
 class Seen:
-    """What was told last of each group, for as long as it lives; of at most `capacity` groups, the oldest forgotten first.
+    """What was told of each group, for as long as it lives; in at most `most` bytes, the oldest forgotten first."""
 
-    The last one only: an alert that fires, ends and fires again with the start that it had is news each time.
-    """
-
-    def __init__(self, lifetimes: Lifetimes, capacity: int = _CAPACITY) -> None:
+    def __init__(self, lifetimes: Lifetimes, most: int = _MOST_BYTES) -> None:
         self._lifetimes = lifetimes
-        self._capacity = capacity
-        self._last: OrderedDict[str, tuple[Said, float]] = OrderedDict()
+        self._most = most
+        self._told: OrderedDict[str, tuple[Said, float]] = OrderedDict()
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self._told)
 
-    def add(self, group: str, said: Said, now: float) -> None:
+    def add(self, group: str, said: Said, urgent: bool, now: float) -> None:
         """Remember that this was told of a group at `now` (seconds of any clock that only goes forward)."""
-        self._last.pop(group, None)
-        self._last[group] = said, now
-        while len(self._last) > self._capacity:
-            self._last.popitem(last=False)
+        told = self._fresh(group, urgent, now)
+        self._forget(group)
+        self._told[group] = said if told is None else said.after(told), now
+        self._size += self._told[group][0].size + _KEY_BYTES
+        while self._size > self._most and len(self._told) > 1:
+            self._forget(next(iter(self._told)))
 
     def has(self, group: str, said: Said, urgent: bool, now: float) -> bool:
-        """Whether this, or what it is the rest of, was told last of the group, within the lifetime before `now`."""
-        told = self._last.get(group)
-        return told is not None and said.again(told[0]) and now < told[1] + self._lifetimes.of_one(urgent)
+        """Whether all of this was told of the group, within the lifetime before `now`."""
+        told = self._fresh(group, urgent, now)
+        return told is not None and said.again(told)
+
+    def _fresh(self, group: str, urgent: bool, now: float) -> Said | None:
+        told = self._told.get(group)
+        return told[0] if told is not None and now < told[1] + self._lifetimes.of_one(urgent) else None
+
+    def _forget(self, group: str) -> None:
+        told = self._told.pop(group, None)
+        if told is not None:
+            self._size -= told[0].size + _KEY_BYTES

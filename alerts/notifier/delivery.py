@@ -60,7 +60,7 @@ _AGAIN, _FIRING, _ENDED, _TICKET = range(4)
 class News:
     """All that is kept of a notification while it is delivered: thousands may wait, and each may be of a thousand alerts.
 
-    `group` and `said` are digests of the group that it tells of, and of what it says; `rank` is its place in the queue.
+    `group` is a digest of the group that it tells of, `said` what it says, packed; `rank` is its place in the queue.
     """
 
     group: str
@@ -164,7 +164,7 @@ class Deliveries:
         await asyncio.gather(*left, return_exceptions=True)
 
     def _begin(self, sending: _Sending) -> _Sending:
-        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news.said.all[:8]}")
+        sending.task = asyncio.create_task(self._send(sending), name=f"slack {sending.news.group[:8]}")
         self._tasks.add(sending.task)
         self._latest[sending.news.group] = sending
         sending.task.add_done_callback(lambda task: self._ended(sending, task))
@@ -212,7 +212,7 @@ class Deliveries:
         except Exception as error:  # whatever it is, it is a page that is not there: counted, and told
             log.exception("not sent: %s", message.logged)
             return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
-        self._seen.add(sending.news.group, sending.news.said, time.monotonic())
+        self._seen.add(sending.news.group, sending.news.said, sending.news.urgent, time.monotonic())
         self._counters.told()
         log.info("sent: %s", message.logged)
         return None
