@@ -9,7 +9,7 @@ from typing import Any
 from alerts import calendars, inhibition
 from alerts.promql import duration, matched
 from alerts.receivers import NOBODY, Way, heartbeat, ways
-from policy.alerts import PAGES, WATCHDOG
+from policy.alerts import CERTIFICATE_EXPIRING, PAGES, WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
 
@@ -23,14 +23,19 @@ def config(policy: Policy) -> dict[str, Any]:
     notify = policy.notify
     pages, tickets, beat = ways(policy, "pages"), ways(policy, "tickets"), heartbeat(policy)
     in_calendar = {**_timing(notify.page), **calendars.of_page(policy)}
+    in_office = {**_timing(notify.ticket), **calendars.of_ticket(policy)}
     # Of our own Watchdog alone: another one's beat would hide that ours is silent.
     beats = (f"alertname={matched(WATCHDOG.name)}", f"fleet={matched(policy.fleet.name)}")
     routes = [
         *_routes((beat,) if beat else (), _beat(notify.heartbeat), *beats),
         *_routes((), {}, 'severity="none"'),
         *(route for label, value in PAGES.items() for route in _routes(pages, in_calendar, f'{label}="{value}"')),
+        # Of certificates that were made together all come in one minute: they are one message.
+        *_routes(
+            tickets, {**in_office, "group_by": ["alertname", "fleet"]}, f"alertname={matched(CERTIFICATE_EXPIRING)}"
+        ),
         # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
-        *_routes(tickets, {**_timing(notify.ticket), **calendars.of_ticket(policy)}),
+        *_routes(tickets, in_office),
     ]
     told = [way.receiver for way in (*pages, *tickets, *((beat,) if beat else ()))]
     return {

@@ -15,6 +15,7 @@ from typing import Any
 from alerts.node_down import UNWATCHED
 from alerts.promql import matched
 from alerts.stack import EVERY_WAY
+from alerts.unreachable import VERDICTS
 from policy.alerts import (
     ALERTS,
     BY_NAME,
@@ -51,11 +52,11 @@ def _a_node_is_down() -> Iterator[dict[str, Any]]:
 def _nobody_watches() -> Iterator[dict[str, Any]]:
     """Without the exporter no ticket about the cache is known to be true, or mended.
 
-    Without the prober none on latency is, and without the page of node facts none on what they say.
+    Without the prober none on latency is, nor on whether a node lives, and without the page of node facts none on what they say.
     """
     gone = [*_is(_NODE_DOWN.name), f"cause={matched(UNWATCHED)}"]
     yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), ("fleet",))
-    yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed), ("fleet",))
+    yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed or spec.name in VERDICTS), ("fleet",))
     yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), ("fleet",))
 
 

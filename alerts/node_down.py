@@ -198,13 +198,20 @@ def _unwatched(policy: Policy) -> Alert:
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)
 
 
+# A page is cut where it is long, and what to do first stands behind these.
+_MOST_OPEN = 5
+
+
 def _open_pages(policy: Policy) -> str:
-    """The pages that nobody can see heal now, while they still fire: PagerDuty is told of their end, and not why."""
+    """Pages that nobody can see heal now: PagerDuty is told of their end, and not why. Some may have ended in the grace."""
     names = one_of(spec.name for spec in ALERTS if spec.pages and spec.about == "cache" and spec is not SPEC)
     fires = narrowed(selector("ALERTS", alertstate="firing", fleet=policy.fleet.name), f"alertname=~{names}")
+    opened = f"max_over_time({fires}[{duration(policy.rules.exporter_grace)}])"
     each = "{{ .Labels.alertname }}{{ with .Labels.instance }} of {{ . }}{{ end }}"
     listed = f"{{{{ range $at, $open := . }}}}{{{{ if $at }}}}, {{{{ end }}}}{{{{ with $open }}}}{each}{{{{ end }}}}{{{{ end }}}}"
-    return f"{{{{ with query {quote(fires)} }}}} Open when it went: {listed}.{{{{ end }}}}"
+    more = quote(f"count({opened}) > {_MOST_OPEN}")
+    count = f"{{{{ with query {more} }}}} and others, {{{{ . | first | value }}}} in all{{{{ end }}}}"
+    return f"{{{{ with query {quote(f'topk({_MOST_OPEN}, {opened})')} }}}} Open when it went: {listed}{count}.{{{{ end }}}}"
 
 
 def _alert(

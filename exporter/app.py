@@ -154,9 +154,9 @@ class Exporter:
     async def _judge(self) -> None:
         now = time.monotonic()
         self.judge.look(now)
+        self.renewals.look(now)
         if self.policy.collect.background:
             self.failovers.look(now)
-            self.renewals.look(now)
             for node in heirs(self.state.nodes.values(), now):
                 self.collector.start(node)
 

@@ -14,9 +14,6 @@ Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failov
 _FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
 # Of Redis itself, and yet read from the light page.
 _READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing", "CacheCertificateExpiring"})
-# The one goes on until somebody has looked, the other gives way to it.
-_ENDS_OTHERWISE = frozenset({"CacheNodeDown", "CacheErrorBudgetBurnFast"})
-
 
 PAGES = {"severity": "critical", "action": "page"}
 """An alert that has one of these labels is a page, whoever made it; the others are tickets."""
@@ -56,8 +53,8 @@ class AlertSpec:
 
     @property
     def ends_unseen(self) -> bool:
-        """Whether it is a page on the cache that ends when nobody looks any more."""
-        return self.pages and self.about == "cache" and self.name not in _ENDS_OTHERWISE
+        """Whether it is a page on the cache that ends when nobody looks any more; CacheNodeDown goes on until somebody has."""
+        return self.pages and self.about == "cache" and self.name != "CacheNodeDown"
 
     @property
     def of_node(self) -> bool:
@@ -114,6 +111,7 @@ ROW_ALERTS: tuple[AlertSpec, ...] = (
     _row("CacheVeryLowAvailability", "availability", "critical", "page", *_SLOW),
     _row("CacheMemoryVeryHigh", "memory", "critical", "page", "CacheMemoryHigh"),
 )
+CERTIFICATE_EXPIRING = "CacheCertificateExpiring"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheFailoverOverdue", "critical", "page", _SHARD),
@@ -130,7 +128,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheMemoryFragmentation", "warning", "investigate"),
     _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
     _other("CacheCollectionFailing", "warning", "investigate"),
-    _other("CacheCertificateExpiring", "warning", "investigate"),
+    _other(CERTIFICATE_EXPIRING, "warning", "investigate"),
 )
 
 

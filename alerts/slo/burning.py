@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from alerts import links
+from alerts import links, unseen_ends
 from alerts.model import Alert
 from alerts.promql import duration, one_of, quote
 from alerts.slo import texts
@@ -70,6 +70,8 @@ def _alert(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Alert:
     text = texts.burning(scope, spec, pairs)
     labels = {"severity": spec.severity, "action": spec.action, "sloth_severity": SLOTH_SEVERITY[spec.name]}
     notes = links.notes(scope.policy, spec.name, scope.of(o.CURRENT_BURN), text)
+    if spec.ends_unseen:
+        notes |= unseen_ends.note_of_objective(scope.policy, scope.slo.name)
     return Alert(spec.name, expr, labels, notes, hold(scope, spec))
 
 

@@ -11,6 +11,8 @@ from typing import Any
 _HEADER = re.compile(r"(?P<state>FIRING|RESOLVED|ENDED UNSEEN)\b[^:]*: (?P<alert>\w+) on (?P<where>.+)$")
 UNREADABLE = "unreadable"
 """Stands for the alert of a message whose header is none of ours."""
+# What the address is of, where it is no node's.
+_PART = re.compile(r"^(exporter|notifier|Alertmanager) ")
 _FLEET = re.compile(r"^fleet \S+$| \(fleet .*\)$")
 
 
@@ -58,7 +60,7 @@ def _message(entry: Mapping[str, Any]) -> Iterator[Told]:
     header = blocks[0].get("text", {}).get("text", "")
     found = _HEADER.search(header)
     if found:
-        subject = _FLEET.sub("", found["where"])
+        subject = _FLEET.sub("", _PART.sub("", found["where"]))
         yield Told(entry["at"], "slack", found["alert"], subject, found["state"] == "FIRING")
     else:  # somebody has read it, whatever it is
         yield Told(entry["at"], "slack", UNREADABLE, header, True)

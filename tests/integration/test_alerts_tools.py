@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from alerts.build import files
-from alerts.promql import quote
+from alerts.promql import quote, selector
 from sandbox.binaries import find
 from tests.unit.alerts.policies import DATA, policy, write
 
@@ -61,3 +61,23 @@ def test_the_shards_that_nobody_can_fail_over_are_named_whatever_the_fleet_is_ca
     (tmp_path / "texts.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
     told = run("promtool", "test", "rules", tmp_path / "texts.yml").stderr
     assert re.search(r"for 1m and more\. They are, up to 5: (s1 s2|s2 s1)\. The cache works", told), told
+
+
+def test_of_many_pages_that_were_open_when_the_exporter_went_five_are_named_and_the_first_step_follows(
+    tmp_path: Path,
+) -> None:
+    """promtool is told that nothing fires, and prints what does."""
+    of = policy("default")
+    write(files(of), tmp_path)
+    open_ = {"alertname": "CacheVeryHighLatency", "alertstate": "firing", "fleet": of.fleet.name}
+    series = [
+        {"series": selector("ALERTS", **open_, instance=f"10.0.0.{node}:6379"), "values": "1x10"} for node in range(7)
+    ]
+    nothing = {"eval_time": "16s", "alertname": "CacheNodeDown", "exp_alerts": []}
+    test = {"interval": "1s", "input_series": series, "alert_rule_test": [nothing]}
+    suite = {"rule_files": ["rules/node_down.yml"], "evaluation_interval": "1s", "tests": [test]}
+    (tmp_path / "open.yml").write_text(yaml.safe_dump(suite))
+    printed = run("promtool", "test", "rules", tmp_path / "open.yml")
+    named = re.search(r" Open when it went: (.*?) and others, 7 in all\. First: start", printed.stdout + printed.stderr)
+    assert named is not None
+    assert len(named[1].split(", ")) == 5

@@ -108,6 +108,18 @@ async def test_a_password_that_is_asked_for_where_there_was_none_is_told(redis_n
         await _goes_on(exporter, redis_node.instance)
 
 
+async def test_a_node_that_is_asked_for_scrapes_alone_is_entered_anew_too(redis_node: RedisNode) -> None:
+    """Its connection is kept from one scrape to the next: what it brought would be told for ever."""
+    policy = _policy(redis_node.instance)
+    async with watching({**policy, "collect": {**policy["collect"], "background": False}}) as exporter:
+        await until(lambda: redis_node.instance in exporter.state.nodes)
+        await exporter.scraper.page(redis_node.instance, 5.0)
+        assert _enters(exporter, redis_node.instance) == 1
+        with redis_node.client() as client:
+            client.config_set("requirepass", "new")
+        await until(lambda: _enters(exporter, redis_node.instance) == 0, 10.0)
+
+
 async def test_a_user_whose_password_is_changed_is_told_and_a_policy_with_the_new_one_heals_it(
     redis_node: RedisNode,
 ) -> None:

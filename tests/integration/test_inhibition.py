@@ -61,8 +61,8 @@ def test_each_inhibition_holds_for_its_subject_and_for_no_other(stage: Stage) ->
     assert len(cases) >= 8
 
     def told(fleet: str, name: str) -> list[tuple[str, str]]:
-        groups = [group["groupLabels"] for group in stage.inbox.received]
-        ours = [labels for labels in groups if (labels["fleet"], labels["alertname"]) == (fleet, name)]
+        alerts = [alert["labels"] for group in stage.inbox.received for alert in group["alerts"]]
+        ours = [labels for labels in alerts if (labels["fleet"], labels["alertname"]) == (fleet, name)]
         return [(labels.get("shard", ""), labels.get("instance", "")) for labels in ours]
 
     def come(of: dict[str, str], name: str) -> None:

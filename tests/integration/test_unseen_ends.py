@@ -13,11 +13,12 @@ import pytest
 from alerts.build import files
 from policy.alerts import UNSEEN
 from policy.model import Policy
+from sandbox import web
 from sandbox.ports import free_port
 from sandbox.process import wait_until
 from sandbox.prometheus import start_alertmanager, start_prometheus
 from tests.integration.routing_stage import Inbox
-from tests.integration.test_alerts_prometheus import SLOW, Exporter, hostile_data, port_of
+from tests.integration.test_alerts_prometheus import SLOW, Exporter, hostile_data, port_of, sample
 from tests.unit.alerts.policies import write
 
 PATIENCE = 60.0
@@ -36,6 +37,11 @@ class Stage:
         """The alerts of that name that were told so."""
         every = (alert for group in self.inbox.received for alert in group["alerts"])
         return [alert for alert in every if (alert["labels"]["alertname"], alert["status"]) == (name, status)]
+
+    def last_words(self) -> list[str]:
+        """What each alert that fires would say now of its end."""
+        alerts = web.get_json(f"{self.policy.stack.prometheus}/api/v1/alerts")["data"]["alerts"]
+        return [str(alert["annotations"].get(UNSEEN, "")) for alert in alerts]
 
     def end_of(self, name: str) -> str:
         """What the end of a page says of who saw it, once it has come."""
@@ -87,6 +93,17 @@ def test_one_that_ends_by_the_death_of_the_prober_says_so(stage: Stage) -> None:
     told = f"the prober of the exporter {stage.policy.stack.exporter} is silent"
     assert stage.end_of(LATENCY) == told
     assert not stage.told(HIT_RATE, "resolved"), "which is INFO's, and goes on"
+
+
+def test_one_of_a_node_that_does_not_answer_info_any_more_says_so(stage: Stage) -> None:
+    labels = {"fleet": stage.policy.fleet.name, "instance": SLOW, "part": "info"}
+    fails = sample("cache_collect_success", labels, 0)
+    stage.exporter.shown = lambda text: text + fails  # what it said before is shown for three intervals
+    told = "the node does not answer INFO"
+    wait_until(lambda: told in stage.last_words(), PATIENCE, "its last words", every=0.1)
+    quiet = without("cache_memory", "cache_hits", "cache_misses")
+    stage.exporter.shown = lambda text: quiet(text) + fails
+    assert stage.end_of(MEMORY) == told
 
 
 def test_one_that_heals_says_nothing_of_it(stage: Stage) -> None:

@@ -52,6 +52,7 @@ def test_only_what_the_policy_configures_is_told(name: str, page: list[str], tic
         'severity="none"': ["nobody"],
         'severity="critical"': page,
         'action="page"': page,
+        'alertname="CacheCertificateExpiring"': ticket,
         "": ticket,
     }
     assert found["route"]["receiver"] == "nobody", "an alert always finds one of these before"
@@ -77,8 +78,16 @@ def test_who_knows_a_repeat_from_news_is_told_again_soon_and_others_when_people_
         "tickets-webhook-2": "20m",
     }
     named = notifying(slack=slack, pagerduty={**pagerduty, "repeat_interval": "4h"}, page={"repeat_interval": "1m"})
-    pages = {route["receiver"]: route["repeat_interval"] for route in named["route"]["routes"][2:-1]}
+    pages = {route["receiver"]: route["repeat_interval"] for route in named["route"]["routes"][2:-2]}
     assert pages == {"pages-pagerduty": "4h", "pages-slack": "1m"}
+
+
+def test_certificates_that_end_together_are_one_message() -> None:
+    config = notifying(slack={"channel": "#a", "token_file": "/t"})
+    certificates, others = config["route"]["routes"][-2:]
+    assert certificates["matchers"] == ['alertname="CacheCertificateExpiring"']
+    assert {key for key in certificates if certificates[key] != others.get(key)} == {"matchers", "group_by"}
+    assert certificates["group_by"] == ["alertname", "fleet"]
 
 
 def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> None:
@@ -123,7 +132,7 @@ def test_office_hours_hold_for_tickets_alone_and_maintenance_for_all_but_the_hea
         office_hours={"weekdays": ["monday"], "from": "08:30", "to": "24:00", "holidays": ["2026-12-25"]},
         maintenance=[{"weekdays": ["sunday"], "from": "02:00", "to": "04:00"}, {"dates": ["2027-01-31"]}],
     )
-    beat, _, *pages, ticket = found["route"]["routes"]
+    beat, _, *pages, _, ticket = found["route"]["routes"]
     assert [(p.get("active_time_intervals"), p["mute_time_intervals"]) for p in pages] == [(None, ["maintenance"])] * 2
     assert ticket["active_time_intervals"] == ["office-hours"]
     assert ticket["mute_time_intervals"] == ["holidays", "maintenance"]
@@ -202,6 +211,8 @@ def test_without_the_exporter_no_ticket_is_told_and_without_the_prober_none_on_l
         "CacheHighLatencyP50",
         "CacheHighLatencyP99",
         "CacheLowAvailability",
+        "CacheCollectionFailing",
+        "CacheReplicasMissing",
     }
 
 

@@ -58,6 +58,11 @@ def test_a_page_and_its_end_are_known_by_their_key() -> None:
     assert left_open([first, last]) == []
 
 
+def test_a_part_of_the_stack_is_known_by_its_address_alone_as_pagerduty_has_it() -> None:
+    (found,) = told([message(labels={"alertname": "CacheProberDown"})])
+    assert (found.alert, found.subject) == ("CacheProberDown", NODE)
+
+
 def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
     (one,) = told([message()])
     assert (one.to, one.firing) == ("slack", True)

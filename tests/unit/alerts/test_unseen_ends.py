@@ -1,0 +1,18 @@
+"""Whose absence a page on an objective speaks of when it ends."""
+
+import pytest
+
+from alerts.unseen_ends import note_of_objective
+from policy.alerts import UNSEEN
+from policy.model import Policy
+
+
+@pytest.mark.parametrize(("slo", "prober"), [("availability", True), ("latency", True), ("hit_rate", False)])
+def test_an_objective_that_the_prober_measures_ends_unseen_with_it(slo: str, prober: bool) -> None:
+    note = note_of_objective(Policy(), slo)[UNSEEN]
+    assert "the exporter 127.0.0.1:9121 is gone" in note
+    assert ("the prober of the exporter 127.0.0.1:9121 is silent" in note) is prober
+
+
+def test_one_whose_events_others_count_says_nothing_of_the_exporter() -> None:
+    assert note_of_objective(Policy(), "checkout") == {}
