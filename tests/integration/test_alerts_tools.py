@@ -66,7 +66,7 @@ def test_the_shards_that_nobody_can_fail_over_are_named_whatever_the_fleet_is_ca
 def test_of_many_pages_that_were_open_when_the_exporter_went_five_are_named_and_the_first_step_follows(
     tmp_path: Path,
 ) -> None:
-    """promtool is told that nothing fires, and prints what does."""
+    """Promtool is told that nothing fires, and prints what does."""
     of = policy("default")
     write(files(of), tmp_path)
     open_ = {"alertname": "CacheVeryHighLatency", "alertstate": "firing", "fleet": of.fleet.name}
