@@ -145,7 +145,7 @@ def _peer_down(policy: Policy) -> Alert:
         targets.alertmanagers(policy, "up"),
     )
     well = f"sum({answer} and on (instance) ({together} >= {count}))"
-    expr = f"({well} or vector(0)) < {count} and on () (count({answer} == 1) > 0)"
+    expr = f"({well} or vector(0)) < {count} and on () count({answer} == 1)"
     return _alert(policy, ALERTMANAGER_PEER_DOWN, expr, text, hold)
 
 

@@ -141,6 +141,9 @@ def _peers(policy: Policy, gone: Scene, scene: Scene) -> Iterator[Case]:
     yield scene.case("fires when one is gone, resolves when it is back", {**unreached, **fewer}, *seen)
     yield scene.case("fires when Prometheus does not reach one", unreached, *seen)
     yield gone.case("silent while another one answers", unreached, gone.silent(count))
+    last = {**dict.fromkeys(up[:-1], gauge(0, count)), up[-1]: gauge(1, count), sees[-1]: gauge(1, count)}
+    yield gone.case("silent while the last one answers", last, gone.silent(count))
+    yield scene.case("fires while the last one answers alone", last, *scene.fires(0, hold))
     alone = {**well, **dict.fromkeys(sees, gauge(1, count))}
     yield scene.case("fires when they do not know of each other", alone, *scene.fires(0, hold))
     yield scene.case("fires when they are in no cluster", dict.fromkeys(up, gauge(1, count)), *scene.fires(0, hold))
@@ -178,6 +181,12 @@ def _rules(policy: Policy, step: int) -> Iterator[Case]:
     alertmanager = selector("alertmanager_config_last_reload_successful", **targets.of_alertmanager(policy))
     yield _not_reloaded(policy, scene_of(policy, step, RULE_FAILURES, part="reload"), prometheus)
     yield _not_reloaded(policy, scene_of(policy, step, RULE_FAILURES, part="routes"), alertmanager)
+    for each in policy.stack.alertmanager_peers:
+        refused = replace(scene_of(policy, step, RULE_FAILURES, part="routes"), alone=True)
+        peer = selector("alertmanager_config_last_reload_successful", job=targets.ALERTMANAGER_JOB, instance=each)
+        yield replace(
+            _not_reloaded(policy, refused, peer), name=f"{RULE_FAILURES.name}: fires when {each} refuses (routes)"
+        )
 
 
 def _not_reloaded(policy: Policy, scene: Scene, good: str) -> Case:
