@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alerts import node_down
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
+from alerts.rule_cases import Case, Expect, Labels, Waits, Watch, edge, gauge, gone, up_to
 from policy import metrics
 from policy.alerts import DISCOVERY_FAILING as SPEC
 from policy.fleet import POLICY_PART, SOURCES
@@ -15,38 +15,14 @@ from policy.model import Policy
 
 _WATCH = Watch(SPEC.name)
 _ONE, _OTHER = SOURCES[:2]
-_BEFORE = 3  # samples before an exporter restarts
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A fleet and its waits, in milliseconds.
-
-    They lie between evaluations and between samples, until a failure is told, for how long an exporter may be away, and
-    for how long an answer counts.
-    """
+class Scene(Waits):
+    """A fleet and its waits; `memory` is for how long an answer counts, in milliseconds."""
 
     fleet: str
-    step: int
-    sample: int
-    hold: int
-    away: int
     memory: int
-
-    @property
-    def fires(self) -> int:
-        """The first firing of what failed from the start."""
-        return up_to(self.step, self.hold)
-
-    @property
-    def end(self) -> int:
-        """An evaluation well past it, and past a restart of the exporter."""
-        return self.fires + up_to(self.step, self.away + (_BEFORE + 2) * self.sample) + self.step
-
-    @property
-    def samples(self) -> int:
-        """How many samples last until the end."""
-        return self.end // self.sample + 2
 
     def alert(self, part: str) -> Labels:
         """The alert on a source."""
@@ -64,7 +40,7 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     rules = policy.rules
     sample, hold, away = map(milliseconds, (rules.liveness_interval, rules.discovery_grace, rules.exporter_grace))
     memory = milliseconds(node_down.verdict_memory(policy))
-    scene = Scene(policy.fleet.name, step, sample, hold, away, memory)
+    scene = Scene(step, sample, hold, away, policy.fleet.name, memory)
     yield from _fails(scene)
     yield from _silent(scene)
     yield _restart(scene)
@@ -97,13 +73,9 @@ def _silent(scene: Scene) -> Iterator[Case]:
 
 def _restart(scene: Scene) -> Case:
     """The exporter is away for as long as it may be: the wait goes on, and what fires does not end."""
-    missing = scene.away // scene.sample
-    told = {_ONE: f"{gauge(0, _BEFORE)} {gone(missing)} {gauge(0, scene.samples)}"}
-    back = (_BEFORE + missing) * scene.sample
     mine = scene.alert(_ONE)
-    fires = _WATCH.first(scene.fires, scene.step, mine)
-    last = max(scene.fires, (back - 1) // scene.step * scene.step)
-    return scene.case("a restart of the exporter changes nothing", told, (*fires, _WATCH.firing(last, mine)))
+    fires = (*_WATCH.first(scene.fires, scene.step, mine), _WATCH.firing(scene.still_away, mine))
+    return scene.case("a restart of the exporter changes nothing", {_ONE: scene.restarting(0)}, fires)
 
 
 def _forgotten(scene: Scene) -> Case:

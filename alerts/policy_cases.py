@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alerts.node_down import verdict_memory
 from alerts.policy_differs import INFO
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
+from alerts.rule_cases import BEFORE, Case, Expect, Labels, Waits, Watch, edge, gauge, gone
 from policy.agreement import fingerprint
 from policy.alerts import POLICY_DIFFERS as SPEC
 from policy.model import Policy
@@ -16,37 +16,13 @@ from policy.model import Policy
 _WATCH = Watch(SPEC.name)
 _OTHER, _THIRD = "another", "a third"
 _ELSEWHERE = "192.0.2.9:9121"
-_BEFORE = 3  # samples before something changes
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A fleet and its waits, in milliseconds: between evaluations, between samples, and until a difference is told."""
+class Scene(Waits):
+    """A policy and its waits."""
 
     policy: Policy
-    step: int
-    sample: int
-    hold: int
-
-    @property
-    def fires(self) -> int:
-        """The first firing of what differed from the start."""
-        return up_to(self.step, self.hold)
-
-    @property
-    def away(self) -> int:
-        """So many samples an exporter may be away."""
-        return milliseconds(self.policy.rules.exporter_grace) // self.sample
-
-    @property
-    def end(self) -> int:
-        """An evaluation well past the first firing, and past a restart of the exporter."""
-        return self.fires + up_to(self.step, (self.away + _BEFORE + 2) * self.sample) + self.step
-
-    @property
-    def samples(self) -> int:
-        """How many samples last until the end."""
-        return self.end // self.sample + 2
 
     @property
     def mine(self) -> str:
@@ -72,7 +48,8 @@ class Scene:
 def cases(policy: Policy, step: int) -> Iterator[Case]:
     """All cases, evaluated each `step` milliseconds."""
     rules = policy.rules
-    scene = Scene(policy, step, *map(milliseconds, (rules.liveness_interval, rules.rollout_grace)))
+    sample, hold, away = map(milliseconds, (rules.liveness_interval, rules.rollout_grace, rules.exporter_grace))
+    scene = Scene(step, sample, hold, away, policy)
     yield _differs(scene)
     yield from _silent(scene)
     yield _restarts(scene)
@@ -97,18 +74,16 @@ def _silent(scene: Scene) -> Iterator[Case]:
 
 def _restarts(scene: Scene) -> Case:
     """The exporter is away for as long as it may be: the wait goes on, and what fires does not end."""
-    told = {scene.told(_OTHER): f"{gauge(1, _BEFORE)} {gone(scene.away)} {gauge(1, scene.samples)}"}
-    back = (_BEFORE + scene.away) * scene.sample
-    last = max(scene.fires, (back - 1) // scene.step * scene.step)
-    fires = (*_WATCH.first(scene.fires, scene.step, scene.alert), _WATCH.firing(last, scene.alert))
+    told = {scene.told(_OTHER): scene.restarting(1)}
+    fires = (*_WATCH.first(scene.fires, scene.step, scene.alert), _WATCH.firing(scene.still_away, scene.alert))
     return scene.case("a restart of the exporter changes nothing", told, *fires)
 
 
 def _twice(scene: Scene) -> Case:
     """It is given a new policy, which is not that of the rules either."""
     told = {
-        scene.told(_OTHER): f"{gauge(1, _BEFORE)} {gone(scene.samples)}",
-        scene.told(_THIRD): f"_x{_BEFORE} {gauge(1, scene.samples)}",
+        scene.told(_OTHER): f"{gauge(1, BEFORE)} {gone(scene.samples)}",
+        scene.told(_THIRD): f"_x{BEFORE} {gauge(1, scene.samples)}",
     }
     expects = (*_WATCH.first(scene.fires, scene.step, scene.alert), _WATCH.firing(scene.end, scene.alert))
     return scene.case("fires after one wait for two wrong policies", told, *expects)

@@ -135,3 +135,45 @@ def counter(step: int, count: int, start: int = 0) -> str:
 def gone(count: int) -> str:
     """The series ends, as when its target is no longer scraped, and stays away for `count` samples."""
     return "stale" if count == 1 else f"stale _x{count - 1}"
+
+
+BEFORE = 3
+"""Samples before something changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Those of an alert on the exporter's own words, in milliseconds.
+
+    They lie between evaluations and between samples, until what is wrong is told, and for how long an exporter may be away.
+    """
+
+    step: int
+    sample: int
+    hold: int
+    away: int
+
+    @property
+    def fires(self) -> int:
+        """The first firing of what was wrong from the start."""
+        return up_to(self.step, self.hold)
+
+    @property
+    def end(self) -> int:
+        """An evaluation well past it, and past a restart of the exporter."""
+        return self.fires + up_to(self.step, self.away + (BEFORE + 2) * self.sample) + self.step
+
+    @property
+    def samples(self) -> int:
+        """How many samples last until the end."""
+        return self.end // self.sample + 2
+
+    def restarting(self, value: int) -> str:
+        """The samples of an exporter that is away for as long as it may be, and says the same before and after."""
+        return f"{gauge(value, BEFORE)} {gone(self.away // self.sample)} {gauge(value, self.samples)}"
+
+    @property
+    def still_away(self) -> int:
+        """The last evaluation before it is back; the first firing where that is later."""
+        back = (BEFORE + self.away // self.sample) * self.sample
+        return max(self.fires, (back - 1) // self.step * self.step)

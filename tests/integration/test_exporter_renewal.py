@@ -114,10 +114,12 @@ async def test_a_node_that_is_asked_for_scrapes_alone_is_entered_anew_too(redis_
     async with watching({**policy, "collect": {**policy["collect"], "background": False}}) as exporter:
         await until(lambda: redis_node.instance in exporter.state.nodes)
         await exporter.scraper.page(redis_node.instance, 5.0)
-        assert _enters(exporter, redis_node.instance) == 1
+        node = exporter.state.nodes[redis_node.instance]
+        assert node.connect is not None
+        assert node.connect.error == ""
         with redis_node.client() as client:
             client.config_set("requirepass", "new")
-        await until(lambda: _enters(exporter, redis_node.instance) == 0, 10.0)
+        await until(lambda: node.connect is not None and node.connect.error.startswith("auth"), 10.0)
 
 
 async def test_a_user_whose_password_is_changed_is_told_and_a_policy_with_the_new_one_heals_it(
