@@ -21,10 +21,11 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-de
     && /opt/venv/bin/pip uninstall --yes --quiet setuptools pip
 
 FROM python:3.11.13-slim-bookworm
-# A new volume takes owner and mode of the folder it is mounted on: /out is where `cachewatch build` may write.
+# A new volume takes owner and mode of the folder it is mounted on: /out is where `cachewatch build` may
+# write, /told where the notifier keeps what it told.
 RUN groupadd --gid 10001 cachewatch \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin cachewatch \
-    && install -d -o cachewatch -g cachewatch /out
+    && install -d -o cachewatch -g cachewatch /out /told
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001

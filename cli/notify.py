@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from pathlib import Path
 
 import click
 
 from alerts.notifier.server import CLOSING, Door, serve_until_stopped
-from cli.context import Context, Listen, Refused, tell_if_elsewhere
+from cli.context import Context, Folder, Listen, Refused, tell_if_elsewhere
 from cli.logs import log_to_stderr
 from exporter import descriptors
 from exporter.connections import CannotListen, Guard, Patience
@@ -21,11 +22,18 @@ _IDLE = 330.0
 
 @click.command(
     short_help="Run the notifier: Slack and the runbooks.",
-    epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122",
+    epilog="Example: cachewatch -c cachewatch.yaml notify --listen 0.0.0.0:9122 --storage /var/lib/cachewatch",
 )
 @click.option("--listen", type=Listen(), default="127.0.0.1:9122", show_default=True, help="Address to serve on.")
+@click.option(
+    "--storage",
+    type=Folder(file_okay=False, path_type=Path),
+    default="notifier-data",
+    show_default=True,
+    help="Folder that keeps what was told: after a restart it is not told again.",
+)
 @click.pass_obj
-def notify(context: Context, listen: tuple[str, int]) -> None:
+def notify(context: Context, listen: tuple[str, int], storage: Path) -> None:
     """Take Alertmanager's webhook at /alertmanager, tell Slack, and serve the runbooks at /runbooks."""
     loaded = context.loaded()
     slack = loaded.policy.notify.slack
@@ -38,7 +46,7 @@ def notify(context: Context, listen: tuple[str, int]) -> None:
     log_to_stderr()
     tell_if_elsewhere(loaded.policy, "notifier", listen)
     try:
-        asyncio.run(serve_until_stopped(loaded.policy, slack, listen, _door()))
+        asyncio.run(serve_until_stopped(loaded.policy, slack, listen, _door(), storage))
     except CannotListen as error:
         raise Refused(str(error)) from error
 

@@ -37,13 +37,13 @@ class Stack(Started):
         self._fleet, self._short, self._clock = fleet, short, clock
         chosen = ports.free_ports(5)
         self.exporter = self._command("exporter", chosen[0], "serve")
-        self.notifier = self._command("notifier", chosen[1], "notify")
+        self.notifier = self._command("notifier", chosen[1], "notify", "--storage", self._run / "notifier-data")
         self.sink = sink_server(self._run, chosen[2])
         self.alertmanager = alertmanager_server(self._build / "alertmanager.yml", self._run, chosen[3])
         self.prometheus = prometheus_server(self._build / "prometheus.yml", self._run, chosen[4])
 
-    def _command(self, name: str, port: int, command: str) -> WebChild:
-        arguments = ("-c", self.policy, command, "--listen", f"{ports.LOOPBACK}:{port}")
+    def _command(self, name: str, port: int, command: str, *options: str | Path) -> WebChild:
+        arguments = ("-c", self.policy, command, "--listen", f"{ports.LOOPBACK}:{port}", *options)
         if self._clock is None:
             argv = module_argv("cli", *arguments)
         else:

@@ -22,6 +22,7 @@ class Counters:
         self._results: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._messages = 0
+        self._unkept = 0
 
     def answered(self, result: Result) -> None:
         """Count an answered webhook request."""
@@ -35,6 +36,10 @@ class Counters:
         """Count a delivery that Slack did not take."""
         self._reasons[reason] += 1
 
+    def unkept(self) -> None:
+        """Count an attempt to read or write what was told that failed."""
+        self._unkept += 1
+
     def exposition(self, in_flight: int) -> str:
         """Prometheus' text format; `in_flight` is the number of messages on their way."""
         return "".join(
@@ -45,6 +50,8 @@ class Counters:
                 _sample("messages_total", self._messages),
                 _family("slack_failures_total", "counter", "Messages that Slack did not take, by reason."),
                 *(_sample("slack_failures_total", self._reasons[reason], "reason", reason) for reason in REASONS),
+                _family("storage_failures_total", "counter", "Failures to read or write what was told."),
+                _sample("storage_failures_total", self._unkept),
                 _family("in_flight", "gauge", "Messages on their way to Slack."),
                 _sample("in_flight", in_flight),
             )

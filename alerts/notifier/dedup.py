@@ -66,6 +66,11 @@ def said(notification: Notification) -> Said:
     return Said(firing, ended, notification.truncated)
 
 
+def is_whole(said: Said) -> bool:
+    """Whether it is packed as it should be: a file may have been written by anybody."""
+    return len(said.firing) % _ALERT.size == len(said.ended) % _ALERT.size == 0
+
+
 def _alert(alert: Alert) -> tuple[bytes, float]:
     return _digest(alert.fingerprint), alert.starts_at.timestamp()
 
@@ -104,6 +109,11 @@ class Lifetimes:
         """As the policy's `repeat_interval`s have it."""
         return cls(*(float(seconds(each.repeat_interval - each.asserted / 2)) for each in (notify.page, notify.ticket)))
 
+    @property
+    def longest(self) -> float:
+        """Of whichever is remembered for longer."""
+        return max(self.pages, self.tickets)
+
     def of_one(self, urgent: bool) -> float:
         """Of a page where it is urgent, else of a ticket."""
         return self.pages if urgent else self.tickets
@@ -121,12 +131,18 @@ class Seen:
     def __len__(self) -> int:
         return len(self._told)
 
-    def add(self, group: str, said: Said, urgent: bool, now: float) -> None:
-        """Remember that this was told of a group at `now` (seconds of any clock that only goes forward)."""
+    def add(self, group: str, said: Said, urgent: bool, now: float) -> Said:
+        """Remember that this was told of a group at `now` (seconds of any clock that only goes forward); what it knows then."""
         told = self._fresh(group, urgent, now)
+        known = said if told is None else said.after(told)
+        self.know(group, known, now)
+        return known
+
+    def know(self, group: str, known: Said, at: float) -> None:
+        """Take this, told last at `at`, for all that was told of the group: what `add` gave an earlier process."""
         self._forget(group)
-        self._told[group] = said if told is None else said.after(told), now
-        self._size += self._told[group][0].size + _KEY_BYTES
+        self._told[group] = known, at
+        self._size += known.size + _KEY_BYTES
         while self._size > self._most and len(self._told) > 1:
             self._forget(next(iter(self._told)))
 

@@ -107,7 +107,10 @@ class _Sending:
 
 
 class Deliveries:
-    """Messages on their way to one channel. A delivery goes on when the request that began it is answered or gone."""
+    """Messages on their way to one channel. A delivery goes on when the request that began it is answered or gone.
+
+    `keep` is given each group that was told, and all that it knows now.
+    """
 
     def __init__(
         self,
@@ -115,11 +118,13 @@ class Deliveries:
         seen: dedup.Seen,
         counters: Counters,
         pace: Pace = Pace(),
+        keep: Callable[[str, dedup.Said], None] = lambda _group, _known: None,
     ) -> None:
         self._post = post
         self._seen = seen
         self._counters = counters
         self._pace = pace
+        self._keep = keep
         self._tasks: set[asyncio.Task[SlackFailure | None]] = set()
         # Of each group the newest: an alert that fires again is not told by a message that stands before its end.
         self._latest: dict[str, _Sending] = {}
@@ -212,7 +217,8 @@ class Deliveries:
         except Exception as error:  # whatever it is, it is a page that is not there: counted, and told
             log.exception("not sent: %s", message.logged)
             return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
-        self._seen.add(sending.news.group, sending.news.said, sending.news.urgent, time.monotonic())
+        group = sending.news.group
+        self._keep(group, self._seen.add(group, sending.news.said, sending.news.urgent, time.monotonic()))
         self._counters.told()
         log.info("sent: %s", message.logged)
         return None

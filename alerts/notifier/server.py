@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -21,6 +23,7 @@ from alerts.notifier.delivery import Answer, Deliveries, News, news
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.model import InvalidNotification, Notification, parse
 from alerts.notifier.slack import SlackChannel
+from alerts.notifier.storage import Storage
 from policy.alerts import BY_NAME
 from policy.fleet import join_address
 from policy.model import Policy
@@ -171,37 +174,52 @@ def _check_kind(request: web.Request) -> None:
         raise InvalidNotification(f"Content-Type is {short(request.content_type, 80)}, not application/json")
 
 
-async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> None:
-    """Serve until SIGTERM or SIGINT, and end within two seconds then. Raises what the door does."""
+async def serve_until_stopped(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door, storage: Path) -> None:
+    """Serve until SIGTERM or SIGINT, and end within two seconds then. Raises what the door does.
+
+    `storage` is the folder in which it keeps what was told.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # It means "read the policy again" to the exporter, and would end us: a reload of both must not cost pages.
     loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing here: restart to take another policy")
-    async with serving(policy, slack, listen, door):
+    async with serving(policy, slack, listen, door, storage):
         log.info("listening on http://%s, posting to %s", join_address(*listen), slack.channel)
         await stop.wait()
         log.info("stopping")
 
 
 @contextlib.asynccontextmanager
-async def serving(policy: Policy, slack: Slack, listen: tuple[str, int], door: Door) -> AsyncIterator[None]:
+async def serving(
+    policy: Policy, slack: Slack, listen: tuple[str, int], door: Door, storage: Path
+) -> AsyncIterator[None]:
     """Serve for the length of the block. Raises what the door does when the address cannot be had."""
-    counters = Counters()
+    counters, lifetimes = Counters(), dedup.Lifetimes.of(policy.notify)
+    kept = Storage(storage, f"{slack.url} {slack.channel}", lifetimes.longest, counters.unkept)
     async with SlackChannel(slack) as channel:
-        deliveries = Deliveries(channel.post, dedup.Seen(dedup.Lifetimes.of(policy.notify)), counters)
-        # A request whose client has gone must not count as one that waits: its alert may have ended.
-        runner = door.runner(Notifier(policy, deliveries, counters).application(door.middleware))
-        await runner.setup()
-        try:
-            async with door.listening(runner, *listen), _introducing(channel):
-                try:
-                    yield
-                finally:
-                    await deliveries.close(_GRACE)
-        finally:
-            await runner.cleanup()
+        with kept:
+            deliveries = Deliveries(channel.post, _remembered(kept, lifetimes), counters, keep=kept.keep)
+            # A request whose client has gone must not count as one that waits: its alert may have ended.
+            runner = door.runner(Notifier(policy, deliveries, counters).application(door.middleware))
+            await runner.setup()
+            try:
+                async with door.listening(runner, *listen), _introducing(channel):
+                    try:
+                        yield
+                    finally:
+                        await deliveries.close(_GRACE)
+            finally:
+                await runner.cleanup()
+
+
+def _remembered(kept: Storage, lifetimes: dedup.Lifetimes) -> dedup.Seen:
+    """What an earlier process told."""
+    seen, now = dedup.Seen(lifetimes), time.monotonic()
+    for told in kept.read():
+        seen.know(told.group, told.said, now - told.age)
+    return seen
 
 
 @contextlib.asynccontextmanager

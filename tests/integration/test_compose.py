@@ -167,6 +167,14 @@ def test_each_container_has_the_secrets_that_it_reads_and_no_other(services: Jso
     assert not any(services[name].get("secrets") for name in ("build", "prometheus", "grafana"))
 
 
+def test_what_the_notifier_told_lies_in_a_volume_in_which_it_may_write(services: Json) -> None:
+    command = services["notifier"]["command"]
+    folder = command[command.index("--storage") + 1]
+    assert folder in [target for _, target in mounts(services["notifier"])]
+    made = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if "install -d -o cachewatch" in line)
+    assert folder in made.split()
+
+
 def test_the_policy_names_the_containers_by_the_addresses_they_have(services: Json, policy: Policy) -> None:
     stack, ports = policy.stack, {"exporter": 9121, "notifier": 9122, "alertmanager": 9093, "prometheus": 9090}
     for name, port in ports.items():
@@ -174,7 +182,8 @@ def test_the_policy_names_the_containers_by_the_addresses_they_have(services: Js
         assert address == f"{name}:{port}"
         assert f"127.0.0.1:{port}:{port}" in services[name]["ports"]
     for name in ("exporter", "notifier"):
-        assert services[name]["command"][-1] == f"0.0.0.0:{ports[name]}"
+        command = services[name]["command"]
+        assert command[command.index("--listen") + 1] == f"0.0.0.0:{ports[name]}"
     assert policy.fleet.sentinel is not None
     found = [services[f"sentinel-{n}"]["networks"]["cache"]["ipv4_address"] for n in (1, 2, 3)]
     assert list(policy.fleet.sentinel.addresses) == [f"{address}:26379" for address in found]

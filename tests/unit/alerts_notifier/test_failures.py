@@ -53,8 +53,10 @@ def test_what_happened_is_counted() -> None:
     counters.answered("sent")
     counters.told()
     counters.failed("channel")
+    counters.unkept()
     text = counters.exposition(4)
     assert 'cachewatch_notifier_notifications_total{result="sent"} 2\n' in text
     assert 'cachewatch_notifier_slack_failures_total{reason="channel"} 1\n' in text
     assert "cachewatch_notifier_messages_total 1\n" in text
+    assert "cachewatch_notifier_storage_failures_total 1\n" in text
     assert "cachewatch_notifier_in_flight 4\n" in text
