@@ -94,6 +94,8 @@ class Storage:
         """Have it written that all this was told of a group by now; does not wait for it."""
         if self._queue.qsize() < _MOST:
             self._queue.put(Told(group, known, time.time()))
+        else:
+            self._failed()
 
     def _rows(self, connection: sqlite3.Connection) -> list[Told]:
         asked = f"SELECT subject, firing, ended, truncated, at FROM {_TABLE} WHERE channel = ? ORDER BY at"  # noqa: S608
@@ -103,11 +105,18 @@ class Storage:
 
     def _work(self) -> None:
         while (told := self._queue.get()) is not None:
-            self._waiting.pop(told.group, None)  # the newest of a group, and behind the others
-            self._waiting[told.group] = told
-            if len(self._waiting) > _MOST:
-                del self._waiting[next(iter(self._waiting))]
+            self._wait(told)
+            if self._queue.empty():  # else all of it at once
+                self._write_waiting()
+        if self._waiting:
             self._write_waiting()
+
+    def _wait(self, told: Told) -> None:
+        """Put it behind the others, in place of what was told of its group before."""
+        self._waiting.pop(told.group, None)
+        self._waiting[told.group] = told
+        if len(self._waiting) > _MOST:
+            del self._waiting[next(iter(self._waiting))]
 
     def _write_waiting(self) -> None:
         try:

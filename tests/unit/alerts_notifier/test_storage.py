@@ -107,8 +107,9 @@ def test_a_folder_that_cannot_be_is_told_once_with_the_cure(tmp_path: Path, capl
     with Kept(tmp_path / "file") as kept:
         assert kept.read() == []
         kept.keep("a", FIRING)
+        wait_until(lambda: kept.failures == 2, _PATIENCE, "a failure")
         kept.keep("b", FIRING)
-        wait_until(lambda: kept.failures == 3, _PATIENCE, "three failures")
+        wait_until(lambda: kept.failures == 3, _PATIENCE, "another one")
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "name another folder with --storage" in caplog.text
     assert str(tmp_path / "file" / FILE) in caplog.text
@@ -125,12 +126,22 @@ def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
         holding.execute("BEGIN EXCLUSIVE")
         kept.keep("a", OVER)
         kept.keep("b", FIRING)
-        wait_until(lambda: kept.failures == 2, _PATIENCE, "two failures")
+        wait_until(lambda: kept.failures > 0, _PATIENCE, "a failure")
         holding.close()
         kept.keep("c", FIRING)
         wait_until(lambda: "what is told is kept again" in caplog.text, _PATIENCE, "the end of the trouble")
     assert Kept(tmp_path).now() == {"a": OVER, "b": FIRING, "c": FIRING}
     assert "database is locked" in caplog.text
+
+
+def test_it_writes_its_own_news_alone_and_each_once(tmp_path: Path) -> None:
+    with Kept(tmp_path) as kept:
+        kept.keep("a", FIRING)
+        wait_until(lambda: list(Kept(tmp_path).now()) == ["a"], _PATIENCE, "the first")
+        _told(tmp_path, "a", known=OVER)  # another process
+        kept.keep("b", FIRING)
+        wait_until(lambda: "b" in Kept(tmp_path).now(), _PATIENCE, "the second")
+    assert Kept(tmp_path).now() == {"a": OVER, "b": FIRING}
 
 
 def test_a_full_disk_costs_what_is_told_meanwhile_and_not_what_was_told_before(
@@ -158,11 +169,14 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
     _told(tmp_path, "a")
     holding = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     holding.execute("BEGIN EXCLUSIVE")
-    kept = Kept(tmp_path)
+    kept, began = Kept(tmp_path), time.monotonic()
     with kept:
         for number in range(3 * storage._MOST):
             kept.keep(str(number), FIRING)
         assert kept._queue.qsize() <= storage._MOST
+        assert kept.failures >= storage._MOST
+    assert time.monotonic() - began < _PATIENCE / 2
     assert kept._thread.is_alive()
+    assert kept._thread.daemon  # the interpreter waits for others
     holding.close()
     kept._thread.join(_PATIENCE)
