@@ -23,6 +23,7 @@ from bench import (
     rules_cost,
     scrape_cost,
     server_cost,
+    soak,
     time_to_page,
 )
 
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] 
     "scrape_cost": scrape_cost.measure,
     "fleet_scale": fleet_scale.measure,
     "bad_nodes": bad_nodes.measure,
+    "soak": soak.measure,
     "health_latency": health_latency.measure,
     "board_cost": board_cost.measure,
     "probe_latency": probe_latency.measure,

@@ -30,6 +30,20 @@ def share(pids: Sequence[int], seconds: float) -> float:
 
 
 def peak_memory(pid: int) -> int:
-    """The most bytes that a process has had in memory at a time (VmHWM)."""
+    """The most bytes that a process has had in memory at a time."""
+    return _status(pid, "VmHWM:")
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process has in memory now."""
+    return _status(pid, "VmRSS:")
+
+
+def _status(pid: int, field: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def descriptors(pid: int) -> int:
+    """Files, sockets and the like that a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))

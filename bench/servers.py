@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,8 +22,8 @@ scard t|smembers t|sismember t 1|zadd z 1 a|zcard z|zscore z a|zrange z 0 1|zran
 """
 
 
-def started(stack: ExitStack, directory: Path, count: int) -> list[RedisNode]:
-    """Give that many running servers, each used; they are gone when the stack ends.
+def started(stack: ExitStack, directory: Path, count: int, config: Iterable[str] = ()) -> list[RedisNode]:
+    """Give that many running servers, each used, with these further lines of configuration; they are gone when the stack ends.
 
     A server dies with the thread that started it, so the threads live as long as the stack.
     """
@@ -33,7 +34,7 @@ def started(stack: ExitStack, directory: Path, count: int) -> list[RedisNode]:
 
     def start(_: int) -> None:
         with choosing:  # each port just before its use: chosen all at once, some would be another program's by then
-            server = RedisNode(free_port(), directory, config=QUIET)
+            server = RedisNode(free_port(), directory, config=(*QUIET, *config))
         servers.append(server)
         server.start()
         _use(server)

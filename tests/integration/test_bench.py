@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import bad_nodes, exporter_cost, fleet_scale, rules_cost, scrape_cost, server_cost
+from bench import bad_nodes, exporter_cost, fleet_scale, rules_cost, scrape_cost, server_cost, soak
 
 
 @pytest.fixture
@@ -81,6 +81,17 @@ def test_the_rules_of_a_fleet_are_timed_by_group(console: Console) -> None:
     assert all(0 < took < 60 for took in found["groups_max_s"].values())
     assert 0 < _values(found)["sum_max"] <= sum(found["groups_max_s"].values())
     assert "cachewatch-node-down" in _table(console)
+
+
+def test_what_the_exporter_holds_is_read_while_everything_changes(console: Console) -> None:
+    found = soak.measure(console, None, 3, seconds=16.0)
+    assert {"restarted", "stopped", "asked", "left", "joined_elsewhere"} <= set(found["changes"])
+    assert found["pages"] > 20
+    values = _values(found)
+    assert values["exporter_memory"] > values["prober_memory"] > 10
+    assert values["exporter_descriptors"] > values["prober_descriptors"] > 3
+    assert 0.5 < values["exporter_growth"] < 2
+    assert "3 servers" in _table(console)
 
 
 @pytest.mark.parametrize(

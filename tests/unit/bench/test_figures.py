@@ -13,6 +13,7 @@ from bench.bad_nodes import told_apart
 from bench.exporters import collections, series
 from bench.figures import Figure, Versus, as_json, table, versus_json, versus_table
 from bench.server_cost import Spent
+from bench.soak import quarters
 
 
 @pytest.mark.parametrize(("value", "most", "kept"), [(50, 50, True), (50.1, 50, False), (1e9, None, None)])
@@ -87,3 +88,7 @@ def test_the_time_to_page_is_held_against_what_is_wanted_and_against_the_bound(
     longest: float, kept: list[bool]
 ) -> None:
     assert [figure.kept for figure in time_to_page.wanted("killed", longest, 5.5)] == kept
+
+
+def test_of_what_is_held_the_last_quarter_is_put_beside_the_second_and_a_start_is_left_out() -> None:
+    assert quarters([90.0, 9.0, 1.0, 2.0, 3.0, 50.0, 60.0, 70.0, 4.0, 6.0, 5.0, 5.0]) == (3.0, 5.0)
