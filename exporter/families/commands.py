@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from weakref import WeakValueDictionary
 
 from exporter.exposition import escaped
 from exporter.families.readings import CommandRow, command_row
@@ -18,14 +20,28 @@ _MOST = 6
 FAMILIES = (_CALLS, _SECONDS, *_LATE)
 
 
-def texts(rows: Sequence[CommandRow]) -> list[bytes]:
-    """The lines of these commands by family (the first of FAMILIES), labels yet to come; two families before Redis 6.2."""
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Shared:
+    """The form of all nodes that have these commands, for as long as one of them holds it: half a kilobyte a command."""
+
+    form: Form
+
+
+_shared: WeakValueDictionary[tuple[tuple[str, ...], bool], Shared] = WeakValueDictionary()
+
+
+def texts(rows: Sequence[CommandRow]) -> tuple[list[bytes], Shared | None]:
+    """The lines of these commands by family (the first of FAMILIES), labels yet to come; two families before Redis 6.2.
+
+    And what they were made with, to be held until the next time.
+    """
     if not rows:
-        return []
+        return [], None
     names, calls, usec, *late = zip(*rows, strict=True)
     shown = [column for column in late if "" not in column]
     values = calls + usec if len(shown) < len(late) else calls + usec + shown[0] + shown[1]
-    return _form(names, len(values) > 2 * len(names)).texts(values)
+    shared = _share(names, len(values) > 2 * len(names))
+    return shared.form.texts(values), shared
 
 
 def rewritten(known: Sequence[bytes], before: str, after: str) -> list[bytes] | None:
@@ -64,9 +80,12 @@ def _around(name: str) -> tuple[tuple[str, str], ...]:
     return tuple((before, after) for before, after in (line.split(NUMBER) for _, line in _lines(escaped(name), True)))
 
 
-@lru_cache(maxsize=1 << 11)
-def _form(names: tuple[str, ...], late: bool) -> Form:
-    return Form.of(chain.from_iterable(zip(*[_lines(escaped(name), late) for name in names], strict=True)))
+def _share(names: tuple[str, ...], late: bool) -> Shared:
+    found = _shared.get((names, late))
+    if found is None:
+        lines = chain.from_iterable(zip(*[_lines(escaped(name), late) for name in names], strict=True))
+        found = _shared[names, late] = Shared(Form.of(lines))
+    return found
 
 
 def _lines(name: str, late: bool) -> Iterable[tuple[str, str]]:

@@ -84,6 +84,7 @@ class Kept:
     admission: Admission = field(default_factory=Admission)
     _commands: Made | None = None
     _alone: bool = False
+    _shared: commands.Shared | None = None
     _rest: Made | None = None
     _detail: Made | None = None
     _histograms: Packed | None = None
@@ -105,7 +106,8 @@ class Kept:
     def _written(self, commandstats: str, collect: Collect) -> list[bytes]:
         rows, shows = readings.command_rows(commandstats), partial(self.admission.shows, "commands", collect.limits)
         self._alone = all(shows(row[0]) for row in rows)
-        return commands.texts(rows if self._alone else commands.together(rows, shows))
+        texts, self._shared = commands.texts(rows if self._alone else commands.together(rows, shows))
+        return texts
 
     def rest(self, own: Own, fields: Mapping[str, str], extra: Extra, detail: Detail | None, collect: Collect) -> Block:
         """What has lines of its own in each node: who it is, its databases, errors, replicas, cluster, masters."""

@@ -1,5 +1,6 @@
 """Facts -> lines: units by exponent, limits that hold, and replies that are no replies."""
 
+import gc
 from typing import Any
 
 import hiredis
@@ -237,10 +238,32 @@ def test_commands_that_changed_are_shown_as_if_all_were_written_anew(limit: int)
         assert page == render([Kept(seen).commands(OWN, Extra(commandstats=said), collect)])
 
 
+def test_the_form_of_their_commands_is_one_for_all_nodes_and_goes_with_the_last_of_them() -> None:
+    """Each set of commands that a node of a year once had would be kept else."""
+    ours, theirs, mine = stats("only-here"), stats("only-here"), stats("only-here", "and-there")
+    first, second = Kept(), Kept()
+    for kept, said in ((first, ours), (second, theirs)):
+        kept.commands(OWN, Extra(commandstats=said), Collect())
+    assert _forms("only-here") == 1
+    first.commands(OWN, Extra(commandstats=mine), Collect())
+    assert _forms("only-here") == 2
+    del second, kept
+    assert _forms("only-here") == 1
+    del first
+    assert _forms("only-here") == 0
+
+
+def _forms(command: str) -> int:
+    """How many forms are there that have this command's lines."""
+    gc.collect()
+    forms = (found for found in gc.get_objects() if isinstance(found, commands.Shared))
+    return sum(f'cmd="{command}"' in "".join(found.form.between) for found in forms)
+
+
 def test_only_the_lines_of_commands_that_changed_are_written() -> None:
     before = stats(*(f"c{at}" for at in range(40)))
     after = before.replace("cmdstat_c7:calls=1", "cmdstat_c7:calls=2")
-    texts = [commands.texts(readings.command_rows(text)) for text in (before, after)]
+    texts = [commands.texts(readings.command_rows(text))[0] for text in (before, after)]
     assert commands.rewritten(texts[0], before, after) == texts[1]
     assert commands.rewritten(texts[0], before, before.replace("calls=1", "calls=2")) is None
 
