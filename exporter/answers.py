@@ -58,6 +58,8 @@ async def _streamed(request: web.Request, rest: Iterable[bytes], headers: dict[s
                 if time.monotonic() - began > _TURN:
                     await asyncio.sleep(0)
                     began = time.monotonic()
+    except ConnectionResetError:
+        pass  # it has gone: aiohttp would log it as our failure, and its traceback hold all that the page is made of
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()  # half a page must not look like a whole one

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from exporter import descriptors
+from exporter import descriptors, garbage
 from exporter.board.board import Board
 from exporter.board.meters import tick
 from exporter.board.pages import Pages as BoardPages
@@ -164,6 +164,7 @@ class Exporter:
     async def running(self) -> AsyncIterator[None]:
         """Discover, probe and collect until the block ends."""
         self._plan()
+        self.schedule.every(garbage.EACH, garbage.search, name="garbage")
         self.own.watch(self.schedule.scheduler)
         prober = asyncio.create_task(self.link.run(), name="prober")
         clock = self.schedule.start()

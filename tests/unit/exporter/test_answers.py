@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import gzip
 import http.client
 import logging
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -131,6 +134,56 @@ async def test_a_reader_who_leaves_in_the_middle_harms_nobody(
     _, body = await asked(server, "/small")
     assert body.decode() == "".join(SMALL)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_of_a_page_whose_reader_has_gone_nothing_is_kept_and_nothing_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Prometheus goes at its timeout: with the error's traceback all that the page was made of would stay in memory."""
+    made: list[weakref.ref[_Large]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        large = _Large()
+        made.append(weakref.ref(large))
+        return await page(request, large.texts())
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    gc.disable()
+    try:
+        async with _served(app) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            await reader.readexactly(1000)
+            writer.transport.abort()
+            async with asyncio.timeout(20):
+                while made[0]() is not None:  # noqa: ASYNC110  # what is awaited is that something is not there
+                    await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@contextlib.asynccontextmanager
+async def _served(app: web.Application) -> AsyncIterator[int]:
+    """Its port. As the exporter serves; TestServer cancels whoever answers a reader that has gone."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+class _Large:
+    """What a page is made of, held by whoever makes it."""
+
+    def texts(self) -> Iterator[list[bytes]]:
+        for _ in range(50):
+            time.sleep(2 * answers._TURN)  # so that it is between two pieces when its reader goes
+            yield [b"x" * answers._PIECE]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
