@@ -95,6 +95,7 @@ def prometheus_server(config: Path, directory: Path, port: int) -> Prometheus:
             f"--web.listen-address={ports.LOOPBACK}:{port}",
             f"--web.external-url=http://{ports.LOOPBACK}:{port}/",
             "--web.enable-lifecycle",
+            "--rules.alert.for-grace-period=15s",  # see docs/operate.md
         ),
         directory,
         port,
