@@ -22,21 +22,28 @@ from policy.calendars import Day
 from policy.loader import Loaded
 from policy.model import Policy
 
-out_option = click.option(
-    "-o", "--out", type=Folder(file_okay=False, path_type=Path), required=True, help="Folder to write to."
-)
+
+def out_options(command: Any) -> Any:
+    """Where to write, and what may be lost there."""
+    folder = click.option(
+        "-o", "--out", type=Folder(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+    )
+    replace = click.option(
+        "--replace", is_flag=True, help="In place of another fleet's build, as after a change of name."
+    )
+    return folder(replace(command))
 
 
-def write(out: Path, parts: Parts, loaded: Loaded | None = None) -> None:
+def write(out: Path, parts: Parts, loaded: Loaded, *, replacing: bool, alerting: bool = True) -> None:
     """Write the files of the parts and say what was written; status 2 when it cannot be done.
 
-    Of a policy that is given it warns before the list: in `| head -1` the rest is not seen.
+    Of alerts it warns before the list: in `| head -1` the rest is not seen.
     """
     try:
-        write_tree(out, parts)
+        write_tree(out, parts, loaded.policy.fleet.name, replacing=replacing)
     except CannotWrite as error:
         raise Refused(str(error)) from error
-    if loaded is not None:
+    if alerting:
         warn_unrouted(loaded)
     for path in unlisted(out):
         cure = "remove it unless you put it there, for whoever reads the folder loads it"
@@ -123,12 +130,12 @@ def _unreadable(loaded: Loaded) -> Iterator[str]:
     short_help="Write all that follows from the policy.",
     epilog="Example: cachewatch -c cachewatch.yaml build -o out && promtool check config out/prometheus.yml",
 )
-@out_option
+@out_options
 @engine_options
 @click.pass_obj
-def build(context: Context, /, out: Path, **engine: Any) -> None:
+def build(context: Context, /, out: Path, replace: bool, **engine: Any) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests, dashboards and runbooks."""
     loaded = context.loaded()
     policy = loaded.policy
     parts = {"alerts": alerts.build.files(policy), "dashboards": dashboards.build.files(policy)}
-    write(out, for_engine(policy, parts, **engine), loaded)
+    write(out, for_engine(policy, parts, **engine), loaded, replacing=replace)

@@ -14,9 +14,11 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 MANIFEST = ".cachewatch-build.json"
+# Beside the files of each part it names the fleet.
+_FLEET = "fleet"
 LOCK = ".cachewatch-build.lock"
 LOCK_PATIENCE_SECONDS = 30.0
 # What generated files begin with, dashboards within their description.
@@ -57,8 +59,10 @@ def require_place(path: Path) -> None:
         raise CannotWrite(f"cannot write {path}: {reason(error)}; nothing was changed") from error
 
 
-def write_tree(root: Path, parts: Parts) -> None:
+def write_tree(root: Path, parts: Parts, fleet: str = "", *, replacing: bool = False) -> None:
     """Write the files of all parts below `root`, and take away what an earlier build of these parts wrote beyond them.
+
+    What was built there for another fleet is left, unless it is wished for (`replacing`): its rules would be gone.
 
     Prometheus loads every file in rules/: a leftover of an older policy would go on paging. Other files, and other
     parts, stay as they are; so does a file whose text is right already. A link in place of a file is replaced by the
@@ -67,7 +71,8 @@ def write_tree(root: Path, parts: Parts) -> None:
     try:
         _make_folder(root)
         with _alone(root):
-            _write_alone(root, parts)
+            _refuse_other(root, fleet, replacing)
+            _write_alone(root, parts, {_FLEET: fleet} if fleet else {})
     except OSError as error:
         raise CannotWrite(f"cannot write below {root}: {reason(error)}; nothing was changed") from error
 
@@ -86,7 +91,16 @@ def reason(error: OSError) -> str:
     return f"{error.filename}: {said}" if error.filename else said
 
 
-def _write_alone(root: Path, parts: Parts) -> None:
+def _refuse_other(root: Path, fleet: str, replacing: bool) -> None:
+    before = _read(root).get(_FLEET)
+    if fleet and isinstance(before, str) and before != fleet and not replacing:
+        cure = f"name another folder; or add --replace, where {before!r} is called {fleet!r} now"
+        raise CannotWrite(
+            f"{root} holds the build of fleet {before!r}, which nobody would watch any more: {cure}; nothing was changed"
+        )
+
+
+def _write_alone(root: Path, parts: Parts, owner: Mapping[str, str]) -> None:
     before = _read_manifest(root)
     new = {part: sorted(files) for part, files in parts.items()}
     texts = {root / name: text for files in parts.values() for name, text in files.items()}
@@ -94,12 +108,12 @@ def _write_alone(root: Path, parts: Parts) -> None:
     either = {part: sorted({*names, *before.get(part, ())}) for part, names in new.items()}
     with _staged(_changed(texts)) as staged:
         # Noted before the first of them is there: when we are killed now, the next build knows what to take away.
-        _write_manifest(root, {**before, **either})
+        _write_manifest(root, {**before, **either}, owner)
         try:
             for path, waiting in staged.items():
                 waiting.replace(path)
             _take_away(root, _names(before) - _names({**before, **new}))
-            _write_manifest(root, {**before, **new})
+            _write_manifest(root, {**before, **new}, owner)
         except OSError as error:
             cure = "some files are of this build, some of the one before; mend it and build again"
             raise CannotWrite(f"cannot write below {root}: {reason(error)}; {cure}") from error
@@ -141,8 +155,8 @@ def _take_away(root: Path, names: Iterable[str]) -> None:
             (root / name).unlink(missing_ok=True)
 
 
-def _write_manifest(root: Path, names: Mapping[str, Iterable[str]]) -> None:
-    text = json.dumps(names, indent=1, sort_keys=True) + "\n"
+def _write_manifest(root: Path, names: Mapping[str, Iterable[str]], owner: Mapping[str, str]) -> None:
+    text = json.dumps({**names, **owner}, indent=1, sort_keys=True) + "\n"
     with _staged(_changed({root / MANIFEST: text})) as staged:
         for path, waiting in staged.items():
             waiting.replace(path)
@@ -230,14 +244,29 @@ def _names(manifest: Mapping[str, Iterable[str]]) -> set[str]:
 
 def _read_manifest(root: Path) -> dict[str, list[str]]:
     """What the earlier builds wrote, by part; a name that leads out of the folder is not ours and is left out."""
+    parts = {part: names for part, names in _read(root).items() if part != _FLEET}
+    try:
+        return {part: [name for name in names if _inside(name)] for part, names in parts.items()}
+    except (AttributeError, TypeError):
+        raise _no_manifest(root) from None
+
+
+def _read(root: Path) -> dict[str, Any]:
     try:
         found = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
-        return {str(part): [name for name in names if _inside(name)] for part, names in found.items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError, TypeError):
-        cure = "is not a list of files; remove it, and look for leftovers by hand"
-        raise OSError(errno.EINVAL, cure, str(root / MANIFEST)) from None
+    except ValueError:
+        raise _no_manifest(root) from None
+    if not isinstance(found, dict):
+        raise _no_manifest(root)
+    return found
+
+
+def _no_manifest(root: Path) -> OSError:
+    return OSError(
+        errno.EINVAL, "is not a list of files; remove it, and look for leftovers by hand", str(root / MANIFEST)
+    )
 
 
 def _inside(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.backtest import backtest
-from cli.build import engine_options, for_engine, out_option, write
+from cli.build import engine_options, for_engine, out_options, write
 from cli.catalogue import catalogue
 from cli.context import Context
 
@@ -25,15 +25,15 @@ def alerts() -> None:
     short_help="Write rules, routes, rule tests and runbooks.",
     epilog="Example: cachewatch -c prod.yaml alerts build -o out",
 )
-@out_option
+@out_options
 @engine_options
 @click.pass_obj
-def build_alerts(context: Context, /, out: Path, **engine: Any) -> None:
+def build_alerts(context: Context, /, out: Path, replace: bool, **engine: Any) -> None:
     """Write prometheus.yml, rules, Alertmanager configuration, rule tests and runbooks."""
     from alerts.build import files
 
     loaded = context.loaded()
-    write(out, for_engine(loaded.policy, {"alerts": files(loaded.policy)}, **engine), loaded)
+    write(out, for_engine(loaded.policy, {"alerts": files(loaded.policy)}, **engine), loaded, replacing=replace)
 
 
 alerts.add_command(backtest)
@@ -48,10 +48,11 @@ def dashboards() -> None:
 @dashboards.command(
     "build", short_help="Write the dashboards.", epilog="Example: cachewatch -c prod.yaml dashboards build -o out"
 )
-@out_option
+@out_options
 @click.pass_obj
-def build_dashboards(context: Context, out: Path) -> None:
+def build_dashboards(context: Context, out: Path, replace: bool) -> None:
     """Write the dashboards and Grafana's provisioning files."""
     from dashboards.build import files
 
-    write(out, {"dashboards": files(context.loaded().policy)})
+    loaded = context.loaded()
+    write(out, {"dashboards": files(loaded.policy)}, loaded, replacing=replace, alerting=False)

@@ -153,10 +153,27 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_earlier_build_whole(tmp_pa
     limit = sorted(map(len, before.values()))[-2] + 500
     assert limit < len(before[largest])
     write(tmp_path, "fleet: {name: after}\nthresholds: {hit_rate: {target: 85%}, memory: {target: 75%}}\n")
-    ended = cachewatch(tmp_path, "build", "-o", "out", before=("prlimit", f"--fsize={limit}"))
+    ended = cachewatch(tmp_path, "build", "-o", "out", "--replace", before=("prlimit", f"--fsize={limit}"))
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == f"cannot write below out: out/{largest}: File too large; nothing was changed\n"
     assert tree(tmp_path / "out") == before
+
+
+def test_the_build_of_another_fleet_is_left_unless_it_is_this_one_under_a_new_name(tmp_path: Path) -> None:
+    """Its rules would be gone, and with the next reload nobody would watch it."""
+    before = built(tmp_path)
+    write(tmp_path, "fleet: {name: after}\n")
+    for command in (("build",), ("alerts", "build"), ("dashboards", "build")):
+        ended = cachewatch(tmp_path, *command, "-o", "out")
+        assert (ended.status, ended.out) == (2, "")
+        assert "cannot" not in ended.err
+        assert ended.err.startswith(
+            "out holds the build of fleet 'before', which nobody would watch any more: name another"
+        )
+        assert tree(tmp_path / "out") == before
+    assert cachewatch(tmp_path, "build", "-o", "out", "--replace").status == 0
+    assert b'fleet="after"' in tree(tmp_path / "out")["rules/node_down.yml"]
+    assert cachewatch(tmp_path, "build", "-o", "out").status == 0
 
 
 def test_two_builds_at_the_same_time_leave_the_files_of_one_of_them(tmp_path: Path) -> None:
@@ -168,7 +185,7 @@ def test_two_builds_at_the_same_time_leave_the_files_of_one_of_them(tmp_path: Pa
     for _ in range(3):
         running = [
             subprocess.Popen(
-                [sys.executable, "-m", "cli", "-c", f"{name}.yaml", "build", "-o", "out"],
+                [sys.executable, "-m", "cli", "-c", f"{name}.yaml", "build", "-o", "out", "--replace"],
                 cwd=tmp_path,
                 env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
                 stdout=subprocess.DEVNULL,
