@@ -133,20 +133,31 @@ def _peer_down(policy: Policy) -> Alert:
     # A member that died, that Prometheus does not reach, or that was started without the others, in a cluster or in none: then
     # each tells on its own, and a silence holds at one only. Of all that are gone the page tells.
     count, hold = len(policy.stack.alertmanagers), patience(policy)
-    text = Text(
-        f"The {count} Alertmanagers of {template_text(policy.fleet.name)} do not stand together: {{{{ $value }}}} know of all",
-        f"For {duration(hold)} an Alertmanager has not answered Prometheus, or they have not known of each other "
-        f"({template_text(', '.join(policy.stack.alertmanagers))}). The others tell as ever; when they go too, nobody is told "
-        "of anything. Those that do not know of each other may tell things twice, and a silence holds at one of them only. "
-        "First: its log, and whether each was started with --cluster.peer of another one.",
-    )
     together, answer = (
         targets.alertmanagers(policy, "alertmanager_cluster_members"),
         targets.alertmanagers(policy, "up"),
     )
     well = f"sum({answer} and on (instance) ({together} >= {count}))"
     expr = f"({well} or vector(0)) < {count} and on () count({answer} == 1)"
-    return _alert(policy, ALERTMANAGER_PEER_DOWN, expr, text, hold)
+    return _alert(policy, ALERTMANAGER_PEER_DOWN, expr, _peers_text(policy, f"{answer} == 0", hold), hold)
+
+
+def _peers_text(policy: Policy, gone: str, hold: timedelta) -> Text:
+    """Who does not answer is named, for there are several; `gone` is the query of them."""
+    known, fleet = policy.stack.alertmanagers, template_text(policy.fleet.name)
+    named = "{{ range . }} {{ .Labels.instance }}{{ end }}"
+
+    def either(silent: str, apart: str) -> str:
+        return f"{{{{ with query `{gone}` }}}}{silent}{{{{ else }}}}{apart}{{{{ end }}}}"
+
+    apart = f"The {len(known)} Alertmanagers of {fleet} do not know of each other"
+    return Text(
+        either(f"No answer from Alertmanager{named}, of the {len(known)} of {fleet}", apart),
+        f"For {duration(hold)} {either(f'Prometheus has had no answer from{named}', 'they have not all known of each other')} "
+        f"(there should be {template_text(', '.join(known))}). Whoever is left tells as ever; when all are gone, nobody is told "
+        "of anything. Those that do not know of each other may tell things twice, and a silence holds at one of them only. "
+        "First: its log, and whether each was started with --cluster.peer of another one.",
+    )
 
 
 def _rule_failures(policy: Policy) -> Iterator[Alert]:
@@ -252,9 +263,9 @@ def _every_way(policy: Policy) -> Alert:
     text = Text(
         f"Nobody may be told of anything about {template_text(fleet)}: PagerDuty fails, and Slack or the way to it",
         "Alertmanager could not deliver by PagerDuty, nor by Slack or by a webhook. This stops the heartbeat "
-        "(notify.heartbeat), so that whoever waits for that tells; if you read it in Slack, what fails is the heartbeat "
-        "itself. First: Alertmanager's log and the notifier's. Is it the way out of here, or the files with the routing key "
-        "and the token?",
+        "(notify.heartbeat), so that whoever waits for that tells. If you read it, a way is mended, or what fails is the "
+        "heartbeat itself. First: Alertmanager's log and the notifier's. Is it the way out of here, or the files with the "
+        "routing key and the token?",
     )
     return _alert(policy, NOTIFICATIONS_FAILING, expr, text, part=EVERY_WAY)
 

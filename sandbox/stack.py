@@ -4,7 +4,7 @@ A stand-in for PagerDuty, Slack and a heartbeat gets what they send.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sandbox.demo_policy import Addresses
 from sandbox.files import write_atomic
 from sandbox.module_child import module_argv, module_env
 from sandbox.process import Child, Started, StartFailed, wait_until
-from sandbox.prometheus import WebChild, alertmanager_server, prometheus_server
+from sandbox.prometheus import ALONE, WebChild, alertmanager_server, prometheus_server
 from sandbox.sink import sink_server
 from sandbox.web import WebError
 
@@ -26,11 +26,17 @@ class Stack(Started):
     """Five children on free ports. `fleet` is that section of the policy, `short` what differs from the defaults.
 
     Policy, keys and what was built lie in `directory`, logs and data below it in `run/`. With `clock` the exporter and
-    the notifier see the time that the file says, see `sandbox.stepped_clock`.
+    the notifier see the time that the file says, see `sandbox.stepped_clock`. `cluster` are the options by which its
+    Alertmanager knows peers.
     """
 
     def __init__(
-        self, directory: Path, fleet: Mapping[str, Any], short: Mapping[str, Any], clock: Path | None = None
+        self,
+        directory: Path,
+        fleet: Mapping[str, Any],
+        short: Mapping[str, Any],
+        clock: Path | None = None,
+        cluster: Sequence[str] = ALONE,
     ) -> None:
         self.policy = directory / "cachewatch.yaml"
         self._directory, self._run, self._build = directory, directory / "run", directory / "build"
@@ -39,7 +45,7 @@ class Stack(Started):
         self.exporter = self._command("exporter", chosen[0], "serve")
         self.notifier = self._command("notifier", chosen[1], "notify", "--storage", self._run / "notifier-data")
         self.sink = sink_server(self._run, chosen[2])
-        self.alertmanager = alertmanager_server(self._build / "alertmanager.yml", self._run, chosen[3])
+        self.alertmanager = alertmanager_server(self._build / "alertmanager.yml", self._run, chosen[3], cluster)
         self.prometheus = prometheus_server(self._build / "prometheus.yml", self._run, chosen[4])
 
     def _command(self, name: str, port: int, command: str, *options: str | Path) -> WebChild:

@@ -179,6 +179,7 @@ def _table(notification: Notification) -> Block:
         ("Fleet", notification.values("fleet")),
         ("Shard", notification.values("shard")),
         (_part(*notification.alerts).capitalize() or "Instance", notification.values("instance")),
+        ("Part", notification.values("part")),  # by which the runbooks tell one failure from another
     ]
     fields = [_field(name, one_line(_joined(values), MAX_FIELD)) for name, values in shown if values]
     return {"type": "section", "fields": fields + [_field(name, value) for name, value in _times(notification)]}

@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 
 from bench.alert_quality import report
-from bench.alert_quality.lab import Lab
+from bench.alert_quality.lab import Lab, Where
 from bench.alert_quality.play import WATCH, play
-from bench.alert_quality.scenarios import SCENARIOS, Scenario
+from bench.alert_quality.scenario import Scenario
+from bench.alert_quality.scenarios import SCENARIOS
 from bench.alert_quality.score import Outcome, score
 from bench.figures import as_json, table
 
@@ -37,7 +38,7 @@ def measure(console: Console, only: Iterable[str] = (), watch: float = WATCH) ->
 
 
 def _played(chosen: Iterable[Scenario], console: Console, watch: float) -> Iterator[Outcome]:
-    by_lab: dict[str, list[Scenario]] = {}
+    by_lab: dict[Where, list[Scenario]] = {}
     for scenario in chosen:
         by_lab.setdefault(scenario.where, []).append(scenario)
     for where, left in by_lab.items():
@@ -46,7 +47,7 @@ def _played(chosen: Iterable[Scenario], console: Console, watch: float) -> Itera
 
 
 def _in_one_lab(
-    where: str, scenarios: Sequence[Scenario], console: Console, watch: float
+    where: Where, scenarios: Sequence[Scenario], console: Console, watch: float
 ) -> Generator[Outcome, None, Sequence[Scenario]]:
     """Play until the lab does not come to rest; give what is left for another one."""
     with tempfile.TemporaryDirectory(prefix="cachewatch-bench-") as folder, ExitStack() as stack:

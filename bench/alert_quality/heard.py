@@ -14,11 +14,15 @@ UNREADABLE = "unreadable"
 # What the address is of, where it is no node's.
 _PART = re.compile(r"^(exporter|notifier|Alertmanager) ")
 _FLEET = re.compile(r"^fleet \S+$| \(fleet .*\)$")
+# Several alerts in one message: each has a section of its own, "*127.0.0.1:7001*: FIRING since ...".
+_LISTED = re.compile(r"\*(?P<where>[^*\n]+)\*: (?P<state>FIRING|RESOLVED|ENDED UNSEEN)\b")
+# The part of an alert on the whole fleet stands in the table alone.
+_PART_FIELD = re.compile(r"\*Part\*\n(?P<part>.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Somebody was told: `at` in unix seconds, `to` is "pagerduty" or "slack", `subject` an instance or empty."""
+    """Somebody was told: `at` in unix seconds, `to` is "pagerduty" or "slack", `subject` an instance, a part or empty."""
 
     at: float
     to: str
@@ -33,13 +37,17 @@ class Told:
 
 
 def told(received: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
-    """Every page and message, in their order."""
+    """Every page and message, in their order; of a message on several alerts what is new in it, or all if nothing is."""
     keys: dict[str, tuple[str, str]] = {}
+    last: dict[tuple[str, str], bool] = {}
     for entry in received:
         if entry["service"] == "pagerduty":
             yield from _page(entry, keys)
         elif entry["service"] == "slack":
-            yield from _message(entry)
+            found = list(_message(entry))
+            new = [each for each in found if last.get(each.about) != each.firing]
+            last.update((each.about, each.firing) for each in found)
+            yield from new or found
 
 
 def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]]) -> Iterator[Told]:
@@ -48,7 +56,8 @@ def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]]) -> Iterato
     action, key = body.get("event_action"), body.get("dedup_key", "")
     if action == "trigger":
         payload = body["payload"]
-        keys[key] = payload.get("class", ""), payload.get("component", "")
+        part = payload.get("custom_details", {}).get("part", "")
+        keys[key] = payload.get("class", ""), payload.get("component", "") or part
     if action in ("trigger", "resolve") and key in keys:
         yield Told(entry["at"], "pagerduty", *keys[key], action == "trigger")
 
@@ -60,10 +69,18 @@ def _message(entry: Mapping[str, Any]) -> Iterator[Told]:
     header = blocks[0].get("text", {}).get("text", "")
     found = _HEADER.search(header)
     if found:
-        subject = _FLEET.sub("", _PART.sub("", found["where"]))
-        yield Told(entry["at"], "slack", found["alert"], subject, found["state"] == "FIRING")
+        listed = [match for block in blocks if (match := _LISTED.match(block.get("text", {}).get("text", "")))]
+        part = _part_of(blocks)
+        for match in listed or [found]:
+            subject = _FLEET.sub("", _PART.sub("", match["where"])) or part
+            yield Told(entry["at"], "slack", found["alert"], subject, match["state"] == "FIRING")
     else:  # somebody has read it, whatever it is
         yield Told(entry["at"], "slack", UNREADABLE, header, True)
+
+
+def _part_of(blocks: Iterable[Mapping[str, Any]]) -> str:
+    fields = (field.get("text", "") for block in blocks for field in block.get("fields", ()))
+    return next((match["part"] for field in fields if (match := _PART_FIELD.match(field))), "")
 
 
 def left_open(heard: Iterable[Told]) -> list[Told]:

@@ -56,6 +56,7 @@ _STACK: dict[str, Any] = {
     "collect.interval": "1s",
     "collect.timeout": "500ms",
     "collect.detail_interval": "4s",
+    "collect.connect_interval": "20s",
     "probe.interval": "50ms",
     "health.failures": 30,  # 1.5 s, as three probes of the default
     "health.window": "20s",
@@ -66,6 +67,7 @@ _STACK: dict[str, Any] = {
     "rules.exporter_grace": "6s",  # a restart of the exporter takes as long as ever
     "rules.discovery_grace": "20s",
     "rules.stack_grace": "10s",
+    "rules.rollout_grace": "60s",
     "notify.ticket.group_wait": "5s",
     "notify.ticket.group_interval": "5s",
 }

@@ -1,21 +1,27 @@
-"""What the scenarios are played on: a fleet under Sentinel with traffic, or a Cluster, each with a whole stack."""
+"""What the scenarios are played on: a fleet under Sentinel with traffic, a Cluster, or two servers with TLS in a file.
+
+Each with a whole stack, the last with two Alertmanagers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
 from bench.alert_quality import hurry
+from bench.alert_quality.listed import ListedLab
 from sandbox.cluster import RedisCluster
 from sandbox.demo import Demo
 from sandbox.files import write_atomic
 from sandbox.redis_node import RedisNode
 from sandbox.stack import Stack
 
+Where = Literal["sentinel", "cluster", "listed"]
+"""The labs."""
 # What always fires, to show that the chain is whole.
 _ALWAYS = frozenset({"CacheWatchdog"})
 
@@ -23,19 +29,24 @@ _ALWAYS = frozenset({"CacheWatchdog"})
 class Lab:
     """A fleet, its stack, and what a scenario may do to them. What runs is ended with `stack`.
 
-    `demo` is there behind Sentinel, `cluster` in a Cluster; the clock of exporter and notifier follows the file `clock`.
+    `demo` is there behind Sentinel, `cluster` in a Cluster, `listed` where a file names the nodes. The clock of exporter and
+    notifier follows the file `clock` behind Sentinel.
     """
 
-    def __init__(self, directory: Path, stack: ExitStack, console: Console, where: str) -> None:
+    def __init__(self, directory: Path, stack: ExitStack, console: Console, where: Where) -> None:
         directory.mkdir()
         self.directory, self.clock = directory, directory / "clock"
         write_atomic(self.clock, "0")
         self._demo: Demo | None = None
         self._cluster: RedisCluster | None = None
+        self._listed: ListedLab | None = None
         if where == "sentinel":
             self._demo = Demo(directory, stack, console, hurry.SHORTENED, self.clock)
             self._demo.start()
             self.watchers = self._demo.watchers
+        elif where == "listed":
+            self._listed = ListedLab(directory, stack)
+            self.watchers = self._listed.watchers
         else:
             self._cluster = stack.enter_context(RedisCluster(directory / "run"))
             seeds = {"cluster": {"addresses": [node.instance for node in self._cluster.nodes]}}
@@ -57,22 +68,31 @@ class Lab:
         return self._cluster
 
     @property
+    def listed(self) -> ListedLab:
+        """What a file names, under two Alertmanagers. `TypeError` elsewhere."""
+        if self._listed is None:
+            raise TypeError("this scenario wants nodes that a file names")
+        return self._listed
+
+    @property
     def nodes(self) -> Iterator[RedisNode]:
         """Every server of the fleet."""
         if self._cluster is not None:
             yield from self._cluster.nodes
+        elif self._listed is not None:
+            yield from self._listed.nodes
         else:
             yield from (node for _, node in self.demo.fleet.members())
 
     def received(self) -> list[dict[str, Any]]:
-        """What PagerDuty and Slack got so far."""
+        """What PagerDuty, Slack and the heartbeat got so far."""
         return self.watchers.sink.received()
 
     def calm(self) -> bool:
         """Whether nothing fires or waits, neither at Prometheus nor at Alertmanager, and every node is up."""
         up = self.watchers.prometheus.query("count(cache_node_up == 1)")
         all_up = bool(up) and float(up[0]["value"][1]) == len(list(self.nodes))
-        return all_up and not self.alerting()
+        return all_up and not self.alerting() and (self._listed is None or self._listed.together())
 
     def firing(self) -> frozenset[str]:
         """Names of the alerts that fire at Prometheus."""

@@ -6,14 +6,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from bench.alert_quality import heartbeat
 from bench.alert_quality.heard import Told, left_open, told
 from bench.alert_quality.lab import Lab
-from bench.alert_quality.scenarios import Scenario
+from bench.alert_quality.scenario import Scenario
 from bench.alert_quality.score import About, Outcome, receivers
 from sandbox.process import StartFailed, wait_until
 from sandbox.web import WebError
 
-PATIENCE = 90.0
+PATIENCE = 120.0
 """Seconds for everything that must come to come."""
 SETTLE = 6.0
 """Seconds in which something more could come, after all that must and after the end: longer than the wait of a ticket."""
@@ -39,7 +40,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     before, began = len(lab.received()), time.time()
     wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
     if scenario.kind == "fault":
-        _all_told(lab, before, wanted)
+        _all_told(lab, before, wanted, scenario.deaf)
         time.sleep(SETTLE)
     else:
         time.sleep(max(0.0, began + watch * (_LONG if scenario.long else 1) - time.time()))
@@ -57,6 +58,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
         also=frozenset(scenario.also),
         heard=_heard(lab, before),
         quiet=quiet,
+        deaf=scenario.deaf,
     )
 
 
@@ -64,18 +66,21 @@ def _wanted(scenario: Scenario, said: str) -> Iterator[About]:
     """What must come: about each node that was named, and about the fleet."""
     for instance in dict.fromkeys(_INSTANCE.findall(said)):
         yield from ((alert, instance) for alert in scenario.nodes)
-    yield from ((alert, "") for alert in scenario.fleet)
+    yield from scenario.of_fleet
 
 
 def _heard(lab: Lab, before: int) -> Sequence[Told]:
-    return tuple(told(lab.received()[before:]))
+    received = lab.received()
+    new, began = received[before:], received[before - 1]["at"] if before else 0.0
+    silence = (each for each in heartbeat.missed(received, time.time()) if each.at > began)
+    return sorted((*told(new), *silence), key=lambda each: each.at)
 
 
-def _all_told(lab: Lab, before: int, wanted: Iterable[About]) -> None:
+def _all_told(lab: Lab, before: int, wanted: Iterable[About], deaf: frozenset[str]) -> None:
     def all_came() -> bool:
         heard = _heard(lab, before)
         reached = {(each.about, each.to) for each in heard if each.firing}
-        return all((about, to) in reached for about in wanted for to in receivers(about[0]))
+        return all((about, to) in reached for about in wanted for to in receivers(about[0]) - deaf)
 
     _in_time(all_came, PATIENCE)
 

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from bench.alert_quality import events
-from bench.alert_quality.lab import Lab
-
-Step = Callable[[Lab], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """`begin` and `end` say what they did. `nodes` are alerts about each address that `begin` names, `fleet` about all.
-
-    `also` may come as well, or not: what it tells is true, and whether it comes is a matter of seconds. A `long` one
-    is harmless while it goes on, and is watched until the slowest alert would have come. `rest` are the seconds after
-    healing in which all must be over.
-    """
-
-    name: str
-    kind: Literal["fault", "harmless"]
-    what: str
-    begin: Step
-    end: Step
-    nodes: tuple[str, ...] = ()
-    fleet: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    where: Literal["sentinel", "cluster"] = "sentinel"
-    long: bool = False
-    rest: float = 90.0
+from bench.alert_quality.scenario import Scenario, Step
+from bench.alert_quality.stack_scenarios import STACK_FAULTS, STACK_HARMLESS
 
 
 def _fault(
@@ -47,7 +22,7 @@ def _fault(
 ) -> Scenario:
     """By default a fault of the demo of that name."""
     begin, end = begin or events.breaking(name), end or events.healing(name)
-    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where, rest=rest)
+    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where=where, rest=rest)
 
 
 def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing, *, long: bool = False) -> Scenario:
@@ -157,6 +132,7 @@ FAULTS: tuple[Scenario, ...] = (
         end=events.give_slots,
         where="cluster",
     ),
+    *STACK_FAULTS,
 )
 
 HARMLESS: tuple[Scenario, ...] = (
@@ -179,6 +155,7 @@ HARMLESS: tuple[Scenario, ...] = (
         events.clock_back,
         long=True,
     ),
+    *STACK_HARMLESS,
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in (*FAULTS, *HARMLESS)}

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.alert_quality.heard import Told, left_open
-from policy.alerts import BY_NAME, NOTIFIER_DOWN
+from policy.alerts import BY_NAME, NOTIFIER_DOWN, WATCHDOG
 
 About = tuple[str, str]
-_EVERYBODY, _SLACK = frozenset({"pagerduty", "slack"}), frozenset({"slack"})
+_EVERYBODY, _SLACK, _OUTSIDE = frozenset({"pagerduty", "slack"}), frozenset({"slack"}), frozenset({"heartbeat"})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One scenario as it went. `began` and `healed` are unix seconds; `wanted` must come, `also` may.
 
-    `quiet` says whether everything was over some time after healing.
+    `quiet` says whether everything was over some time after healing. `deaf` are those who cannot be told before that.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Outcome:
     also: frozenset[str]
     heard: Sequence[Told]
     quiet: bool
+    deaf: frozenset[str] = frozenset()
 
     @property
     def came(self) -> frozenset[About]:
@@ -37,7 +38,7 @@ class Outcome:
     @property
     def missed(self) -> frozenset[About]:
         """What should have been told, and was not told to all who must hear it."""
-        return frozenset(about for about in self.wanted if not receivers(about[0]) <= self.told_to(about))
+        return frozenset(about for about in self.wanted if not receivers(about[0]) - self.deaf <= self.told_to(about))
 
     @property
     def false(self) -> frozenset[About]:
@@ -81,6 +82,8 @@ class Outcome:
 
 def allowed(alert: str) -> frozenset[str]:
     """Who may hear of an alert: a page goes to PagerDuty and Slack, a ticket to Slack; nobody of one that is not ours."""
+    if alert == WATCHDOG.name:  # told by its silence
+        return _OUTSIDE
     spec = BY_NAME.get(alert)
     return frozenset() if spec is None else _EVERYBODY if spec.pages else _SLACK
 

@@ -1,10 +1,13 @@
-"""Two Alertmanagers in a cluster, on what is generated: one page, and a ticket when one is gone."""
+"""Two Alertmanagers in a cluster, on what is generated: one page, also of what ends soon, and a ticket when one is gone."""
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts.build import files
@@ -12,13 +15,13 @@ from policy.model import Policy
 from sandbox import web
 from sandbox.ports import LOOPBACK, free_ports
 from sandbox.process import wait_until
-from sandbox.prometheus import Alertmanager, Prometheus, alertmanager_server, start_prometheus
+from sandbox.prometheus import Alertmanager, Prometheus, alertmanager_server, paired, start_prometheus
 from sandbox.sink import Sink, start_sink
 from tests.unit.alerts.policies import write
 
 _PATIENCE = 60.0
-# The defaults wait for most of a minute at the start, and the second one for 15 s before it tells what the first may have.
-_HURRY = ("--cluster.settle-timeout=10s", "--cluster.peer-timeout=5s", "--cluster.gossip-interval=50ms")
+# What Alertmanager waits by default before it tells what another one may have told.
+_LONG = 15.0
 
 
 def _policy(folder: Path, ports: list[int]) -> Policy:
@@ -41,24 +44,32 @@ def _policy(folder: Path, ports: list[int]) -> Policy:
 
 
 @contextmanager
-def _pair(tmp_path: Path) -> Iterator[tuple[Prometheus, list[Alertmanager], Sink]]:
-    """Prometheus, both Alertmanagers, and who gets the pages; there is no exporter, which is a page after some seconds."""
-    sink_port, *web_ports, prometheus_port, nobody, one, other = free_ports(7)
+def _both(tmp_path: Path, nobody: int, prometheus_port: int) -> Iterator[tuple[list[Alertmanager], Sink]]:
+    """Both Alertmanagers on what is built, each knowing the other, and who gets the pages."""
+    sink_port, *web_ports, one, other = free_ports(5)
     write(files(_policy(tmp_path, [sink_port, *web_ports, prometheus_port, nobody])), tmp_path)
-    gossip = [f"{LOOPBACK}:{port}" for port in (one, other)]
     with ExitStack() as stack:
         sink = stack.enter_context(start_sink(tmp_path, sink_port))
         both = []
-        for port, mine, peer in zip(web_ports, gossip, reversed(gossip), strict=True):
-            cluster = (f"--cluster.listen-address={mine}", f"--cluster.peer={peer}", *_HURRY)
+        for port, mine, peer in zip(web_ports, (one, other), (other, one), strict=True):
             folder = tmp_path / f"alertmanager-{port}"
             folder.mkdir()
-            both.append(alertmanager_server(tmp_path / "alertmanager.yml", folder, port, cluster))
+            both.append(alertmanager_server(tmp_path / "alertmanager.yml", folder, port, paired(mine, peer)))
             both[-1].start()
             stack.callback(both[-1].stop)
         for each in both:
             wait_until(lambda url=each.url: _joined(url), _PATIENCE, "both to know of each other")  # type: ignore[misc]
-        prometheus = stack.enter_context(start_prometheus(tmp_path / "prometheus.yml", tmp_path, prometheus_port))
+        yield both, sink
+
+
+@contextmanager
+def _pair(tmp_path: Path) -> Iterator[tuple[Prometheus, list[Alertmanager], Sink]]:
+    """Prometheus beside them; there is no exporter, which is a page after some seconds."""
+    prometheus_port, nobody = free_ports(2)
+    with (
+        _both(tmp_path, nobody, prometheus_port) as (both, sink),
+        start_prometheus(tmp_path / "prometheus.yml", tmp_path, prometheus_port) as prometheus,
+    ):
         yield prometheus, both, sink
 
 
@@ -77,6 +88,10 @@ def _firing(prometheus: Prometheus) -> set[str]:
     return {alert["labels"]["alertname"] for alert in prometheus.alerts() if alert["state"] == "firing"}
 
 
+def _events(sink: Sink) -> list[str]:
+    return [entry["body"]["event_action"] for entry in sink.received("pagerduty")]
+
+
 def _said(sink: Sink) -> list[str]:
     return [
         entry["body"]["event_action"]
@@ -93,8 +108,39 @@ def test_a_page_comes_once_and_of_two_alertmanagers_one_may_go(tmp_path: Path) -
         wait_until(lambda: len(one.alerts()) == len(other.alerts()) > 0, _PATIENCE, "both to hear of all")
         one.kill()
         wait_until(lambda: "CacheAlertmanagerPeerDown" in _firing(prometheus), _PATIENCE, "the ticket")
+        (told,) = (each for each in prometheus.alerts() if each["labels"]["alertname"] == "CacheAlertmanagerPeerDown")
+        assert told["annotations"]["summary"] == f"No answer from Alertmanager 127.0.0.1:{one.port}, of the 2 of cache"
+        assert f"no answer from 127.0.0.1:{one.port} (" in told["annotations"]["description"]
         assert not {"CacheAlertmanagerDown", "CacheNotificationsFailing"} & _firing(prometheus)
         assert _said(sink) == ["trigger"]
         other.kill()
         wait_until(lambda: "CacheAlertmanagerDown" in _firing(prometheus), _PATIENCE, "that all are gone")
         wait_until(lambda: "CacheAlertmanagerPeerDown" not in _firing(prometheus), _PATIENCE, "one alert of it")
+
+
+def _tell(alertmanagers: list[Alertmanager], began: float, ended: float | None) -> None:
+    """As Prometheus does: to each."""
+    labels = {"alertname": "CacheNodeDown", "severity": "critical", "fleet": "cache", "instance": "127.0.0.1:6379"}
+    alert = {"labels": labels, "annotations": {"summary": "x"}, "startsAt": _moment(began)}
+    body = [alert if ended is None else {**alert, "endsAt": _moment(ended)}]
+    for each in alertmanagers:
+        web.request(
+            "POST", f"{each.url}/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def test_a_page_that_ends_soon_is_told_no_more_when_it_is_over(tmp_path: Path) -> None:
+    """The second one waits for what the first tells: for so long that it would tell of what is over, it must not."""
+    with _both(tmp_path, *free_ports(2)) as (both, sink):
+        began = time.time()
+        _tell(both, began, None)
+        wait_until(lambda: _said(sink) == ["trigger"], _PATIENCE, "the page")
+        time.sleep(3.0)
+        _tell(both, began, time.time())
+        wait_until(lambda: len(_events(sink)) > 1, _PATIENCE, "its end")
+        time.sleep(_LONG + 5.0)
+        assert _events(sink) == ["trigger", "resolve"]

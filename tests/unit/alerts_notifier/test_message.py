@@ -273,3 +273,11 @@ def test_the_address_of_a_part_of_the_watching_is_not_told_as_a_node() -> None:
         assert any(text.startswith(f"*{named}*: FIRING") for text in _texts(render(notification(one, one))))
         seen.add(part)
     assert seen == {"", *_ADDRESSES.values()}
+
+
+def test_the_table_has_the_part_by_which_a_runbook_tells_failures_apart() -> None:
+    assert (
+        _table(render(notification(alert(labels={"alertname": "CacheRuleFailures", "part": "routes"}))))["Part"]
+        == "routes"
+    )
+    assert "Part" not in _table(render(notification(alert())))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from alerts.notifier.message import render
-from bench.alert_quality import hurry, report
+from bench.alert_quality import heartbeat, hurry, report
 from bench.alert_quality.heard import UNREADABLE, Told, left_open, told
 from bench.alert_quality.scenarios import FAULTS, HARMLESS, SCENARIOS
 from bench.alert_quality.score import Outcome, score
@@ -74,6 +75,51 @@ def test_a_message_of_the_notifier_is_read_by_its_header() -> None:
 def test_the_end_of_an_alert_is_read_whether_it_was_seen_to_heal_or_not(unseen: str) -> None:
     (one,) = told([message(ended=ENDED, annotations={"unseen": unseen})])
     assert (one.alert, one.subject, one.firing) == ("CacheNodeDown", NODE, False)
+
+
+def test_of_an_alert_on_the_fleet_the_part_is_its_subject() -> None:
+    labels = {"alertname": "CacheRuleFailures", "part": "routes"}
+    plain = {name: value for name, value in alert(labels=labels)["labels"].items() if name not in ("instance", "shard")}
+    posted = render(notification({**alert(), "labels": plain}))
+    slack = {"at": 2.0, "service": "slack", "path": "/api/chat.postMessage", "body": {"blocks": list(posted.blocks)}}
+    event = page("trigger", "CacheRuleFailures")
+    event["body"]["payload"] |= {"component": "", "custom_details": {"part": "routes"}}
+    assert {each.about for each in told([event, slack])} == {("CacheRuleFailures", "routes")}
+
+
+def test_of_a_message_on_several_alerts_what_is_new_was_told() -> None:
+    other = "127.0.0.1:7002"
+
+    def posted(at: float, *alerts: dict[str, Any]) -> dict[str, Any]:
+        blocks = list(render(notification(*alerts)).blocks)
+        return {"at": at, "service": "slack", "path": "/api/chat.postMessage", "body": {"blocks": blocks}}
+
+    one, both = posted(1.0, alert(NODE)), posted(2.0, alert(NODE), alert(other))
+    assert [(each.subject, each.firing) for each in told([both])] == [(NODE, True), (other, True)]
+    assert [each.subject for each in told([one, both])] == [NODE, other]
+    assert [each.subject for each in told([both, both])] == [NODE, other, NODE, other], "nothing new: it was told again"
+    ended = posted(3.0, alert(NODE), alert(other, ended=ENDED))
+    assert list(told([both, ended]))[2:] == [Told(3.0, "slack", "CacheNodeDown", other, False)]
+
+
+def test_who_waits_for_the_heartbeat_tells_of_its_silence_and_that_it_is_back() -> None:
+    beats = [{"at": at, "service": "heartbeat", "path": "/heartbeat", "body": {}} for at in (0.0, 5.0, 100.0)]
+    until = 5.0 + heartbeat.SILENCE
+    gone = [Told(until, "heartbeat", "CacheWatchdog", "", True)]
+    assert list(heartbeat.missed(beats[:2], until)) == []
+    assert list(heartbeat.missed(beats[:2], until + 0.1)) == gone
+    assert list(heartbeat.missed(beats, 101.0)) == [*gone, Told(100.0, "heartbeat", "CacheWatchdog", "", False)]
+    assert list(heartbeat.missed([page("trigger")], 101.0)) == []
+    assert outcome(gone, gone[0].about).missed == frozenset()
+    assert outcome(gone).false == {gone[0].about}
+
+
+def test_who_cannot_be_told_is_not_missed_and_still_may_be_told_nothing_else() -> None:
+    half = heard(*DOWN, "pagerduty")
+    assert replace(outcome(half, DOWN), deaf=frozenset({"slack"})).missed == frozenset()
+    assert replace(outcome(half, DOWN), deaf=frozenset({"pagerduty"})).missed == {DOWN}
+    late = [*half, *heard(*DOWN, "slack", at=HEALED), *heard(*DOWN, "slack", at=HEALED)]
+    assert replace(outcome(late, DOWN), deaf=frozenset({"slack"})).twice == {("slack", DOWN)}
 
 
 def test_a_message_that_is_none_of_ours_was_read_by_somebody_all_the_same() -> None:
@@ -161,8 +207,7 @@ def test_the_scenarios_are_enough_and_name_alerts_that_exist() -> None:
     assert len(FAULTS) >= 14
     assert len(HARMLESS) >= 10
     assert len(SCENARIOS) == len(FAULTS) + len(HARMLESS)
-    named = {name for each in SCENARIOS.values() for name in (*each.nodes, *each.fleet, *each.also)}
-    assert named <= BY_NAME.keys()
+    assert {name for each in SCENARIOS.values() for name in each.named} <= BY_NAME.keys()
     assert all(each.nodes or each.fleet for each in FAULTS)
     assert not any(each.nodes or each.fleet for each in HARMLESS)
 

@@ -11,7 +11,7 @@ import pytest
 from bench.alert_quality.events import nothing
 from bench.alert_quality.lab import Lab
 from bench.alert_quality.play import play
-from bench.alert_quality.scenarios import Scenario
+from bench.alert_quality.scenario import Scenario
 from tests.unit.bench.test_alert_quality import page
 
 
