@@ -47,12 +47,16 @@ class Said:
         return same and self.truncated == told.truncated
 
     def after(self, told: Said) -> Said:
-        """What is told of the group with this: what fired before and has not ended, as a silence may hide it for a while."""
-        ended, before = _beginnings(self.ended), _beginnings(told.firing)
-        firing = {**{alert: at for alert, at in before.items() if alert not in ended}, **_beginnings(self.firing)}
-        if len(firing) > _MOST_ALERTS:
+        """What is told of the group with this: what fired before and has not ended, as a silence may hide it for a while.
+
+        And what has ended and does not fire again: Prometheus says an end for 15 minutes, each time for Alertmanager to tell.
+        """
+        firing, ended = _beginnings(self.firing), _beginnings(self.ended)
+        fired = {alert: at for alert, at in _beginnings(told.firing).items() if alert not in ended} | firing
+        over = {alert: at for alert, at in _beginnings(told.ended).items() if alert not in firing} | ended
+        if len(fired) + len(over) > _MOST_ALERTS:
             return self
-        return Said(_packed(firing.items()), self.ended, self.truncated)
+        return Said(_packed(fired.items()), _packed(over.items()), self.truncated)
 
 
 def group(notification: Notification) -> str:

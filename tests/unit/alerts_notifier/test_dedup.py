@@ -56,6 +56,20 @@ def test_what_is_left_of_news_once_the_ended_is_told_is_no_news() -> None:
     assert not news(alert("a:1", ended=ENDED)).again(told)
 
 
+def test_an_end_that_was_told_is_no_news_beside_another_one_of_its_group_unless_it_fired_again() -> None:
+    """Prometheus says an end for 15 minutes, and Alertmanager tells it with whatever else the group has by then."""
+    seen = Seen(_TEN)
+    over, again = alert("a:1", ended=ENDED), {"startsAt": "2026-11-22T03:07:00Z"}
+    for told in (news(alert("a:1")), news(over), news(alert("b:2"))):
+        assert not seen.has("g", told, False, now=100)
+        seen.add("g", told, False, now=100)
+    assert seen.has("g", news(over, alert("b:2")), False, now=101)
+    fired = news(alert("a:1", **again), alert("b:2"))
+    assert not seen.has("g", fired, False, now=102)
+    seen.add("g", fired, False, now=102)
+    assert not seen.has("g", news(alert("a:1", **again, ended="2026-11-22T03:08:00Z"), alert("b:2")), False, now=103)
+
+
 @pytest.mark.parametrize(
     "other",
     [
