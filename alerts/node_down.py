@@ -1,8 +1,9 @@
-"""CacheNodeDown: the alert of the liveness group, in three variants that leave no way to die unseen. Pure.
+"""CacheNodeDown: the alert of the liveness group, in four variants that leave no way to die unseen. Pure.
 
 1. the node's health verdict is down: at once, the verdict has counted the failures already;
 2. the exporter and its prober answer and have no verdict for a node that they should have;
-3. the exporter itself is gone: one page for the fleet, since nobody is watched.
+3. nor for any node of a shard or fleet that a source should name: of which it was, nobody knows;
+4. the exporter itself is gone: one page for the fleet, since nobody is watched.
 
 The label `cause` keeps the variants apart. With equal labels they would be one alert to Alertmanager, and the
 "resolved" of one, which Prometheus repeats for a quarter of an hour, would end the other while it fires.
@@ -24,7 +25,9 @@ from policy.model import Policy
 
 SPEC = BY_NAME["CacheNodeDown"]
 SLI_JOB = "cachewatch-sli"
-NO_ANSWER, VANISHED, UNWATCHED = "no_answer", "vanished", "unwatched"
+NO_ANSWER, VANISHED, UNNAMED, UNWATCHED = "no_answer", "vanished", "unnamed", "unwatched"
+OF_EXPORTER = (UNNAMED, UNWATCHED)
+"""The causes whose `instance` is the exporter: no node is known then."""
 
 
 def alerts(policy: Policy) -> tuple[Alert, ...]:
@@ -153,7 +156,7 @@ def _node_vanished(policy: Policy, node: Node) -> Alert:
     )
     labels = {"shard": shard} if shard else {}
     missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, instance=node.instance)
-    return _missing(policy, missing, text, {**labels, "instance": name}, encoded(node.instance))
+    return _missing(policy, missing, VANISHED, text, {**labels, "instance": name}, encoded(node.instance))
 
 
 def _shard_vanished(policy: Policy, master: str) -> Alert:
@@ -168,7 +171,7 @@ def _shard_vanished(policy: Policy, master: str) -> Alert:
     )
     labels = {"shard": shard} if shard else {}
     missing = selector(metrics.NODE_UP.name, fleet=policy.fleet.name, shard=master)
-    return _missing(policy, missing, text, {**labels, "instance": template_text(policy.stack.exporter)}, None)
+    return _missing(policy, missing, UNNAMED, text, {**labels, "instance": template_text(policy.stack.exporter)}, None)
 
 
 def _finder(policy: Policy) -> str:
@@ -178,10 +181,12 @@ def _finder(policy: Policy) -> str:
     return " or ".join(name for name, source in found.items() if source)
 
 
-def _missing(policy: Policy, verdict: str, text: texts.Text, labels: dict[str, str], instance: str | None) -> Alert:
+def _missing(
+    policy: Policy, verdict: str, cause: str, text: texts.Text, labels: dict[str, str], instance: str | None
+) -> Alert:
     # Of a dead exporter no series is left, and so none of its prober: that page is `_unwatched`'s alone.
     expr = f"absent({verdict}) and on () {prober_speaks(policy)}"
-    return _alert(policy, VANISHED, expr, text, instance, labels, policy.rules.exporter_grace)
+    return _alert(policy, cause, expr, text, instance, labels, policy.rules.exporter_grace)
 
 
 def _unwatched(policy: Policy) -> Alert:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from alerts import node_down
-from alerts.node_down import NO_ANSWER, SPEC, UNWATCHED, VANISHED
+from alerts.node_down import NO_ANSWER, SPEC, UNNAMED, UNWATCHED, VANISHED
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Labels, Watch, edge, gauge, gone, up_to
 from policy import metrics
@@ -240,7 +240,7 @@ def _subjects(policy: Policy) -> Iterator[tuple[Labels, Labels]]:
     masters = fleet.sentinel.masters if fleet.sentinel is not None else None
     for index, shard in enumerate(masters or (() if fleet.nodes else ("",)), start=1):
         shared = {"fleet": fleet.name, "shard": shard}
-        missing = _alert(VANISHED, {**shared, "instance": policy.stack.exporter})
+        missing = _alert(UNNAMED, {**shared, "instance": policy.stack.exporter})
         yield {**shared, "instance": _SOME_NODE.format(index)}, missing
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from alerts import links, targets, texts
 from alerts.model import Alert
-from alerts.node_down import exporter_up, verdict_memory
+from alerts.node_down import SLI_JOB, exporter_up, verdict_memory
 from alerts.promql import duration, narrowed, one_of, selector, template_text
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from alerts.texts import Text
@@ -28,6 +28,7 @@ from policy.alerts import (
     AlertSpec,
 )
 from policy.model import Policy
+from policy.units import plain, seconds
 
 # Of several groups in one Prometheus, ours; two parts of the label are the file and the name of the group.
 _OUR_GROUPS = 'rule_group=~".*;cachewatch-.+"'
@@ -91,16 +92,35 @@ def _metrics_missing(policy: Policy) -> Alert:
 
 def _watched_twice(policy: Policy) -> Alert:
     # Of all that an exporter tells of a fleet this alone bears its own address: with `honor_labels` the rest is one series.
-    fleet, hold = template_text(policy.fleet.name), patience(policy)
-    text = Text(
-        f"{{{{ $value }}}} exporters tell of {fleet} to one Prometheus: rates of it are wrong",
-        f"More than one exporter has told of {fleet} for {duration(hold)}, and they write the same series: each moment at which "
-        "the one's counters are older than the other's looks like a restart, so that rates, hit rates and budgets are wrong by "
-        "orders of magnitude, and a verdict may flap. First: Prometheus' page /targets; let one Prometheus scrape one of them, "
-        "or give each a fleet.name of its own where they watch different nodes.",
+    # A job that is taken out leaves its last samples for five minutes without a mark that it is gone: so only new ones count.
+    told, hold = selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name), patience(policy)
+    expr = f"count by (fleet) (timestamp({told}) > time() - {plain(seconds(hold))}) > 1"
+    return _alert(policy, WATCHED_TWICE, expr, _twice_text(policy, told, hold), hold)
+
+
+def _twice_text(policy: Policy, told: str, hold: timedelta) -> Text:
+    """Two exporters, or one by two jobs; `told` is the series that each of them has."""
+    fleet = template_text(policy.fleet.name)
+
+    def either(exporters: str, jobs: str) -> str:
+        return f"{{{{ with query `count(count by (instance) ({told})) > 1` }}}}{exporters}{{{{ else }}}}{jobs}{{{{ end }}}}"
+
+    named = f"{{{{ range query `count by (job) ({told})` }}}} {{{{ .Labels.job }}}}{{{{ end }}}}"
+    return Text(
+        either(
+            f"{{{{ $value }}}} exporters tell of {fleet} to one Prometheus: rates of it are wrong",
+            f"{{{{ $value }}}} jobs of Prometheus scrape the exporter of {fleet}: sums over it are wrong",
+        ),
+        either(
+            f"More than one exporter has told of {fleet} for {duration(hold)}, and they write the same series: each moment at "
+            "which the one's counters are older than the other's looks like a restart, so that rates, hit rates and budgets are "
+            "wrong by orders of magnitude, and a verdict may flap. First: Prometheus' page /targets; let one Prometheus scrape "
+            "one of them, or give each a fleet.name of its own where they watch different nodes.",
+            f"The verdicts and counters of {fleet} have come by more than one job for {duration(hold)}:{named}. Each brings "
+            "them anew, so that sums over the fleet are too high, and without honor_labels the exporter seems to be a node. "
+            f"First: take every job but those of the build ({SLI_JOB}, {targets.ALL_JOB}) out of Prometheus' configuration.",
+        ),
     )
-    expr = f"count by (fleet) ({selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)}) > 1"
-    return _alert(policy, WATCHED_TWICE, expr, text, hold)
 
 
 def _notifier_down(policy: Policy) -> Alert:

@@ -28,6 +28,7 @@ from policy.alerts import (
 from policy.model import Policy
 
 _ANOTHER = "192.0.2.9:9121"
+_SHOWN = 300_000  # milliseconds for which Prometheus shows the last sample of a series that nobody marks as gone
 _GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
 
 
@@ -60,9 +61,22 @@ def _twice_watched(policy: Policy, step: int) -> Iterator[Case]:
     both = {ours: gauge(0, WELL + long + 3), theirs: f"_x{WELL} {gauge(0, long + 1)} stale"}
     ends = scene.watch.firing((WELL + long + 1) * step)
     yield scene.case("fires at its duration, resolves when one is alone again", both, *scene.fires(WELL, hold), ends)
+    yield from _job_taken_out(scene, ours, theirs, hold)
     alone = dict.fromkeys((ours, *elsewhere), gauge(0, long + 3))
     yield scene.case("silent about one alone, and about two of another fleet", alone, scene.silent(long + 3))
     yield scene.case("silent without data", {}, scene.silent(long + 3))
+
+
+def _job_taken_out(scene: Scene, ours: str, theirs: str, hold: int) -> Iterator[Case]:
+    """The other's samples end, and nothing marks that: Prometheus shows the last one for five minutes."""
+    long = scene.samples(hold)
+    if hold >= _SHOWN:
+        return
+    last = WELL + long
+    series = {ours: gauge(0, last + long + 2), theirs: f"_x{WELL} {gauge(0, long + 1)}"}
+    fires = scene.watch.firing((last + long - 1) * scene.step, scene.alert)
+    ends = scene.watch.firing((last + long) * scene.step)
+    yield scene.case("resolves when the job of the other one is taken out", series, fires, ends)
 
 
 def _gone(policy: Policy, step: int) -> Iterator[Case]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from alerts.node_down import UNWATCHED
+from alerts.node_down import OF_EXPORTER
 from alerts.notifier.model import Alert, Notification
 from alerts.notifier.mrkdwn import link, many_lines, moment, one_line, unescaped
 from policy import links as addresses
@@ -142,7 +142,7 @@ def _where(notification: Notification) -> str:
 def _part(*alerts: Alert) -> str:
     """What the instance of these alerts is where it is no node of the cache, as `exporter`; else empty."""
     found = {
-        "exporter" if alert.labels.get("cause") == UNWATCHED else _PARTS.get(alert.labels.get("alertname", ""), "")
+        "exporter" if alert.labels.get("cause") in OF_EXPORTER else _PARTS.get(alert.labels.get("alertname", ""), "")
         for alert in alerts
     }
     return found.pop() if len(found) == 1 else ""

@@ -11,6 +11,7 @@ from bench.alert_quality.heard import Told, left_open, told
 from bench.alert_quality.lab import Lab
 from bench.alert_quality.scenario import Scenario
 from bench.alert_quality.score import About, Outcome, receivers
+from policy.alerts import WATCHDOG
 from sandbox.process import StartFailed, wait_until
 from sandbox.web import WebError
 
@@ -36,7 +37,7 @@ def play(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
 
 
 def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
-    wait_until(lambda: _calm(lab), PATIENCE, f"a calm lab before {scenario.name}", every=0.5)
+    wait_until(lambda: _calm(lab) and _beats(lab, scenario), PATIENCE, f"a calm lab before {scenario.name}", every=0.5)
     before, began = len(lab.received()), time.time()
     wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
     if scenario.kind == "fault":
@@ -60,6 +61,11 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
         quiet=quiet,
         deaf=scenario.deaf,
     )
+
+
+def _beats(lab: Lab, scenario: Scenario) -> bool:
+    """Whether who waits for the heartbeat has had one, where that is to stop: the first comes a minute after the lab."""
+    return WATCHDOG.name not in scenario.named or any(each["service"] == "heartbeat" for each in lab.received())
 
 
 def _wanted(scenario: Scenario, said: str) -> Iterator[About]:

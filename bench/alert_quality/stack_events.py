@@ -15,7 +15,7 @@ from bench.alert_quality.listed import ENDED, ENDING, LASTING
 from sandbox import ports, web
 from sandbox.files import write_atomic
 from sandbox.module_child import module_argv, module_env
-from sandbox.process import wait_until
+from sandbox.process import Child, wait_until
 from sandbox.prometheus import WebChild
 from sandbox.redis_node import RedisNode
 
@@ -165,6 +165,35 @@ def _edit_policy(lab: Lab, thresholds: dict[str, Any]) -> None:
     write_atomic(path, yaml.safe_dump(policy, sort_keys=False))
 
 
+def scraped_by_another_job(lab: Lab) -> str:
+    """Somebody adds a job of his own for the exporter, as one does: without honor_labels."""
+    own = {"job_name": "ours", "scrape_interval": "1s", "scrape_timeout": "1s"}
+
+    def add(config: dict[str, Any]) -> None:
+        target = f"{ports.LOOPBACK}:{lab.watchers.exporter.port}"
+        config["scrape_configs"].append({**own, "static_configs": [{"targets": [target]}]})
+
+    _edit_scrapes(lab, add)
+    return "the exporter is scraped by another job"
+
+
+def scrapes_as_built(lab: Lab) -> str:
+    """Take out what was added."""
+    _restore(_built(lab, "prometheus.yml"))
+    _reload(lab.watchers.prometheus)
+    return "Prometheus scrapes what was built"
+
+
+def _edit_scrapes(lab: Lab, edit: Callable[[dict[str, Any]], None]) -> None:
+    path = _built(lab, "prometheus.yml")
+    text = path.read_text(encoding="utf-8")
+    write_atomic(_kept(path), text)
+    config = yaml.safe_load(text)
+    edit(config)
+    write_atomic(path, yaml.safe_dump(config))
+    _reload(lab.watchers.prometheus)
+
+
 class SecondExporter:
     """A second exporter of the fleet, which Prometheus scrapes beside the first as long as the scenario goes on."""
 
@@ -179,23 +208,19 @@ class SecondExporter:
             "exporter-2", module_argv("cli", *listen), lab.directory / "run", port, env=module_env()
         )
         self._exporter.start()
-        path = _built(lab, "prometheus.yml")
-        text = path.read_text(encoding="utf-8")
-        write_atomic(_kept(path), text)
         first = f"{ports.LOOPBACK}:{lab.watchers.exporter.port}"
-        config = yaml.safe_load(text)
-        for job in config["scrape_configs"]:
-            for targets in job["static_configs"]:
+
+        def add(config: dict[str, Any]) -> None:
+            for targets in (each for job in config["scrape_configs"] for each in job["static_configs"]):
                 if first in targets["targets"]:
                     targets["targets"].append(f"{ports.LOOPBACK}:{port}")
-        write_atomic(path, yaml.safe_dump(config))
-        _reload(lab.watchers.prometheus)
+
+        _edit_scrapes(lab, add)
         return "a second exporter of the fleet is scraped"
 
     def end(self, lab: Lab) -> str:
         """Take it out again, and end it."""
-        _restore(_built(lab, "prometheus.yml"))
-        _reload(lab.watchers.prometheus)
+        scrapes_as_built(lab)
         if self._exporter is not None:
             self._exporter.stop()
         return "one exporter is scraped"
@@ -302,7 +327,7 @@ def file_gone_and_exporter_restarts(lab: Lab) -> str:
     """The folder of the file is not mounted when the exporter starts."""
     lab.watchers.exporter.stop()
     lab.listed.file.unlink()
-    lab.watchers.exporter.start()
+    Child.start(lab.watchers.exporter)  # which is not ready while it has no nodes
     return f"the exporter {ports.LOOPBACK}:{lab.watchers.exporter.port} started without the file of nodes"
 
 

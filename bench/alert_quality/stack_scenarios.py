@@ -111,6 +111,14 @@ _CONFIGURATION: tuple[Scenario, ...] = (
         fleet=("CacheWatchedTwice",),
         rest=_RELOADED,
     ),
+    _fault(
+        "scraped-twice",
+        "Prometheus scrapes the exporter by a job of somebody's own, without honor_labels",
+        stack.scraped_by_another_job,
+        stack.scrapes_as_built,
+        fleet=("CacheWatchedTwice",),
+        rest=_RELOADED,
+    ),
 )
 
 _LISTED: tuple[Scenario, ...] = (
@@ -185,6 +193,7 @@ _LISTED: tuple[Scenario, ...] = (
         "the exporter starts without the file that names the nodes",
         stack.file_gone_and_exporter_restarts,
         stack.file_whole,
+        "CacheNodeDown",
         fleet=("CacheDiscoveryFailing/files",),
         where="listed",
     ),

@@ -15,10 +15,11 @@ from policy.model import Policy
 from sandbox import web
 from sandbox.ports import LOOPBACK, free_ports
 from sandbox.process import wait_until
-from sandbox.prometheus import Alertmanager, Prometheus, alertmanager_server, paired, start_prometheus
+from sandbox.prometheus import PEER_TIMEOUT, Alertmanager, Prometheus, alertmanager_server, paired, start_prometheus
 from sandbox.sink import Sink, start_sink
 from tests.unit.alerts.policies import write
 
+OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
 _PATIENCE = 60.0
 # What Alertmanager waits by default before it tells what another one may have told.
 _LONG = 15.0
@@ -135,6 +136,7 @@ def _moment(at: float) -> str:
 
 def test_a_page_that_ends_soon_is_told_no_more_when_it_is_over(tmp_path: Path) -> None:
     """The second one waits for what the first tells: for so long that it would tell of what is over, it must not."""
+    assert f"`{PEER_TIMEOUT}`" in OPERATE.read_text(encoding="utf-8")
     with _both(tmp_path, *free_ports(2)) as (both, sink):
         began = time.time()
         _tell(both, began, None)

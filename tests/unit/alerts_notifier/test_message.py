@@ -275,6 +275,13 @@ def test_the_address_of_a_part_of_the_watching_is_not_told_as_a_node() -> None:
     assert seen == {"", *_ADDRESSES.values()}
 
 
+@pytest.mark.parametrize(("cause", "who"), [("unnamed", "exporter "), ("unwatched", "exporter "), ("vanished", "")])
+def test_of_nodes_that_nobody_knows_the_exporter_is_told_and_not_as_a_node(cause: str, who: str) -> None:
+    message = render(notification(alert("127.0.0.1:9121", labels={"cause": cause})))
+    assert f": CacheNodeDown on {who}127.0.0.1:9121 (fleet" in _texts(message)[0]
+    assert ("Exporter" in _table(message)) is bool(who)
+
+
 def test_the_table_has_the_part_by_which_a_runbook_tells_failures_apart() -> None:
     assert (
         _table(render(notification(alert(labels={"alertname": "CacheRuleFailures", "part": "routes"}))))["Part"]
