@@ -45,9 +45,10 @@ def _came(outcome: Outcome) -> Iterator[str]:
     for about in sorted(outcome.came, key=outcome.seconds):
         grouped.setdefault(about[0], []).append(about)
     for alert, abouts in grouped.items():
-        to = " + ".join(sorted(frozenset().union(*map(outcome.told_to, abouts))))
+        to = frozenset().union(*map(outcome.told_to, abouts))
+        first, late = (" + ".join(sorted(some)) for some in (to - outcome.deaf, to & outcome.deaf))
         times = ", ".join(f"{outcome.seconds(about):.1f}" for about in abouts)
-        yield f"{alert} {times} s ({to})"
+        yield f"{alert} {times} s ({', '.join(filter(None, (first, late and f'when healed {late}')))})"
 
 
 def _names(abouts: frozenset[About]) -> str:

@@ -75,9 +75,9 @@ class Outcome:
         return frozenset(each.to for each in self.heard if each.firing and each.about == about)
 
     def seconds(self, about: About) -> float:
-        """From the beginning until the last receiver that matters had it first."""
+        """From the beginning until the last receiver that matters had it first; of one that was deaf only where all were."""
         first = {each.to: each.at for each in reversed(self.heard) if each.firing and each.about == about}
-        return max(first.values()) - self.began
+        return max(first[to] for to in first.keys() - self.deaf or first) - self.began
 
 
 def allowed(alert: str) -> frozenset[str]:

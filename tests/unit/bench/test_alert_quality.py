@@ -118,6 +118,9 @@ def test_who_cannot_be_told_is_not_missed_and_still_may_be_told_nothing_else() -
     half = heard(*DOWN, "pagerduty")
     assert replace(outcome(half, DOWN), deaf=frozenset({"slack"})).missed == frozenset()
     assert replace(outcome(half, DOWN), deaf=frozenset({"pagerduty"})).missed == {DOWN}
+    healed = replace(outcome([*half, *heard(*DOWN, "slack", at=HEALED)], DOWN), deaf=frozenset({"slack"}))
+    assert "CacheNodeDown 1.0 s (pagerduty, when healed slack)" in report.markdown([healed])
+    assert replace(healed, deaf=frozenset(BOTH)).seconds(DOWN) == HEALED
     late = [*half, *heard(*DOWN, "slack", at=HEALED), *heard(*DOWN, "slack", at=HEALED)]
     assert replace(outcome(late, DOWN), deaf=frozenset({"slack"})).twice == {("slack", DOWN)}
 
