@@ -12,7 +12,7 @@ from datetime import timedelta
 from alerts import links, targets, texts
 from alerts.model import Alert
 from alerts.node_down import SLI_JOB, exporter_up, verdict_memory
-from alerts.promql import duration, narrowed, one_of, selector, template_text
+from alerts.promql import duration, narrowed, one_of, quote, selector, template_text
 from alerts.stack_times import evaluated, failing, notified, patience, resent, sent, unseen
 from alerts.texts import Text
 from policy import metrics
@@ -103,9 +103,10 @@ def _twice_text(policy: Policy, told: str, hold: timedelta) -> Text:
     fleet = template_text(policy.fleet.name)
 
     def either(exporters: str, jobs: str) -> str:
-        return f"{{{{ with query `count(count by (instance) ({told})) > 1` }}}}{exporters}{{{{ else }}}}{jobs}{{{{ end }}}}"
+        several = quote(f"count(count by (instance) ({told})) > 1")
+        return f"{{{{ with query {several} }}}}{exporters}{{{{ else }}}}{jobs}{{{{ end }}}}"
 
-    named = f"{{{{ range query `count by (job) ({told})` }}}} {{{{ .Labels.job }}}}{{{{ end }}}}"
+    named = f"{{{{ range query {quote(f'count by (job) ({told})')} }}}} {{{{ .Labels.job }}}}{{{{ end }}}}"
     return Text(
         either(
             f"{{{{ $value }}}} exporters tell of {fleet} to one Prometheus: rates of it are wrong",
@@ -168,7 +169,7 @@ def _peers_text(policy: Policy, gone: str, hold: timedelta) -> Text:
     named = "{{ range . }} {{ .Labels.instance }}{{ end }}"
 
     def either(silent: str, apart: str) -> str:
-        return f"{{{{ with query `{gone}` }}}}{silent}{{{{ else }}}}{apart}{{{{ end }}}}"
+        return f"{{{{ with query {quote(gone)} }}}}{silent}{{{{ else }}}}{apart}{{{{ end }}}}"
 
     apart = f"The {len(known)} Alertmanagers of {fleet} do not know of each other"
     return Text(
