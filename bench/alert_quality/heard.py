@@ -39,10 +39,11 @@ class Told:
 def told(received: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
     """Every page and message, in their order; of a message on several alerts what is new in it, or all if nothing is."""
     keys: dict[str, tuple[str, str]] = {}
+    incidents: set[str] = set()
     last: dict[tuple[str, str], bool] = {}
     for entry in received:
         if entry["service"] == "pagerduty":
-            yield from _page(entry, keys)
+            yield from _page(entry, keys, incidents)
         elif entry["service"] == "slack":
             found = list(_message(entry))
             new = [each for each in found if last.get(each.about) != each.firing]
@@ -50,11 +51,19 @@ def told(received: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
             yield from new or found
 
 
-def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]]) -> Iterator[Told]:
-    """A trigger or a resolve; the latter is known by the key that the former had."""
+def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]], incidents: set[str]) -> Iterator[Told]:
+    """A trigger or a resolve; the latter is known by the key that the former had.
+
+    A trigger of an incident that is open is a line in its log and wakes nobody: both of a pair of Alertmanagers may send it.
+    """
     body = entry["body"]
     action, key = body.get("event_action"), body.get("dedup_key", "")
+    if action == "trigger" and key in incidents:
+        return
+    if action == "resolve":
+        incidents.discard(key)
     if action == "trigger":
+        incidents.add(key)
         payload = body["payload"]
         part = payload.get("custom_details", {}).get("part", "")
         keys[key] = payload.get("class", ""), payload.get("component", "") or part

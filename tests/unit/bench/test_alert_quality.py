@@ -59,6 +59,11 @@ def test_a_page_and_its_end_are_known_by_their_key() -> None:
     assert left_open([first, last]) == []
 
 
+def test_a_trigger_of_an_incident_that_is_open_wakes_nobody_and_one_that_was_resolved_is_opened_anew() -> None:
+    events = [page("trigger"), page("trigger", at=1.5), page("resolve", at=3.0), page("trigger", at=4.0)]
+    assert [(each.at, each.firing) for each in told(events)] == [(1.0, True), (3.0, False), (4.0, True)]
+
+
 def test_a_part_of_the_stack_is_known_by_its_address_alone_as_pagerduty_has_it() -> None:
     (found,) = told([message(labels={"alertname": "CacheProberDown"})])
     assert (found.alert, found.subject) == ("CacheProberDown", NODE)
