@@ -16,6 +16,7 @@ from alerts.node_down import SLI_JOB, down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
 from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
+from alerts.server.replication_lag import behind_after
 from alerts.slo import pages as slo_pages
 from alerts.stack import SLACK_FAILURES
 from alerts.texts import STARTED_LATELY, started_lately
@@ -209,6 +210,7 @@ def _limits(policy: Policy) -> Values:
     expected = alerts.replicas.expected
     return {
         "lag": duration_text(alerts.replication_lag.above),
+        "behind": duration(behind_after(policy)),
         "expected": f"{expected}" if expected else "as many as are watched of it",
         "evictions": plain(alerts.evictions.above),
         "evictions_within": duration(alerts.evictions.within),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from alerts.promql import duration, narrowed, one_of, selector
-from alerts.server import facts
+from alerts.server import facts, replication_lag
 from alerts.server.facts import NODE, newest, newest_sli
 from policy import metrics
 from policy.alerts import BY_NAME, AlertSpec
@@ -22,7 +22,6 @@ ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 # The parts of a collection without which a node is not watched, or nobody new can be served.
 UNWELL = ("info", "connect")
-LAG_LABELS = f"{NODE}, slave_ip, slave_port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,6 @@ def _replica_link_down(policy: Policy) -> tuple[str, timedelta]:
     return f"{newest(policy, 'redis_master_link_up')} == 0", policy.alerts.replica_link.for_
 
 
-def _replication_lag(policy: Policy) -> tuple[str, timedelta]:
-    level = policy.alerts.replication_lag
-    lag = newest(policy, "redis_connected_slave_lag_seconds", LAG_LABELS)
-    return f"{lag} > {plain(seconds(level.above))}", level.for_
-
-
 def _evictions(policy: Policy) -> tuple[str, timedelta]:
     level = policy.alerts.evictions
     rate = f"rate({selector('redis_evicted_keys_total', fleet=policy.fleet.name)}[{duration(level.within)}])"
@@ -230,7 +223,7 @@ FILES: dict[str, dict[str, Finder]] = {
     },
     "server": {
         "CacheReplicaLinkDown": _replica_link_down,
-        "CacheReplicationLag": _replication_lag,
+        "CacheReplicationLag": replication_lag.condition,
         "CacheEvictions": _evictions,
         "CacheRejectedConnections": _rejected,
         "CacheClientsNearLimit": _clients,

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from alerts.node_down import verdict_memory
 from alerts.promql import duration, quote
 from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window, without_quorum
+from alerts.server.facts import memory
+from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
 from policy import metrics
 from policy.model import Policy
-from policy.units import bytes_text, duration_text, percent_text, plain
+from policy.units import bytes_text, duration_text, percent_text, plain, seconds
 
 # Not humanize: it makes 16.38k of 16384 slots, 12.35k seconds and, of 0.6 keys, 600m.
 _EXACT = '{{ $value | printf "%.0f" }}'
 _RATE = '{{ $value | printf "%.1f" }}'
 _SPAN = "{{ $value | humanizeDuration }}"
+_BYTES = "{{ $value | humanize1024 }}B"
 _SHARD = "{{ with $labels.shard }}shard {{ . }}{{ else }}the nodes without a shard{{ end }} of {{ $labels.fleet }}"
 # Shards that a text names; the first command of the runbook lists all.
 _NAMED = 5
@@ -99,11 +102,23 @@ def _replica_link_down(policy: Policy) -> Text:
 
 def _replication_lag(policy: Policy) -> Text:
     level = policy.alerts.replication_lag
+    above, lasted = duration_text(level.above), lasting(level.for_)
+
+    def told(silent: str, behind: str) -> str:
+        who = "{fleet=%q,instance=%q,slave_ip=%q,slave_port=%q}"
+        query = f"last_over_time({LAG}{who}[{duration(memory(policy))}]) > {plain(seconds(level.above))}"
+        return lookup(query, silent, "fleet", "instance", "slave_ip", "slave_port", otherwise=behind)
+
+    story = told(
+        f"has had no acknowledgement from its replica {_REPLICA} for {_SPAN}, more than {above}{lasted}. What is written "
+        "meanwhile is lost if the primary dies. First: is the replica busy or its network full?",
+        f"had written {_BYTES} more {duration(behind_after(policy))} ago than its replica {_REPLICA} has now, though that "
+        f"acknowledges each second{lasted}. What it lacks is lost if the primary dies, and when the primary keeps no more for "
+        "it, it must copy all anew. First: is more written than the link or the replica takes?",
+    )
     return Text(
-        f"Replica {_REPLICA}{OF_SHARD} lags {_SPAN} behind",
-        f"The primary {NODE}{OF_SHARD} has had no acknowledgement from its replica {_REPLICA} for {_SPAN}, more than "
-        f"{duration_text(level.above)}{lasting(level.for_)}. What is written meanwhile is lost if the primary dies. First: "
-        "is the replica busy or its network full? INFO replication on both.",
+        f"Replica {_REPLICA}{OF_SHARD} lags {told(_SPAN, _BYTES)} behind",
+        f"The primary {NODE}{OF_SHARD} {story} INFO replication on both.",
     )
 
 

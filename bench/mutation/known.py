@@ -44,6 +44,10 @@ KNOWN: tuple[Known, ...] = (
         r"CacheNodesDiffer: .*shard!=\[\"\" -> ",
         "most and least must both be there: what one of them lets in alone has no other",
     ),
+    Known(
+        r'CacheReplicationLag: .*slave_state="online"\}\[\[1m30s -> 1m45s\]',
+        "a primary tells of its replica and of itself in one INFO: with its own word the other counts no more",
+    ),
     Known(r"CacheProberDown: .*(\[> -> >=\] 2\.5|\[2\.5 -> 2\.4\])", _BETWEEN),
     Known(r"CacheNotificationsFailing: .*\[1\.5 -> 1\.4\]", _BETWEEN),
     Known(r"CacheNotificationsFailing: .* \[> -> >=\] 1", _FLOATS),
