@@ -5,7 +5,9 @@ every health check is still answered in time. The pauses are drawn, so that no p
 """
 
 import random
+import threading
 import time
+from dataclasses import dataclass
 
 import redis
 
@@ -13,15 +15,24 @@ from sandbox.node_process import main, password
 from sandbox.redis_node import connect
 
 _BUSY = "local sum = 0 for step = 1, tonumber(ARGV[1]) do sum = sum + step end return 1"
-_BUSY_SECONDS = 0.025
 _FIRST_STEPS, _MOST_STEPS = 50_000, 20_000_000
-_PAUSE_SECONDS = (0.03, 0.09)
 
 
-def burden(port: int, lifetime: float) -> None:
-    """Run slow commands on the node until `lifetime` seconds have passed or the node is gone."""
+@dataclass(frozen=True)
+class Load:
+    """For how many seconds each script computes, and the shortest and the longest pause before the next."""
+
+    busy: float = 0.025
+    pauses: tuple[float, float] = (0.03, 0.09)
+
+
+_USUAL = Load()
+
+
+def burden(port: int, lifetime: float, load: Load = _USUAL, over: threading.Event | None = None) -> None:
+    """Run slow commands on the node until `lifetime` seconds have passed, `over` is set or the node is gone."""
     deadline = time.monotonic() + lifetime
-    steps = _FIRST_STEPS
+    steps, over = _FIRST_STEPS, over or threading.Event()
     with connect(port, timeout=5.0, password=password()) as client:
         while time.monotonic() < deadline:
             begun = time.monotonic()
@@ -30,16 +41,17 @@ def burden(port: int, lifetime: float) -> None:
             except redis.RedisError as error:
                 print(f"ended: {error}")
                 return
-            steps = next_steps(steps, time.monotonic() - begun)
-            time.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311  # pauses, not a secret
+            steps = next_steps(steps, time.monotonic() - begun, load.busy)
+            if over.wait(random.uniform(*load.pauses)):  # noqa: S311  # pauses, not a secret
+                return
 
 
-def next_steps(steps: int, took: float) -> int:
-    """Return how long the next script should count, given that `steps` took that many seconds on this machine.
+def next_steps(steps: int, took: float, wanted: float = _USUAL.busy) -> int:
+    """Return how long the next script should count to take `wanted` seconds, given that `steps` took `took` on this machine.
 
     By a factor of two at most: one reply that waited for the processor must not make the next script tiny or huge.
     """
-    factor = min(2.0, max(0.5, _BUSY_SECONDS / took))
+    factor = min(2.0, max(0.5, wanted / took))
     return min(_MOST_STEPS, max(1000, int(steps * factor)))
 
 

@@ -16,3 +16,7 @@ def test_the_scripts_come_to_25_ms_on_a_slow_and_on_a_fast_machine(steps_per_sec
 def test_one_odd_measurement_changes_the_length_by_two_at_most() -> None:
     assert next_steps(100_000, 1e-9) == 200_000
     assert next_steps(100_000, 10.0) == 50_000
+
+
+def test_the_length_can_be_another() -> None:
+    assert next_steps(100_000, 0.025, wanted=0.050) == 200_000
