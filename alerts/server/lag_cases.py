@@ -184,8 +184,9 @@ def _away(pair: _Pair) -> Case:
     clock, memory = pair.clock, pair.cast.slow
     told = _told(pair, _WELL, memory + pair.after)
     last = (told - 1) * clock.sample
-    # One evaluation finds nothing: what was said before is forgotten, and what is said again not old enough.
     away = -(-(memory + clock.step) // clock.sample) - 1
+    # What was said before is forgotten then, and what is said again not old enough.
+    nothing = clock.first_after(last + memory + pair.after)
     fires = up_to(clock.step, last + (away + 1) * clock.sample + pair.after) + up_to(clock.step, pair.hold)
     rest = clock.samples(fires)
     values = ((pair.written, 0), (pair.acknowledged(), pair.shift + away + 1))
@@ -193,9 +194,9 @@ def _away(pair: _Pair) -> Case:
         name: f"{counter(1, told, _START - by)} {gone(away)} {counter(1, rest, _START + told + away - by)}"
         for name, by in values
     }
-    return pair.case(
-        "begins anew when the exporter was away for long", series, *_WATCH.first(fires, clock.step, pair.labels())
-    )
+    neither = Expect(nothing, selector("ALERTS", alertname=_NAME))
+    expects = (neither, _WATCH.firing(fires, pair.labels()))
+    return pair.case("waits anew when the exporter was away for long", series, *expects)
 
 
 def _told(pair: _Pair, least: int, memory: int) -> int:
