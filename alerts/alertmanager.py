@@ -9,13 +9,17 @@ from typing import Any
 from alerts import calendars, inhibition
 from alerts.promql import duration, matched
 from alerts.receivers import NOBODY, Way, heartbeat, ways
-from policy.alerts import CERTIFICATE_EXPIRING, PAGES, WATCHDOG
+from policy.alerts import CERTIFICATE_EXPIRING, FRAGMENTED, PAGES, WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
 
 # An alert that joins a living group waits for group_interval, so each subject has a group of its own. `cause` is left
 # out: two causes on one node are one page.
 GROUP_BY = ["alertname", "fleet", "shard", "instance", "part", "slo"]
+
+# One cause makes many of these in one minute, and each node has to be seen to: certificates that were made together, values
+# that are deleted on a primary and on its replicas. They are one message.
+_TOGETHER = (CERTIFICATE_EXPIRING, FRAGMENTED)
 
 
 def config(policy: Policy) -> dict[str, Any]:
@@ -30,9 +34,8 @@ def config(policy: Policy) -> dict[str, Any]:
         *_routes((beat,) if beat else (), _beat(notify.heartbeat), *beats),
         *_routes((), {}, 'severity="none"'),
         *(route for label, value in PAGES.items() for route in _routes(pages, in_calendar, f'{label}="{value}"')),
-        # Of certificates that were made together all come in one minute: they are one message.
         *_routes(
-            tickets, {**in_office, "group_by": ["alertname", "fleet"]}, f"alertname={matched(CERTIFICATE_EXPIRING)}"
+            tickets, {**in_office, "group_by": ["alertname", "fleet"]}, f"alertname=~{matched('|'.join(_TOGETHER))}"
         ),
         # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
         *_routes(tickets, in_office),

@@ -111,7 +111,7 @@ ROW_ALERTS: tuple[AlertSpec, ...] = (
     _row("CacheVeryLowAvailability", "availability", "critical", "page", *_SLOW),
     _row("CacheMemoryVeryHigh", "memory", "critical", "page", "CacheMemoryHigh"),
 )
-CERTIFICATE_EXPIRING = "CacheCertificateExpiring"
+CERTIFICATE_EXPIRING, FRAGMENTED = "CacheCertificateExpiring", "CacheMemoryFragmentation"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheFailoverOverdue", "critical", "page", _SHARD),
@@ -125,7 +125,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheRejectedConnections", "warning", "check_nodes"),
     _other("CacheClientsNearLimit", "warning", "check_nodes"),
     _other("CachePersistenceFailed", "warning", "check_nodes"),
-    _other("CacheMemoryFragmentation", "warning", "investigate"),
+    _other(FRAGMENTED, "warning", "investigate"),
     _other("CacheNodesDiffer", "warning", "investigate", _FLEET),
     _other("CacheCollectionFailing", "warning", "investigate"),
     _other(CERTIFICATE_EXPIRING, "warning", "investigate"),

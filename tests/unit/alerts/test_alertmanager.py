@@ -52,7 +52,7 @@ def test_only_what_the_policy_configures_is_told(name: str, page: list[str], tic
         'severity="none"': ["nobody"],
         'severity="critical"': page,
         'action="page"': page,
-        'alertname="CacheCertificateExpiring"': ticket,
+        'alertname=~"CacheCertificateExpiring|CacheMemoryFragmentation"': ticket,
         "": ticket,
     }
     assert found["route"]["receiver"] == "nobody", "an alert always finds one of these before"
@@ -82,12 +82,12 @@ def test_who_knows_a_repeat_from_news_is_told_again_soon_and_others_when_people_
     assert pages == {"pages-pagerduty": "4h", "pages-slack": "1m"}
 
 
-def test_certificates_that_end_together_are_one_message() -> None:
+def test_what_one_cause_does_to_many_nodes_in_one_minute_is_one_message() -> None:
     config = notifying(slack={"channel": "#a", "token_file": "/t"})
-    certificates, others = config["route"]["routes"][-2:]
-    assert certificates["matchers"] == ['alertname="CacheCertificateExpiring"']
-    assert {key for key in certificates if certificates[key] != others.get(key)} == {"matchers", "group_by"}
-    assert certificates["group_by"] == ["alertname", "fleet"]
+    together, others = config["route"]["routes"][-2:]
+    assert together["matchers"] == ['alertname=~"CacheCertificateExpiring|CacheMemoryFragmentation"']
+    assert {key for key in together if together[key] != others.get(key)} == {"matchers", "group_by"}
+    assert together["group_by"] == ["alertname", "fleet"]
 
 
 def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> None:
