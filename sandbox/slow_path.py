@@ -1,7 +1,7 @@
 """A network between two ends, as a process: `python -m sandbox.slow_path`, or `SlowPath`.
 
 Each way listens on a port and leads to another one. What comes back over it can be late, or no faster than so many bytes
-a second; what goes there is not held up.
+a second, or be lost with its connection; what goes there is not held up.
 """
 
 import argparse
@@ -39,6 +39,7 @@ class SlowPath(Child):
         self._file, self._ready = directory / "slow-path.json", directory / "slow-path.ready"
         self._ways = dict(ways)
         self._paces: dict[int, Pace] = {}
+        self._cuts = dict.fromkeys(ways, 0)
         argv = module_argv("sandbox.slow_path", "--config", self._file, "--ready", self._ready)
         super().__init__("slow-path", argv, directory, module_env())
 
@@ -55,19 +56,26 @@ class SlowPath(Child):
         self._paces[port] = pace
         self._tell()
 
+    def cut(self, port: int) -> None:
+        """Cut each connection that now goes over the way, when the next piece comes back over it."""
+        self._cuts[port] += 1
+        self._tell()
+
     def _tell(self) -> None:
         ways = [
-            {"port": port, "to": to, "pace": asdict(self._paces.get(port, Pace()))} for port, to in self._ways.items()
+            {"port": port, "to": to, "pace": asdict(self._paces.get(port, Pace())), "cuts": self._cuts[port]}
+            for port, to in self._ways.items()
         ]
         write_json(self._file, {"ways": ways})
 
 
 @dataclass
 class Way:
-    """One way: how it holds up now, and how many pieces came back over it."""
+    """One way: how it holds up now, how often it was cut, and how many pieces came back over it."""
 
     to: int
     pace: Pace = field(default_factory=Pace)
+    cuts: int = 0
     pieces: int = 0
 
     def pause(self, size: int) -> float:
@@ -86,8 +94,11 @@ class Way:
         await asyncio.gather(self._carry(reader, back, slow=False), self._carry(there, writer, slow=True))
 
     async def _carry(self, source: asyncio.StreamReader, to: asyncio.StreamWriter, slow: bool) -> None:
+        before = self.cuts
         with suppress(OSError):
             while piece := await source.read(_CHUNK):
+                if slow and self.cuts > before:
+                    break
                 if slow and (pause := self.pause(len(piece))):
                     await asyncio.sleep(pause)
                 to.write(piece)
@@ -98,7 +109,7 @@ class Way:
 def _told(config: Path) -> Mapping[int, Way]:
     """The ways as the file has them now."""
     ways = json.loads(config.read_text())["ways"]
-    return {each["port"]: Way(each["to"], Pace(**each["pace"])) for each in ways}
+    return {each["port"]: Way(each["to"], Pace(**each["pace"]), each["cuts"]) for each in ways}
 
 
 async def _serve(config: Path, ready: Path) -> None:
@@ -108,7 +119,7 @@ async def _serve(config: Path, ready: Path) -> None:
     while servers:
         await asyncio.sleep(_LOOK_EVERY)
         for port, told in _told(config).items():
-            ways[port].pace = told.pace
+            ways[port].pace, ways[port].cuts = told.pace, told.cuts
 
 
 def main() -> None:

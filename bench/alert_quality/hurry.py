@@ -77,3 +77,22 @@ SHORTENED: Mapping[str, Any] = {"fleet.sentinel.refresh": "1s", **_STACK, **_sho
 def cluster() -> Mapping[str, Any]:
     """The same for a Cluster."""
     return {key: value for key, value in SHORTENED.items() if not key.startswith("fleet.sentinel")}
+
+
+# The objective is the default's, and so is the share of its budget that pages; the windows, of 1h and 5m, are a fifteenth. The
+# other burn rates have none that a run could wait for: a ticket's, cut shorter than the page's, would come before the page.
+_BUDGET: dict[str, Any] = {
+    "rules.slo_interval": "2s",
+    "slos": [
+        {
+            "name": "availability",
+            "objective": "99.99%",
+            "burn": [{"factor": "14.4", "long": "4m", "short": "20s", "severity": "critical"}],
+        }
+    ],
+}
+
+
+def listed() -> Mapping[str, Any]:
+    """The same for nodes that the policy lists, with an objective that a run can miss."""
+    return {**cluster(), **_BUDGET}

@@ -1,6 +1,7 @@
-"""What the scenarios are played on: a fleet under Sentinel with traffic, a Cluster, or two servers with TLS in a file.
+"""What the scenarios are played on, each with a whole stack.
 
-Each with a whole stack, the last with two Alertmanagers.
+A fleet under Sentinel with traffic, a Cluster, two servers with TLS in a file under two Alertmanagers, or a shard whose every
+connection goes over a path that can be slow.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from rich.console import Console
 from alerts.node_down import SLI_JOB
 from bench.alert_quality import hurry
 from bench.alert_quality.listed import ListedLab
+from bench.alert_quality.path_lab import PathLab
 from sandbox.cluster import RedisCluster
 from sandbox.demo import Demo
 from sandbox.files import write_atomic
 from sandbox.redis_node import RedisNode
 from sandbox.stack import Stack
 
-Where = Literal["sentinel", "cluster", "listed"]
+Where = Literal["sentinel", "cluster", "listed", "path"]
 """The labs."""
 # What always fires, to show that the chain is whole.
 _ALWAYS = frozenset({"CacheWatchdog"})
@@ -30,8 +32,8 @@ _ALWAYS = frozenset({"CacheWatchdog"})
 class Lab:
     """A fleet, its stack, and what a scenario may do to them. What runs is ended with `stack`.
 
-    `demo` is there behind Sentinel, `cluster` in a Cluster, `listed` where a file names the nodes. The clock of exporter and
-    notifier follows the file `clock` behind Sentinel.
+    `demo` is there behind Sentinel, `cluster` in a Cluster, `listed` where a file names the nodes, `path` where the policy does.
+    Behind Sentinel the clock of exporter and notifier follows the file `clock`.
     """
 
     def __init__(self, directory: Path, stack: ExitStack, console: Console, where: Where) -> None:
@@ -41,6 +43,7 @@ class Lab:
         self._demo: Demo | None = None
         self._cluster: RedisCluster | None = None
         self._listed: ListedLab | None = None
+        self._path: PathLab | None = None
         if where == "sentinel":
             self._demo = Demo(directory, stack, console, hurry.SHORTENED, self.clock)
             self._demo.start()
@@ -48,6 +51,9 @@ class Lab:
         elif where == "listed":
             self._listed = ListedLab(directory, stack)
             self.watchers = self._listed.watchers
+        elif where == "path":
+            self._path = PathLab(directory, stack)
+            self.watchers = self._path.watchers
         else:
             self._cluster = stack.enter_context(RedisCluster(directory / "run"))
             seeds = {"cluster": {"addresses": [node.instance for node in self._cluster.nodes]}}
@@ -76,12 +82,21 @@ class Lab:
         return self._listed
 
     @property
+    def path(self) -> PathLab:
+        """The shard behind a path that can be slow. `TypeError` elsewhere."""
+        if self._path is None:
+            raise TypeError("this scenario wants a path that can be slow")
+        return self._path
+
+    @property
     def nodes(self) -> Iterator[RedisNode]:
         """Every server of the fleet."""
         if self._cluster is not None:
             yield from self._cluster.nodes
         elif self._listed is not None:
             yield from self._listed.nodes
+        elif self._path is not None:
+            yield from self._path.nodes
         else:
             yield from (node for _, node in self.demo.fleet.members())
 

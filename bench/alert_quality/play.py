@@ -16,7 +16,7 @@ from sandbox.process import StartFailed, wait_until
 from sandbox.web import WebError
 
 PATIENCE = 120.0
-"""Seconds for everything that must come to come."""
+"""Seconds in which the lab must come to rest before a scenario."""
 SETTLE = 6.0
 """Seconds in which something more could come, after all that must and after the end: longer than the wait of a ticket."""
 WATCH = 25.0
@@ -41,7 +41,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     before, began = len(lab.received()), time.time()
     wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
     if scenario.kind == "fault":
-        _all_told(lab, before, wanted, scenario.deaf)
+        _all_told(lab, before, wanted, scenario)
         time.sleep(SETTLE)
     else:
         time.sleep(max(0.0, began + watch * (_LONG if scenario.long else 1) - time.time()))
@@ -82,13 +82,13 @@ def _heard(lab: Lab, before: int) -> Sequence[Told]:
     return sorted((*told(new), *silence), key=lambda each: each.at)
 
 
-def _all_told(lab: Lab, before: int, wanted: Iterable[About], deaf: frozenset[str]) -> None:
+def _all_told(lab: Lab, before: int, wanted: Iterable[About], scenario: Scenario) -> None:
     def all_came() -> bool:
         heard = _heard(lab, before)
         reached = {(each.about, each.to) for each in heard if each.firing}
-        return all((about, to) in reached for about in wanted for to in receivers(about[0]) - deaf)
+        return all((about, to) in reached for about in wanted for to in receivers(about[0]) - scenario.deaf)
 
-    _in_time(all_came, PATIENCE)
+    _in_time(all_came, scenario.patience)
 
 
 def _quiet(lab: Lab, before: int, patience: float) -> bool:

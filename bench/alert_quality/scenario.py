@@ -17,8 +17,8 @@ class Scenario:
 
     An alert of `fleet` with a `part` is written with it: `CacheRuleFailures/reload`. `also` may come as well, or not: what it
     tells is true, and whether it comes is a matter of seconds. `deaf` are those who cannot be told while it goes on. A `long`
-    one is harmless while it goes on, and is watched until the slowest alert would have come. `rest` are the seconds after
-    healing in which all must be over.
+    one is harmless while it goes on, and is watched until the slowest alert would have come. `patience` are the seconds
+    in which all that must come has to, `rest` those after healing in which all must be over.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Scenario:
     deaf: frozenset[str] = frozenset()
     where: Where = "sentinel"
     long: bool = False
+    patience: float = 120.0
     rest: float = 90.0
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from bench.alert_quality import events
+from bench.alert_quality.cache_scenarios import CACHE_FAULTS
 from bench.alert_quality.scenario import Scenario, Step
 from bench.alert_quality.stack_scenarios import STACK_FAULTS, STACK_HARMLESS
 
@@ -132,6 +133,7 @@ FAULTS: tuple[Scenario, ...] = (
         end=events.give_slots,
         where="cluster",
     ),
+    *CACHE_FAULTS,
     *STACK_FAULTS,
 )
 

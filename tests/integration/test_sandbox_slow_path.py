@@ -59,6 +59,17 @@ def test_a_narrow_path_carries_so_many_bytes_a_second(path: SlowPath, node: Redi
         wait_until(lambda: took(lambda: client.get("large")) >= 0.4, _PATIENCE, "the path to be narrow")
 
 
+def test_a_cut_loses_the_next_answer_with_its_connection_and_lets_the_next_one_in(path: SlowPath, way: int) -> None:
+    with connect(way) as client, connect(way) as other:
+        assert client.ping()
+        assert other.ping()
+        path.cut(way)
+        for each in (client, other):
+            with pytest.raises(redis.ConnectionError):
+                wait_until(lambda each=each: not each.ping(), _PATIENCE, "the connection to be cut")  # type: ignore[misc]
+            assert each.ping()
+
+
 def test_a_path_to_a_server_that_is_gone_refuses(path: SlowPath, node: RedisNode, way: int) -> None:
     node.kill()
     with connect(way) as client, pytest.raises(redis.ConnectionError):

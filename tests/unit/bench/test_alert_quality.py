@@ -226,3 +226,19 @@ def test_no_threshold_is_softened_and_every_wait_is_shortened() -> None:
     row = Policy().thresholds.hit_rate.warning.for_
     assert "thresholds.hit_rate.warning.for" in waits
     assert hurry.SHORTENED["thresholds.hit_rate.warning.for"] == f"{row // timedelta(seconds=hurry.FACTOR)}s"
+
+
+def test_the_page_on_a_budget_has_the_default_s_share_over_a_fifteenth_of_its_windows() -> None:
+    short = hurry.listed()
+    (found,) = Policy.model_validate(
+        {"slos": short["slos"], "rules": {"slo_interval": short["rules.slo_interval"]}}
+    ).slos
+    (usual,), own = Policy().slos, found.burns[0]
+    page = usual.burns[0]
+    assert (found.name, found.objective, own.factor, own.severity) == (
+        usual.name,
+        usual.objective,
+        page.factor,
+        page.severity,
+    )
+    assert (own.long, own.short) == (page.long / hurry.FACTOR, page.short / hurry.FACTOR)

@@ -1,0 +1,145 @@
+"""Faults of the cache itself that come slowly, now and then, or to one server of a shard alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bench.alert_quality import cache_events as events
+from bench.alert_quality.lab import Lab, Where
+from bench.alert_quality.scenario import Scenario, Step
+from sandbox.slow_path import Pace
+
+
+class _Trouble(Protocol):
+    """What goes on until it is ended."""
+
+    def begin(self, lab: Lab) -> str:
+        """Begin it."""
+
+    def end(self, lab: Lab) -> str:
+        """End it."""
+
+
+def _fault(
+    name: str,
+    what: str,
+    *nodes: str,
+    begin: Step,
+    end: Step,
+    fleet: tuple[str, ...] = (),
+    where: Where = "path",
+    patience: float = 120.0,
+    rest: float = 90.0,
+) -> Scenario:
+    return Scenario(name, "fault", what, begin, end, nodes, fleet, where=where, patience=patience, rest=rest)
+
+
+def _going(
+    name: str,
+    what: str,
+    trouble: _Trouble,
+    *nodes: str,
+    fleet: tuple[str, ...] = (),
+    where: Where = "path",
+    patience: float = 120.0,
+) -> Scenario:
+    begin, end = trouble.begin, trouble.end
+    return _fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
+
+
+CACHE_FAULTS: tuple[Scenario, ...] = (
+    _going(
+        "low-hit-rate",
+        "a crawler asks for keys that are in no cache",
+        events.Crawler(),
+        fleet=("CacheLowHitRate",),
+        where="sentinel",
+    ),
+    _going(
+        "slow-commands",
+        "a caller of a primary runs scripts of 3.8 ms",
+        events.slow_scripts(0.0038, (0.003, 0.008)),
+        "CacheHighLatency",
+        where="sentinel",
+    ),
+    _going(
+        "rare-slow-command",
+        "a script of 80 ms on a primary each 1.9 s",
+        events.slow_scripts(0.080, (1.7, 1.9)),
+        "CacheVeryHighLatencyP99",
+        where="sentinel",
+        patience=150.0,
+    ),
+    _fault(
+        "longer-path",
+        "the way to a primary takes 1 ms longer",
+        "CacheHighLatencyP50",
+        begin=events.late(Pace(delay=0.0009)),
+        end=events.in_time,
+    ),
+    _fault(
+        "much-longer-path",
+        "the way to a primary takes 3 ms longer",
+        "CacheVeryHighLatencyP50",
+        begin=events.late(Pace(delay=0.003)),
+        end=events.in_time,
+    ),
+    _fault(
+        "bumpy-path",
+        "one answer of a primary in 30 is 7 ms late",
+        "CacheHighLatencyP99",
+        begin=events.late(Pace(delay=0.007, nth=30)),
+        end=events.in_time,
+        patience=150.0,
+    ),
+    _going(
+        "cuts",
+        "the connections to a replica are cut each 15 s",
+        events.cuts(15.0),
+        "CacheLowAvailability",
+        patience=150.0,
+    ),
+    _going(
+        "stalls",
+        "a replica stalls for 1.3 s each 10 s (SIGSTOP)",
+        events.stalls(1.3, 8.7),
+        "CacheVeryLowAvailability",
+        patience=150.0,
+    ),
+    _fault(
+        "replica-detached",
+        "somebody tells a replica to follow nobody",
+        begin=events.detach,
+        end=events.attach,
+        fleet=("CacheReplicasMissing",),
+    ),
+    _going(
+        "narrow-link",
+        "more is written than the link to a replica carries",
+        events.NarrowLink(100_000.0, 0.02),
+        "CacheReplicationLag",
+    ),
+    _fault(
+        "fragmentation",
+        "two of three of many small values are deleted",
+        "CacheMemoryFragmentation",
+        begin=events.fragment,
+        end=events.defragment,
+        patience=200.0,
+    ),
+    _fault(
+        "nodes-differ",
+        "a replica has less memory than its primary",
+        begin=events.smaller,
+        end=events.as_large,
+        fleet=("CacheNodesDiffer",),
+        patience=400.0,
+    ),
+    _going(
+        "stalls-in-turn",
+        "each server stalls for 1.25 s in turn, one each 8 s",
+        events.stalls_in_turn(1.25, 6.75),
+        fleet=("CacheErrorBudgetBurnFast",),
+        patience=240.0,
+    ),
+)
