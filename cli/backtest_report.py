@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from alerts.backtest import compare
 from alerts.backtest.compare import Firing, Told
 from alerts.backtest.history import Window, watched
 from alerts.backtest.incidents import Incident, judged
+from alerts.backtest.plan import Rule
 from alerts.backtest.run import Outcome
 from alerts.backtest.times import shown
 from cli import tables
@@ -22,6 +23,7 @@ from cli.tables import Column
 from policy.units import duration_text
 
 POLICIES = ("current", "candidate")
+_MARK = "*"  # on what an alert did for which the history has all that it reads for a part of the time only
 _MOST_LISTED = 20
 _MOST_NAMED = 8
 
@@ -82,7 +84,8 @@ def _cells(told: Told, name: str, length: int) -> Iterator[Text]:
     if not rules or (any(rule.problem for rule in rules) and not firings):
         yield from (Text("not evaluated" if rules else "no such rule", "red"), Text(""), Text(""))
         return
-    yield Text(str(len(firings)), "bold" if firings else "dim")
+    mark = _MARK if any(rule.in_part for rule in rules) else ""
+    yield Text(f"{len(firings)}{mark}", "bold" if firings or mark else "dim")
     yield Text(f"{compare.per_week(len(firings), length):.2f}", "" if firings else "dim")
     yield Text(_lasting(compare.total_seconds(firings)) if firings else "")
 
@@ -126,19 +129,25 @@ def _list(console: Console, title: str, firings: Sequence[Firing]) -> None:
 
 
 def _remarks(outcome: Outcome) -> Iterator[str]:
-    yield from _of_alerts(outcome)
+    """First what stands behind a mark in the table."""
+    yield from (f"{_MARK} {line}" for line in _of_alerts(outcome, lambda rule: rule.in_part))
+    yield from _of_alerts(outcome, _notes)
     for start, end in outcome.blind:
         yield f"no data from {shown(start)} to {shown(end)} ({_lasting((end - start) / 1000)}): alerts stand still there"
     yield from outcome.notes
 
 
-def _of_alerts(outcome: Outcome) -> Iterator[str]:
+def _notes(rule: Rule) -> Iterable[str]:
+    return (*([f"not evaluated: {rule.problem}"] if rule.problem else []), *rule.notes)
+
+
+def _of_alerts(outcome: Outcome, notes: Callable[[Rule], Iterable[str]]) -> Iterator[str]:
     """What is to be known of alerts, each thing once, with the policies and the alerts of which it is true."""
     same: dict[tuple[str, str], list[str]] = {}
     for policy, told in zip(POLICIES, outcome.told, strict=False):
         found: dict[str, list[str]] = {}
         for rule in told.rules:
-            for note in (*([f"not evaluated: {rule.problem}"] if rule.problem else []), *rule.notes):
+            for note in notes(rule):
                 found.setdefault(note, []).append(rule.name)
         for note, names in found.items():
             same.setdefault((_counted(names), note), []).append(policy)

@@ -138,7 +138,7 @@ def summary(told: Told, length: int) -> dict[str, Any]:
             "per_week": per_week(len(firings), length),
             "seconds": total_seconds(firings),
             "not_evaluated": sorted({rule.problem for rule in rules if rule.problem}),
-            "notes": sorted({note for rule in rules for note in rule.notes}),
+            "notes": sorted({note for rule in rules for note in (*rule.notes, *rule.in_part)}),
             "firings": [firing.data() for firing in firings],
         }
     return {"pages": len(told.pages), "pages_per_week": per_week(len(told.pages), length), "alerts": alerts}

@@ -1,20 +1,17 @@
-"""Questions to the history before its alerts are counted: is there data, where are holes, which buckets exist."""
+"""Questions to the history before its alerts are counted: is there data, where are holes, when were its rules evaluated."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from alerts.backtest.plan import Rule
-from alerts.backtest.prometheus import Prometheus, TooMuch, Unusable
-from alerts.backtest.selectors import Selector
+from alerts.backtest.prometheus import Prometheus, TooMuch
 from alerts.backtest.simulate import Run
 from alerts.promql import quote
 
 _LOOKS = 300
-"""How many places of the history are looked at for whether a series is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +20,11 @@ class Window:
 
     start: int
     end: int
+
+    @property
+    def look(self) -> int:
+        """Milliseconds between two places that are looked at for whether a series is there: some hundred in all."""
+        return max(1000, (self.end - self.start) // _LOOKS)
 
     @property
     def weeks(self) -> float:
@@ -69,82 +71,6 @@ async def _refined(server: Prometheus, gap: Run, step: int) -> Run:
     looks = await server.range("max(timestamp(up))", max(before, after - step), after, max(1000, step // 5000))
     behind = [at for series in looks for value in series.values if (at := round(float(value) * 1000)) > before]
     return before, min([after, *behind])
-
-
-async def presence(server: Prometheus, rules: Iterable[Rule], window: Window) -> dict[str, float]:
-    """Of each selector that the alerts read and that should find something: the share of the time in which it does."""
-    step = max(1000, (window.end - window.start) // _LOOKS)
-    looks = (window.end - window.start) // step + 1
-    found = {}
-    for selector in sorted({selector_text(selector) for rule in rules if rule.query for selector in rule.wanted()}):
-        there = await server.long_range(f"count({selector})", window.start, window.end, step)
-        found[selector] = sum(len(part.times) for part in there) / looks
-    return found
-
-
-def missing(present: Mapping[str, float]) -> Iterator[str]:
-    """What the history lacks, all of the time or much of it, in words."""
-    for selector, share in present.items():
-        if not share:
-            yield f"the history has no {selector}: what is said of its alerts is said without it"
-        elif share < 0.9:
-            yield f"the history has {selector} only {share:.0%} of the time"
-
-
-def unfounded(rule: Rule, present: Mapping[str, float]) -> str:
-    """Why an alert cannot be judged: it takes a recorded series from the history, which does not have it. Empty if it can."""
-    for selector in rule.wanted():
-        text = selector_text(selector)
-        if selector.name in rule.kept and not present.get(text, 1):
-            return f"it needs {text} as it was recorded, and the history does not have it"
-    return ""
-
-
-async def require_bounds(server: Prometheus, rules: Iterable[Rule], window: Window) -> None:
-    """Unusable when an alert counts a bucket whose bound the history does not have: it would be silent, whatever happened."""
-    problems: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    asked: dict[str, list[str]] = {}
-    for rule in rules:
-        for buckets in {selector_text(selector, "le") for selector in rule.wanted() if _has_le(selector)}:
-            if buckets not in asked:
-                asked[buckets] = await server.label_values("le", buckets, window.start, window.end)
-            lacking = [bound for bound in _bounds(rule) if bound not in asked[buckets]]
-            if asked[buckets] and lacking:
-                problems.setdefault((buckets, tuple(lacking)), []).append(rule.name)
-    if problems:
-        told = (_no_bucket(names, buckets, lacking, asked[buckets]) for (buckets, lacking), names in problems.items())
-        raise Unusable("\n".join(told))
-
-
-def _no_bucket(names: list[str], buckets: str, lacking: tuple[str, ...], there: list[str]) -> str:
-    """One line for all rules that read the bucket, to fire by it or to be held back by it."""
-    bounds = ", ".join(sorted(there, key=float))
-    return (
-        f"the history of {buckets} has no bucket of {', '.join(lacking)} s, which {', '.join(dict.fromkeys(names))} would read. "
-        f"Choose a latency among its bounds (seconds): {bounds}"
-    )
-
-
-def _has_le(selector: Selector) -> bool:
-    return any(matcher.label == "le" for matcher in selector.matchers)
-
-
-def _bounds(rule: Rule) -> list[str]:
-    """The bounds that a rule counts: those it names alone, and where it names none alone, all that it lists."""
-    matchers = [m for selector in rule.reads for m in selector.matchers if m.label == "le"]
-    alone = {m.value for m in matchers if m.op == "="}
-    listed = {_plain(part) for m in matchers if m.op == "=~" for part in m.value.split("|")}
-    return sorted(alone or listed)
-
-
-def _plain(pattern: str) -> str:
-    return re.sub(r"\\(.)", r"\1", pattern)
-
-
-def selector_text(selector: Selector, without: str = "") -> str:
-    """A selector as PromQL, one of its labels left out."""
-    inside = ",".join(f"{m.label}{m.op}{quote(m.value)}" for m in selector.matchers if m.label != without)
-    return f"{selector.name}{{{inside}}}" if inside else selector.name
 
 
 def _own_fleet(rule: Rule) -> tuple[str, ...]:

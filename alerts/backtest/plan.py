@@ -16,6 +16,9 @@ from policy.units import parse_duration
 
 Labels = Mapping[str, str]
 _LOOK_FOR_NOTHING = frozenset(("absent", "absent_over_time"))
+_LONG = (
+    3600_000  # a window of an hour is an objective's; shorter ones are whole soon after the history has what they read
+)
 _BRACE = '{{"{"}}'
 _TEMPLATE = re.compile(r'\{\{"\{"\}\}|\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}|\{\{')
 
@@ -26,7 +29,8 @@ class Rule:
 
     `step` is the group's interval in milliseconds; `reads` are all selectors below it, `records` the names of all that was
     put into it, `kept` of what is taken from the history, `siblings` of what its own group records; `notes` say what is not
-    exact. One that is not `phased` is evaluated at multiples of its interval: the points of a subquery stand there.
+    exact, `in_part` what the history has for a part of the time only. One that is not `phased` is evaluated at multiples of
+    its interval: the points of a subquery stand there.
     """
 
     name: str
@@ -43,6 +47,13 @@ class Rule:
     phased: bool = True
     kept: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    in_part: tuple[str, ...] = ()
+
+    @property
+    def reach(self) -> int:
+        """How far back from an evaluation it reads, in milliseconds, whole seconds; 0 below an hour."""
+        windows = (-(-_ms(s.range.partition(":")[0]) // 1000) * 1000 for s in self.reads if s.range)
+        return max((window for window in windows if window >= _LONG), default=0)
 
     @property
     def severity(self) -> str:

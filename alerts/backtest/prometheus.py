@@ -85,24 +85,18 @@ class Prometheus:
         """What an expression gives at `start`, `start + step`, ... to `end` (milliseconds)."""
         times = {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
         # Prometheus does not know `nocache`. VictoriaMetrics moves the times without it, to make better use of its cache.
-        found = await self._ask("POST", "query_range", {"query": query, "nocache": "1", **times})
+        found = await self._ask("query_range", {"query": query, "nocache": "1", **times})
         return [_series(series) for series in found["result"]]
 
     async def instant(self, query: str, at: int) -> list[tuple[dict[str, str], float]]:
         """What an expression gives at one time: labels and value."""
-        found = await self._ask("POST", "query", {"query": query, "time": _seconds(at)})
+        found = await self._ask("query", {"query": query, "time": _seconds(at)})
         return [(series["metric"], float(series["value"][1])) for series in found["result"]]
 
-    async def label_values(self, label: str, selector: str, start: int, end: int) -> list[str]:
-        """The values that a label has on the selected series, somewhere in that time."""
-        wanted = {"match[]": selector, "start": _seconds(start), "end": _seconds(end)}
-        return [str(value) for value in await self._ask("GET", f"label/{label}/values", wanted)]
-
-    async def _ask(self, method: str, path: str, fields: dict[str, str]) -> Any:
+    async def _ask(self, path: str, fields: dict[str, str]) -> Any:
         url = self._base.with_path(f"{self._base.path.rstrip('/')}/api/v1/{path}")
-        sent: dict[str, Any] = {"data": fields} if method == "POST" else {"params": fields}
         try:
-            async with self._session.request(method, url, **sent) as answer:
+            async with self._session.post(url, data=fields) as answer:
                 body = await _body(answer)
                 return self._understood(answer.status, body, path)
         except aiohttp.ConnectionTimeoutError:

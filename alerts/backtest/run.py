@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 
-from alerts.backtest import history
+from alerts.backtest import history, presence
+from alerts.backtest.bounds import require_bounds
 from alerts.backtest.compare import Firing, Told
 from alerts.backtest.history import Window
 from alerts.backtest.plan import Rule
@@ -51,13 +52,13 @@ async def run(
 ) -> Outcome:
     """Evaluate the rules of all policies. Unusable when the history does not allow it."""
     every = [rule for rules in policies for rule in rules]
-    await history.require_bounds(server, every, window)
-    holes = await history.blind(server, Window(min(_early(rule, window) for rule in every), window.end), scrape)
-    present = await history.presence(server, every, window)
-    notes = list(history.missing(present))
+    await require_bounds(server, every, window)
+    holes = await history.blind(server, Window(presence.earliest(every, window), window.end), scrape)
+    found = await presence.presence(server, every, window, holes or ())
+    notes = list(presence.young(every, found, window))
     if holes is None:
         notes.append("the history has no `up`: when Prometheus itself did not run cannot be told")
-    policies = [tuple(_judged(rule, present) for rule in rules) for rules in policies]
+    policies = [tuple(_judged(rule, found, window) for rule in rules) for rules in policies]
     every = [rule for rules in policies for rule in rules]
     phases = await _phases(server, every, window)
     jobs = {
@@ -72,10 +73,13 @@ def _within(holes: Iterable[Run], window: Window) -> Iterator[Run]:
     return ((max(start, window.start), end) for start, end in holes if end > window.start)
 
 
-def _judged(rule: Rule, present: Mapping[str, float]) -> Rule:
-    """The rule, without an expression where the history does not have what it must take from it."""
-    problem = history.unfounded(rule, present)
-    return replace(rule, query="", problem=problem) if problem else rule
+def _judged(rule: Rule, found: presence.Present, window: Window) -> Rule:
+    """The rule with what the history lacks of it; without an expression where that is what it must take from it."""
+    problem = presence.unfounded(rule, found)
+    if problem:
+        return replace(rule, query="", problem=problem)
+    notes = (*rule.notes, *presence.lacking(rule, found))
+    return replace(rule, notes=notes, in_part=presence.in_part(rule, found, window))
 
 
 async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> dict[tuple[str, int], int]:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from alerts.promql import quote
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
     |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
@@ -65,6 +67,12 @@ class _Token:
     text: str
     begin: int
     end: int
+
+
+def selector_text(selector: Selector, without: str = "") -> str:
+    """A selector as PromQL, one of its labels left out."""
+    inside = ",".join(f"{m.label}{m.op}{quote(m.value)}" for m in selector.matchers if m.label != without)
+    return f"{selector.name}{{{inside}}}" if inside else selector.name
 
 
 def selectors(expr: str) -> tuple[Selector, ...]:

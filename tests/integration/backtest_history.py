@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policy.buckets import latency_bounds
@@ -64,6 +64,17 @@ def promtool_series(scene: Scene) -> list[dict[str, str]]:
         {"series": selector(name, labels), "values": " ".join("_" if v is None else f"{v:g}" for v in values)}
         for name, labels, values in scene.samples()
     ]
+
+
+def told_when(scene: Scene, told: Callable[[str, Mapping[str, str], int], bool]) -> Scene:
+    """The same history, each series at those seconds only at which it was told, by its name and labels."""
+
+    def cut(
+        name: str, labels: tuple[tuple[str, str], ...], value: Callable[[int], float | None]
+    ) -> Callable[[int], float | None]:
+        return lambda at: value(at) if told(name, dict(labels), at) else None
+
+    return replace(scene, series={key: cut(*key, value) for key, value in scene.series.items()})
 
 
 def between(second: int, *spans: tuple[int, int]) -> bool:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import cast
 
-from alerts.backtest.history import Window, missing, phase, unfounded
+from alerts.backtest.history import Window, phase
 from alerts.backtest.plan import Rule, rules
 from alerts.backtest.prometheus import Prometheus
 from alerts.model import Alert, Group, Record
@@ -15,24 +15,6 @@ def planned(expr: str) -> Rule:
     alert = Alert("A", expr, {}, {})
     (rule,) = rules({"g": Group("g", timedelta(seconds=15), (STEPS, Record("a:y", "y"), alert))})
     return rule
-
-
-def test_an_alert_on_a_record_that_only_the_history_could_give_is_not_judged_without_it() -> None:
-    rule = planned('a:step{b="c"} > 1')
-    assert "it needs a:step" in unfounded(rule, {'a:step{b="c"}': 0.0, "x": 1.0})
-    assert unfounded(rule, {'a:step{b="c"}': 0.2, "x": 1.0}) == ""
-
-
-def test_an_alert_on_raw_series_is_judged_by_what_there_is() -> None:
-    assert unfounded(planned("a:y > 1"), {"y": 0.0}) == ""
-    assert [selector.name for selector in planned("a:y > 1").wanted()] == ["y"]
-
-
-def test_what_is_not_there_is_said_and_how_much_of_it() -> None:
-    assert list(missing({"a": 0.0, "b": 0.5, "c": 0.95})) == [
-        "the history has no a: what is said of its alerts is said without it",
-        "the history has b only 50% of the time",
-    ]
 
 
 class Asked:
