@@ -136,7 +136,7 @@ class Exporter:
     def _adopt(self, policy: Policy, keys: Keyring) -> None:
         """All at once, so that nobody sees half of one policy and half of another."""
         self.policy, self.keys = policy, keys
-        self.state.adopt(policy)
+        self.state.adopt(policy, time.monotonic())
         self.sources = Sources(policy, keys, self.names, self.sources)
         self.collector.enter_with(keys)
         self.link.keys = keys
@@ -153,6 +153,7 @@ class Exporter:
 
     async def _judge(self) -> None:
         now = time.monotonic()
+        self.state.forget_bounds(now)
         self.judge.look(now)
         self.renewals.look(now)
         if self.policy.collect.background:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -23,6 +24,26 @@ class Histogram:
         """Count one observation; a value equal to a bound belongs below it, as `le` says."""
         self._counts[bisect.bisect_left(self._bounds, value)] += 1
         self.sum += value
+
+    def over(self, bounds: Sequence[Decimal]) -> Histogram:
+        """The same observations over other bounds: what both have goes on, so that no counter falls."""
+        other = Histogram(bounds)
+        other._counts, other.sum = list(other.regrouped(self._counts, self)), self.sum
+        return other
+
+    def regrouped(self, counts: Sequence[int], before: Histogram) -> tuple[int, ...]:
+        """Counts per bucket of `before` as counts per bucket here.
+
+        Exact where no bound is new. What lay on either side of a new one nobody knows any more: it counts as beyond.
+        """
+        found = [0] * len(self._counts)
+        for upper, count in zip((*before._bounds, math.inf), counts, strict=True):
+            found[bisect.bisect_left(self._bounds, upper)] += count
+        return tuple(found)
+
+    def begun(self, before: Histogram) -> bool:
+        """Whether there is a bound here that `before` has not."""
+        return not set(self._bounds) <= set(before._bounds)
 
     @property
     def counts(self) -> tuple[int, ...]:

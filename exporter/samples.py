@@ -40,7 +40,7 @@ def sli(state: State, now: float) -> Iterator[Block]:
     yield lines_of(_of_fleet(state, speaks))
     for own, node in _watched(state):
         if speaks:
-            yield sli_forms.probed(own, node, state.bound_texts)
+            yield sli_forms.probed(own, node, state.bounds.texts)
         yield sli_forms.breaker(own, node.breaker.state(now))
         yield from _collected(state, node, own, now)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from exporter import info
+from exporter.bounds import Bounds
 from exporter.breaker import Breaker
 from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
@@ -17,8 +17,7 @@ from exporter.reads import Reads
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
 from policy.agreement import fingerprint
-from policy.buckets import latency_bounds
-from policy.metrics import HEALTH_RESULTS, le
+from policy.metrics import HEALTH_RESULTS
 from policy.model import PROBER_SILENT, Policy
 from policy.units import seconds
 
@@ -122,6 +121,7 @@ class State:
 
     def __init__(self, policy: Policy) -> None:
         self._judge_by(policy)
+        self.bounds = Bounds(policy)
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
@@ -133,8 +133,6 @@ class State:
 
     def _judge_by(self, policy: Policy) -> None:
         self.policy = policy
-        self.bounds: tuple[Decimal, ...] = latency_bounds(policy)
-        self.bound_texts = tuple(le(bound) for bound in self.bounds)
         self.fingerprint = fingerprint(policy)
         interval, detail = float(seconds(policy.collect.interval)), float(seconds(policy.collect.detail_interval))
         self.patience = float(seconds(policy.collect.timeout))
@@ -143,17 +141,28 @@ class State:
         self._detail_age = 3 * max(interval, detail)
         self._window = float(seconds(policy.health.window))
 
-    def adopt(self, policy: Policy) -> None:
+    def adopt(self, policy: Policy, now: float) -> None:
         """Take another policy. Nodes keep their counters; only what the policy gave another shape begins again."""
-        before, bounds = self.policy, self.bounds
+        before, bounds = self.policy, self.bounds.told
         self._judge_by(policy)
+        self.bounds.adopt(policy, now)
+        if self.bounds.told != bounds:
+            self._rebuild_histograms()
         for node in self.nodes.values():
             if policy.breaker != before.breaker:
                 node.breaker = Breaker(policy.breaker)
-            if self.bounds != bounds:
-                node.pings, node.sets = Histogram(self.bounds), None
             if not policy.probe.write:
                 node.write = None
+
+    def forget_bounds(self, now: float) -> None:
+        """Tell the latency bounds of policies before no more whose time is over."""
+        if self.bounds.forget(now):
+            self._rebuild_histograms()
+
+    def _rebuild_histograms(self) -> None:
+        for node in self.nodes.values():
+            node.pings = node.pings.over(self.bounds.told)
+            node.sets = node.sets and node.sets.over(self.bounds.told)
 
     def retarget(self, targets: Iterable[Target]) -> None:
         """Watch exactly these nodes; one that left is gone with all its series."""
@@ -163,7 +172,7 @@ class State:
     def _watched(self, target: Target) -> NodeState:
         node = self.nodes.get(target.instance)
         if node is None:
-            return NodeState(target, Breaker(self.policy.breaker), Histogram(self.bounds))
+            return NodeState(target, Breaker(self.policy.breaker), Histogram(self.bounds.told))
         node.target = target
         return node
 
@@ -233,7 +242,7 @@ class State:
         if node is None:
             return
         if duration is not None:
-            node.sets = node.sets or Histogram(self.bounds)
+            node.sets = node.sets or Histogram(self.bounds.told)
             node.sets.observe(duration)
         # It may have become a replica meanwhile, or writing been turned off.
         if result and self.policy.probe.write and node.facts is not None and node.facts.vitals.role == "primary":

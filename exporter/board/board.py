@@ -34,7 +34,7 @@ class Board:
         self._began = time.monotonic()
         self._wall = time.time() - self._began
         self._policy = state.policy
-        self._yardstick = Yardstick(state.policy)
+        self._yardstick = Yardstick(state.policy, state.bounds.told)
         self._meters = Meters(state.policy)
         self.outside = Outside(state.policy)
         self._fleet = Ring(len(rows.NAMES))
@@ -80,8 +80,10 @@ class Board:
     def _look(self, now: float) -> None:
         if self._state.policy is not self._policy:
             self._policy = self._state.policy
-            self._yardstick = Yardstick(self._policy)
+            self._yardstick = Yardstick(self._policy, self._state.bounds.told)
             self.outside.adopt(self._policy)
+        elif self._state.bounds.told != self._yardstick.bounds:
+            self._yardstick = Yardstick(self._policy, self._state.bounds.told)
         self._meters.look(self._state, now)
 
     async def _judged(self, now: float) -> tuple[list[ShardView], Mapping[str, Row]]:

@@ -63,9 +63,8 @@ class Meter:
     def look(self, now: float, sums: Sums) -> None:
         """Take what the node's counters are now."""
         node = self.node
-        if node.pings is not self._pings:  # the first look, or another histogram because the policy moved its bounds
-            self._pings, self._latencies = node.pings, Sliding(self._window)
-            self._latencies.mark(now, (0,) * len(node.pings.counts))
+        if node.pings is not self._pings:
+            self._take_histogram(node.pings, now)
         self._latencies.mark(now, node.pings.counts)
         # An objective counts every check, those of refused writes too.
         checks, before = (node.checks["success"], sum(node.checks.values())), self._checked
@@ -76,6 +75,15 @@ class Meter:
         sums.add("hit_rate", reads[0] - before[0], sum(reads) - sum(before))
         self._read = reads
         self._reads.mark(now, reads)
+
+    def _take_histogram(self, pings: Histogram, now: float) -> None:
+        """At the first look, or with other bounds: a window in which one began would show too few below it."""
+        before, self._pings = self._pings, pings
+        if before is not None and not pings.begun(before):
+            self._latencies.change(lambda counts: pings.regrouped(counts, before))
+            return
+        self._latencies = Sliding(self._window)
+        self._latencies.mark(now, pings.regrouped(before.counts, before) if before else (0,) * len(pings.counts))
 
     def measure(self, now: float) -> Measure:
         """What the windows hold now."""

@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import Any
 
 from exporter.board import digits
-from policy.buckets import latency_bounds
 from policy.model import Policy
 from policy.thresholds import Latency, Memory, Share, Thresholds
 from policy.units import plain, seconds
@@ -90,11 +89,11 @@ class _Percentile:
 
 
 class Yardstick:
-    """The policy's numbers, made ready to be held against many nodes."""
+    """The policy's numbers, made ready to be held against many nodes. `bounds` are those of their histograms."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, bounds: tuple[Decimal, ...]) -> None:
         self.thresholds = policy.thresholds
-        bounds = latency_bounds(policy)
+        self.bounds = bounds
         self._bounds = [float(bound) for bound in bounds]
         index = {bound: number for number, bound in enumerate(bounds)}
         self._percentiles = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,10 @@ class Sliding(Generic[T]):
             marks.append((now, value))
         while len(marks) > 1 and marks[1][0] <= now - self._window:
             marks.popleft()
+
+    def change(self, mark: Callable[[T], T]) -> None:
+        """Keep each mark in another shape."""
+        self._marks = deque((at, mark(value)) for at, value in self._marks)
 
     def start(self, now: float) -> T | None:
         """What the counter was a window ago, at most a slot more; in a younger life at its beginning, None before that."""

@@ -110,4 +110,5 @@ def test_a_full_node_is_as_bad_as_its_alert_says(keys: str, state: str) -> None:
     fields = info_of(0, 0, role="master", used_memory="99", maxmemory="100", maxmemory_policy=keys)
     full.collected(at(1), fields, 0.001, 100.0)
     assert document(full)["promises"]["memory"]["state"] == state
-    assert Yardstick(full.policy).memory(99, 100, "n", evicts=None).state == CRITICAL, "of one that does not tell"
+    untold = Yardstick(full.policy, full.bounds.told).memory(99, 100, "n", evicts=None)
+    assert untold.state == CRITICAL, "of one that does not tell"

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.board import digits
 from exporter.board.rows import Yardstick, unit
+from policy.buckets import latency_bounds
 from tests.unit.exporter.helpers import policy
 
 LIMITS = (0.8, 0.75, 0.7)
@@ -60,7 +61,7 @@ def number(text: str) -> float:
 
 
 def test_what_is_read_says_of_each_limit_what_the_state_says() -> None:
-    stick, chance = Yardstick(policy()), random.Random(8)  # noqa: S311
+    stick, chance = Yardstick(policy(), latency_bounds(policy())), random.Random(8)  # noqa: S311
     limits = {name: [v for v in row.values() if isinstance(v, float)] for name, row in stick.json().items()}
     for _ in range(3000):
         total = chance.choice((1000, 10**6, 10**7))

@@ -11,7 +11,7 @@ from policy.units import seconds
 from tests.unit.exporter.helpers import policy
 
 POLICY = policy()
-STICK = Yardstick(POLICY)
+STICK = Yardstick(POLICY, latency_bounds(POLICY))
 BOUNDS = [float(bound) for bound in latency_bounds(POLICY)]
 
 

@@ -50,7 +50,7 @@ def fleet(*shards: str, now: float = 100.0, **parts: Any) -> State:
 
 
 def document(state: State, now: float = 100.0, answers: Answers | None = None) -> dict[str, Any]:
-    meters, stick = Meters(state.policy), Yardstick(state.policy)
+    meters, stick = Meters(state.policy), Yardstick(state.policy, state.bounds.told)
     meters.look(state, now)
     found_nodes = [node_view(state, node, measure, stick, now) for node, measure in meters.measures(state, now)]
     grouped = itertools.groupby(found_nodes, key=lambda node: node.shard)

@@ -119,19 +119,27 @@ def test_another_policy_begins_the_windows_anew_and_keeps_the_sums() -> None:
     state, meters = fleet()
     check(state, A, ["success"] * 4)
     meters.look(state, 0.0)
-    state.adopt(policy(fleet={"nodes": [f"redis://{A}"]}, health={"window": "10m"}))
+    state.adopt(policy(fleet={"nodes": [f"redis://{A}"]}, health={"window": "10m"}), 0.5)
     for now in (1.0, 2.0):
         meters.look(state, now)
     assert meters.sums.every["availability"] == 4, "not counted twice"
 
 
-def test_other_latency_bounds_begin_the_latencies_anew() -> None:
+def test_another_latency_bound_begins_the_latencies_anew_and_its_end_does_not() -> None:
     state, meters = fleet()
     check(state, A, ["success"] * 4)
     meters.look(state, 0.0)
-    state.adopt(policy(fleet={"nodes": [f"redis://{A}"]}, thresholds={"latency_p99": {"target": "3ms"}}))
+    check(state, A, ["success"] * 2, 0.5)
+    other = {"thresholds": {"latency_p99": {"target": "3ms"}}, "rules": {"rollout_grace": "10s"}}
+    state.adopt(policy(fleet={"nodes": [f"redis://{A}"]}, **other), 0.5)
     check(state, A, ["success"], 1.0)
-    assert sum(measured(state, meters, 1.0).latencies) == 1
+    assert sum(measured(state, meters, 1.0).latencies) <= 3, "what was counted before it began is not below it"
+    state.adopt(policy(fleet={"nodes": [f"redis://{A}"]}, rules={"rollout_grace": "10s"}), 2.0)
+    check(state, A, ["success"], 6.0)
+    before = measured(state, meters, 6.0).latencies
+    state.forget_bounds(12.0)
+    after = measured(state, meters, 12.0).latencies
+    assert (sum(after), len(after)) == (sum(before), len(before) - 1)
 
 
 @pytest.mark.parametrize(("window", "seconds"), [("1m", 5.0), ("10s", 10 / 12), ("4s", 0.5), ("5m", 5.0)])

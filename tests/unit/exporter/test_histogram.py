@@ -44,3 +44,15 @@ def test_every_threshold_of_the_policy_is_a_bound_also_an_odd_one() -> None:
     assert {Decimal("0.0007"), Decimal("0.0023"), Decimal("0.005")} <= set(bounds)
     assert list(bounds) == sorted(set(bounds))
     assert [float(le(bound)) for bound in bounds] == [float(bound) for bound in bounds]
+
+
+def test_over_other_bounds_what_both_have_goes_on_and_nothing_from_before_is_below_a_new_one() -> None:
+    histogram = Histogram(BOUNDS)
+    for value in (0.0005, 0.0015, 0.004, 0.006, 0.007):
+        histogram.observe(value)
+    other = histogram.over([Decimal(text) for text in ("0.001", "0.003", "0.005", "0.0065")])
+    assert other.cumulative() == [1, 2, 3, 3, 5]
+    assert (other.sum, histogram.cumulative()) == (histogram.sum, [1, 2, 3, 5])
+    other.observe(0.0025)
+    assert other.over(BOUNDS).cumulative() == [1, 1, 4, 6], "what one bucket held lies beyond a bound in it"
+    assert (other.begun(histogram), other.over(BOUNDS[:1]).begun(other)) == (True, False)

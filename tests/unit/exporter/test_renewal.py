@@ -178,7 +178,7 @@ async def test_another_interval_counts_at_once_and_nobody_is_entered_for_it() ->
     state, renewals = _fleet()
     await _second(renewals, 0.0)
     renewals.entered.clear()
-    state.adopt(policy(fleet=state.policy.fleet, collect={"connect_interval": "60s"}))
+    state.adopt(policy(fleet=state.policy.fleet, collect={"connect_interval": "60s"}), 0.0)
     assert len(await _second(renewals, 1.0)) < 16
     for second in range(2, 62):
         await _second(renewals, second)

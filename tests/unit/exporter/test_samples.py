@@ -282,5 +282,5 @@ def test_the_fingerprint_of_the_policy_is_told_before_anything_else_is_known_and
 
     assert told() == [fingerprint(state.policy)]
     before, other = state.policy, policy(probe={"interval": "1s"})
-    state.adopt(other)
+    state.adopt(other, 0.0)
     assert told() == [fingerprint(other)] != [fingerprint(before)]
