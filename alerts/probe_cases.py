@@ -10,7 +10,7 @@ from alerts.counts import below, labels, node, total_of
 from alerts.probes import IN_TURN, promise
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Watch, counter, edge, gauge, up_to
+from alerts.rule_cases import Case, Expect, Watch, counter, edge, gauge, up_to
 from policy import metrics
 from policy.alerts import ALERTS, AlertSpec, Severity
 from policy.buckets import latency_bounds
@@ -33,6 +33,7 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
     for ratio in ratios(policy):
         yield _down_is_not_slow(policy, ratio, step)
         yield from _slow_after_down(policy, ratio, step)
+        yield from _goes_on(policy, ratio, step)
     for level in _LEVELS:
         yield from _one_page(policy, level, step)
         yield from _in_turn(policy, level, step)
@@ -116,6 +117,31 @@ def _slow_after_down(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     series = {**slow, verdict: f"{gauge(0, at.last + 1)} {gauge(1, samples)}"}
     expects = Watch(ratio.name).first(fires, step, ratio.labels)
     yield Case(f"{ratio.name}: fires about a node that is slow after it was down", at.sample, series, expects)
+
+
+def _goes_on(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Bounds that began within the window: where the alert fires already it goes on, else they are waited for."""
+    at = edge(milliseconds(ratio.window), step, milliseconds(ratio.window) // 4)
+    seen = up_to(step, (at.last + 2) * at.sample)
+    if ratio.over is None or ratio.record.startswith(recording.AVAILABILITY_RATIO) or seen > at.inside:
+        return
+    hold, own = up_to(step, milliseconds(ratio.hold)), ratio.labels
+    samples = (at.outside + hold) // at.sample + 2
+    young = f"_x{at.last + 1} "  # from 0 on `rate` would reach back less far: all begin in proportion
+    series = {
+        name: f"{young if '_bucket' in name else ''}{counter(grows, samples, 1000 * grows)}"
+        for name, grows in ratio.series(ratio.over).items()
+    }
+    first = Watch(ratio.name).first(at.outside + hold, step, own)
+    yield Case(f"{ratio.name}: silent about bounds that are younger than the window", at.sample, series, first)
+    told = {"alertname": ratio.name, "alertstate": "firing", "fleet": own["fleet"], "instance": own["instance"]}
+    found = selector("ALERTS", **told, severity=own["severity"])
+    expects = [Expect(seen + hold, found, (selector("ALERTS", **{**own, **told}),))]
+    expects += [Expect(seen + hold - step, found)] if seen + hold >= step else []
+    beside = {**series, selector("ALERTS", **told): gauge(1, samples)}
+    yield Case(
+        f"{ratio.name}: goes on about bounds that are younger than the window", at.sample, beside, tuple(expects)
+    )
 
 
 def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:

@@ -72,9 +72,23 @@ def _alert(policy: Policy, spec: AlertSpec) -> Alert:
     verdict = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
     told = [f"(min_over_time({verdict}[{duration(own.window)}]) == 0)"]
     told += [promise(policy, before, level).spoken for before in IN_TURN[: IN_TURN.index(row)]]
-    share = own.record if row == _AVAILABILITY else f"sum without (le) ({own.record})"
+    broken = own.broken if row == _AVAILABILITY else _slow(policy, spec, own)
     silenced = "".join(f" unless on (fleet, instance) {other}" for other in told)
-    return alert(policy, spec, f"{share} < {plain(own.least)}{silenced}", own.hold, _text(policy, row, level))
+    return alert(policy, spec, f"{broken}{silenced}", own.hold, _text(policy, row, level))
+
+
+def _slow(policy: Policy, spec: AlertSpec, own: Promise) -> str:
+    """Too small a share within the bound.
+
+    For a window after the exporter began to tell the bound, or ceased to, none is recorded, for it would be too small. No
+    node is told of by that; but what is told already goes on, where it would end as if the node were well.
+    """
+    level: Any = getattr(getattr(policy.thresholds, str(spec.row)), spec.severity)
+    fleet, least = policy.fleet.name, plain(own.least)
+    within = selector(recording.PROBES_WITHIN, fleet=fleet, le=le(seconds(level.above)))
+    at_least = f"sum without (le) ({within}) / ({selector(recording.PROBES, fleet=fleet)} > 0)"
+    fires = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=fleet)
+    return f"(sum without (le) ({own.record}) < {least} or {at_least} < {least} and on (fleet, instance) {fires})"
 
 
 def _text(policy: Policy, row: str, level: Severity) -> texts.Text:

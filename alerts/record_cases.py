@@ -7,12 +7,11 @@ from datetime import timedelta
 
 from alerts import recording
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, Edge, Expect, edge
+from alerts.rule_cases import Case, Edge, Expect, counter, edge
 from policy import metrics
 from policy.buckets import latency_bounds
 from policy.metrics import le
 from policy.model import Policy
-from policy.units import seconds
 
 # Few, so that a second has less than one: the guard of the divisor is `> 0`, not `> 1`. Counted before it begins.
 _HITS, _MISSES, _BEFORE = 3, 1, 1000
@@ -35,8 +34,7 @@ def hit_rate(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Cas
 def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:
     """The share of probes within each bound that is recorded."""
     at = _edge(policy.rules.rate_window, step)
-    rows = policy.thresholds.latency_rows().values()
-    recorded = sorted({seconds(bound) for row in rows for bound in row.bounds})
+    recorded = recording.latency_judged(policy)
     total = len(recorded) + 1
     within = {bound: sum(each <= bound for each in recorded) for bound in latency_bounds(policy)}
     labels = {**node, "op": recording.PROBE_OP}
@@ -55,6 +53,24 @@ def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case
         )
         expects += [share, Expect(at.outside, record)]
     yield Case("shares of probes: of exactly the window, and none without probes", at.sample, series, tuple(expects))
+    yield _bounds_begin(policy, node, at)
+
+
+def _bounds_begin(policy: Policy, node: Mapping[str, str], at: Edge) -> Case:
+    """All bounds are told from the sample after `at.last` on, as after a reload."""
+    own, name = {**node, "op": recording.PROBE_OP}, metrics.PROBE_DURATION.name
+    samples = at.outside // at.sample + 2
+    begins = f"_x{at.last + 1} {counter(1, samples)}"
+    series = {selector(f"{name}_count", **own): counter(1, samples)}
+    bounds = {le(bound): selector(f"{name}_bucket", **own, le=le(bound)) for bound in recording.latency_judged(policy)}
+    series |= dict.fromkeys(bounds.values(), begins)
+
+    def shown(when: int, bound: str, there: bool) -> Expect:
+        record = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=bound)
+        return Expect(when, f"{record} >= bool 0", (selector("", **node, le=bound),) if there else ())
+
+    expects = [shown(when, bound, when == at.outside) for bound in bounds for when in (at.inside, at.outside)]
+    return Case("shares of probes: none within a bound that is younger than they", at.sample, series, tuple(expects))
 
 
 def availability(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:

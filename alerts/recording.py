@@ -6,6 +6,8 @@ names the fleet, so that the rules of two fleets can be loaded by one Prometheus
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from alerts.model import Record
 from alerts.promql import duration, narrowed, one_of, selector
 from alerts.server import facts
@@ -45,23 +47,30 @@ def _hit_rate_of(policy: Policy, level: str) -> tuple[Record, ...]:
     )
 
 
+def latency_judged(policy: Policy) -> tuple[Decimal, ...]:
+    """The bounds in seconds, ascending, within which a share is recorded."""
+    return tuple(sorted({seconds(bound) for row in policy.thresholds.latency_rows().values() for bound in row.bounds}))
+
+
 def latency(policy: Policy) -> tuple[Record, ...]:
     """Probes per second of each node, and the share, 0..1, answered within each latency bound of the policy (`le`).
 
-    The bounds are exact bucket bounds: `histogram_quantile` would guess between two of them.
+    The bounds are exact bucket bounds: `histogram_quantile` would guess between two of them. One that the exporter began to
+    tell within the window, after a reload, has no increase from before that, as all probes have: their ratio would be too
+    low, and page about nodes that are well. So there is none until both have been seen for as long.
     """
-    window, fleet = duration(policy.rules.rate_window), policy.fleet.name
-    rows = policy.thresholds.latency_rows().values()
-    bounds = [le(bound) for bound in sorted({seconds(bound) for row in rows for bound in row.bounds})]
+    window, fleet, by = duration(policy.rules.rate_window), policy.fleet.name, LEVELS["instance"]
+    bounds = map(le, latency_judged(policy))
     all_probes = selector(f"{metrics.PROBE_DURATION.name}_count", fleet=fleet, op=PROBE_OP)
     buckets = selector(f"{metrics.PROBE_DURATION.name}_bucket", fleet=fleet, op=PROBE_OP)
     some_buckets = narrowed(buckets, f"le=~{one_of(bounds)}")
-    by = LEVELS["instance"]
     within, probes = selector(PROBES_WITHIN, fleet=fleet), selector(PROBES, fleet=fleet)
+    seen, all_seen = (f"count_over_time({series}[{window}])" for series in (some_buckets, all_probes))
+    as_long = f"sum by ({by}, le) ({seen}) >= ignoring (le) group_left () sum by ({by}) ({all_seen})"
     return (
         Record(PROBES, f"sum by ({by}) (rate({all_probes}[{window}]))"),
         Record(PROBES_WITHIN, f"sum by ({by}, le) (rate({some_buckets}[{window}]))"),
-        Record(PROBES_WITHIN_RATIO, f"{within} / ignoring (le) group_left () ({probes} > 0)"),
+        Record(PROBES_WITHIN_RATIO, f"{within} / ignoring (le) group_left () ({probes} > 0) and ({as_long})"),
     )
 
 

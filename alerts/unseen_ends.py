@@ -10,29 +10,39 @@ what is gone silences them, so that their end is not told.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
 
 from alerts import targets
 from alerts.node_down import exporter_up
 from alerts.promql import quote
+from alerts.recording import PROBE_OP
 from alerts.unreachable import VERDICTS
 from policy import metrics
 from policy.alerts import BURN_FAST, UNSEEN, AlertSpec
 from policy.model import Policy
-from policy.slos import BUILT_IN
+from policy.slos import BUILT_IN, Slo
+from policy.thresholds import Thresholds
+from policy.units import latency_text, seconds
 
 
 def note(policy: Policy, spec: AlertSpec) -> dict[str, str]:
     """The annotation of an alert, empty while somebody looks; none of one that does not need it."""
     if not spec.ends_unseen:
         return {}
-    return _said(_watchers(policy, spec, spec.is_probed or spec.name in VERDICTS))
+    gone = list(_watchers(policy, spec, spec.is_probed or spec.name in VERDICTS))
+    if spec.row in Thresholds.PERCENTILES:
+        level: Any = getattr(getattr(policy.thresholds, str(spec.row)), spec.severity)
+        gone.append(_untold(policy, level.above, "fleet", "instance"))
+    return _said(gone)
 
 
-def note_of_objective(policy: Policy, slo: str) -> dict[str, str]:
+def note_of_objective(policy: Policy, slo: Slo) -> dict[str, str]:
     """That of the page on an objective's budget; none where the events are counted by others than the exporter."""
-    if slo not in BUILT_IN:
+    if slo.name not in BUILT_IN:
         return {}
-    return _said(_watchers(policy, BURN_FAST, slo != "hit_rate"))
+    gone = list(_watchers(policy, BURN_FAST, slo.name != "hit_rate"))
+    return _said(gone if slo.within is None else [*gone, _untold(policy, slo.within, "fleet")])
 
 
 def _said(gone: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -53,3 +63,12 @@ def _watchers(policy: Policy, spec: AlertSpec, probed: bool) -> Iterator[tuple[s
     if spec.reads_metrics:
         facts = targets.up(targets.of_exporter(policy))
         yield f"query `absent({facts} == 1)`", f"{exporter}/metrics cannot be scraped"
+
+
+def _untold(policy: Policy, bound: timedelta, *labels: str) -> tuple[str, str]:
+    """The bucket of a latency bound, which an exporter with another policy tells for `rules.rollout_grace` and no longer."""
+    own = ",".join(f"{label}=%q" for label in labels)
+    bucket = f'{metrics.PROBE_DURATION.name}_bucket{{{own},op="{PROBE_OP}",le="{metrics.le(seconds(bound))}"}}'
+    values = " ".join(f"$labels.{label}" for label in labels)
+    told = f"the exporter {policy.stack.exporter} has no bucket of {latency_text(bound)} any more"
+    return f"printf `absent({bucket})` {values} | query", told

@@ -71,7 +71,7 @@ def _alert(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Alert:
     labels = {"severity": spec.severity, "action": spec.action, "sloth_severity": SLOTH_SEVERITY[spec.name]}
     notes = links.notes(scope.policy, spec.name, scope.of(o.CURRENT_BURN), text)
     if spec.ends_unseen:
-        notes |= unseen_ends.note_of_objective(scope.policy, scope.slo.name)
+        notes |= unseen_ends.note_of_objective(scope.policy, scope.slo)
     return Alert(spec.name, expr, labels, notes, hold(scope, spec))
 
 
