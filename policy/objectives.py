@@ -17,7 +17,7 @@ from policy.slos import Slo, identities
 from policy.units import duration_text, latency_text, seconds
 
 # Of each node: its counters as they were last seen, and by how much they grew since the look before.
-NODE_GOOD, NODE_EVENTS = "slo_node:good:count", "slo_node:events:count"
+SEEN = NODE_GOOD, NODE_EVENTS = "slo_node:good:count", "slo_node:events:count"
 NODE_STEP, NODE_GOOD_STEP = "slo_node:events:step", "slo_node:good:step"
 # Of the fleet: events of one step; bad ones.
 STEP, BAD_STEP = "slo:events:step", "slo:bad_events:step"

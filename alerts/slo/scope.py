@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from alerts.promql import duration, selector
 from policy import objectives as o
+from policy.metrics import le
 from policy.model import Policy
 from policy.slos import Slo
 from policy.units import plain, seconds
@@ -38,9 +39,18 @@ class Scope:
         """The labels of what is recorded of the fleet."""
         return o.labels(self.fleet, self.identity)
 
+    @property
+    def seen_by(self) -> dict[str, str]:
+        """The labels of a node's counters as they were last seen.
+
+        With the bound of a latency: of another one the counter is another, and neither its growth nor a restart.
+        """
+        bound = {} if self.slo.within is None else {"le": le(seconds(self.slo.within))}
+        return {"fleet": self.fleet, "slo": self.identity, **bound}
+
     def of(self, name: str) -> str:
         """Selects a recorded series of this objective."""
-        return selector(name, fleet=self.fleet, slo=self.identity)
+        return selector(name, **(self.seen_by if name in o.SEEN else {"fleet": self.fleet, "slo": self.identity}))
 
     def before(self, name: str) -> str:
         """What that series was at the look before."""

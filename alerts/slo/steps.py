@@ -20,8 +20,8 @@ from policy.slos import MONTH
 def records(scope: Scope) -> Iterator[Record]:
     """Counters of each node as they are seen, what they grew by, and that of the fleet."""
     node = {name: scope.labels[name] for name in ("fleet", "slo")}
-    yield Record(o.NODE_EVENTS, _node_events(scope), node)
-    yield Record(o.NODE_GOOD, _node_good(scope), node)
+    yield Record(o.NODE_EVENTS, _node_events(scope), scope.seen_by)
+    yield Record(o.NODE_GOOD, _node_good(scope), scope.seen_by)
     yield Record(o.NODE_STEP, _grown(scope, o.NODE_EVENTS, o.NODE_GOOD), node)
     yield Record(o.NODE_GOOD_STEP, _grown(scope, o.NODE_GOOD, o.NODE_EVENTS), node)
     yield Record(o.STEP, _step(scope), scope.labels)
