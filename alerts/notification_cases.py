@@ -36,6 +36,11 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
         yield from _webhooks(policy, step)
     if notify.stops_when_both_fail:
         yield from _every_way(policy, step)
+    yield from _sends(policy, step)
+
+
+def _sends(policy: Policy, step: int) -> Iterator[Case]:
+    """Prometheus does not bring its alerts to Alertmanager."""
     scene = scene_of(policy, step, NOTIFICATIONS_FAILING, part="alertmanager")
     mine, hold = targets.of_prometheus(policy), milliseconds(sent(policy))
     lost = [selector(f"prometheus_notifications_{what}_total", **mine) for what in ("errors", "dropped")]
@@ -47,6 +52,8 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     yield scene.case("silent when Prometheus is reloaded twice", reloads, scene.silent(2 * long))
     either = {one: counter(1, 2 * long), other: gauge(0, 2 * long)}
     yield scene.case("silent when one of two Alertmanagers is gone", either, scene.silent(2 * long))
+    if policy.stack.prometheus_peers:
+        yield from _sends_too(policy, scene)
     away = targets.up(targets.of_alertmanager(policy))
     failing = {lost[0]: counter(1, 2 * long + 6), away: f"1 0 {gauge(1, 2 * long + 4)}"}
     if policy.stack.alertmanager_peers:
@@ -56,6 +63,23 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     yield scene.case(
         "silent while Alertmanager is or was away in the window", failing, *fires_since(scene, 2 * long + 2)
     )
+
+
+def _sends_too(policy: Policy, scene: Scene) -> Iterator[Case]:
+    """Another one of several Prometheus brings its alerts, or none does."""
+    first, *others = policy.stack.prometheus_addresses
+    hold = milliseconds(sent(policy))
+    count = 2 * scene.samples(hold)
+    for what in ("errors", "dropped"):
+        lost = {
+            each: selector(f"prometheus_notifications_{what}_total", job=targets.PROMETHEUS_JOB, instance=each)
+            for each in (first, *others)
+        }
+        none = dict.fromkeys(lost.values(), counter(1, count))
+        yield scene.case(f"fires when no Prometheus brings them ({what})", none, *scene.fires(1, hold))
+        for each in others:
+            brought = {**none, lost[each]: gauge(0, count)}
+            yield scene.case(f"silent while {each} brings them ({what})", brought, scene.silent(count))
 
 
 def _every_way(policy: Policy, step: int) -> Iterator[Case]:

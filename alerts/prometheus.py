@@ -63,14 +63,28 @@ _KEPT = {
 
 def _stack_jobs(policy: Policy) -> list[dict[str, Any]]:
     """The parts that watch, at the slow interval. The notifier is there only where Slack is told."""
-    url = urlsplit(policy.stack.prometheus)
-    own = {"scheme": url.scheme, "metrics_path": f"{url.path}/metrics"}
     jobs = [
-        {**_stack_job(targets.PROMETHEUS_JOB, targets.prometheus_address(policy)), **own},
+        _prometheus_job(policy),
         _stack_job(targets.ALERTMANAGER_JOB, *policy.stack.alertmanagers),
     ]
     notifier = _stack_job(targets.NOTIFIER_JOB, policy.stack.notifier)
     return [*jobs, *([notifier] if policy.notify.slack is not None else [])]
+
+
+def _prometheus_job(policy: Policy) -> dict[str, Any]:
+    """All of them in one job, and so one file for all; one that stands under another scheme or path says so itself."""
+    first, *others = zip(policy.stack.prometheus_addresses, map(_place, policy.stack.prometheuses), strict=True)
+    address, place = first
+    job = {**_stack_job(targets.PROMETHEUS_JOB, address), **place}
+    for address, another in others:
+        labels = {f"__{name}__": value for name, value in another.items() if value != place[name]}
+        job["static_configs"].append({"targets": [address], **({"labels": labels} if labels else {})})
+    return job
+
+
+def _place(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    return {"scheme": parts.scheme, "metrics_path": f"{parts.path}/metrics"}
 
 
 def _stack_job(name: str, *addresses: str) -> dict[str, Any]:

@@ -11,14 +11,13 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import failover_orders, prober_down, recording, redis_cli, stack_times, targets
-from alerts.node_down import SLI_JOB, down_memory, verdict_memory
+from alerts import failover_orders, prober_down, recording, redis_cli, stack_pages, stack_times, targets
+from alerts.node_down import down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
 from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
 from alerts.server.replication_lag import behind_after
 from alerts.slo import pages as slo_pages
-from alerts.stack import SLACK_FAILURES
 from alerts.texts import STARTED_LATELY, started_lately
 from policy import metrics
 from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
@@ -242,18 +241,11 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
 def _stack(policy: Policy, spec: AlertSpec) -> Values:
     """What the pages on the watching itself need, all of them together."""
     stack = policy.stack
-    failed, sent = (
-        targets.alertmanagers(policy, f"alertmanager_notifications_{what}total") for what in ("failed_", "")
-    )
-    refused = selector(SLACK_FAILURES, **targets.of_notifier(policy))
     return {
         **{part: getattr(stack, part) for part in ("exporter", "notifier")},
-        "alertmanager": ", ".join(stack.alertmanagers),
-        "members": str(len(stack.alertmanagers)),
-        "ready_members": "\n".join(f"curl -sS -m 3 {url}/-/ready" for url in _alertmanagers(policy)),
-        "ask_members": "\n".join(f"amtool cluster show --alertmanager.url={url}" for url in _alertmanagers(policy)),
-        "query_members": _query(policy, targets.alertmanagers(policy, "alertmanager_cluster_members")),
         **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},
+        **stack_pages.values(policy),
+        **{name: _query(policy, expr) for name, expr in stack_pages.queries(policy).items()},
         "grace": duration(policy.rules.exporter_grace),
         "restarts": str(prober_down.MOST_RESTARTS),
         "restart_window": duration(prober_down.window(policy)),
@@ -266,51 +258,11 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "notified": duration(stack_times.notified(policy)),
         "sent": duration(stack_times.sent(policy)),
         "resent": duration(stack_times.resent(policy)),
-        **_heartbeat(policy),
-        "sole": _sole_channel(policy),
-        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name)),
         "rollout": duration(policy.rules.rollout_grace),
         "forgotten": duration(verdict_memory(policy)),
-        "query_policies": _query(policy, selector(metrics.POLICY_INFO.name, fleet=policy.fleet.name)),
-        "query_restarts": _query(policy, selector(prober_down.RESTARTS, **targets.of_exporter(policy))),
-        "query_failed": _query(policy, f"increase({failed}[1h]) > 0"),
-        "query_sent": _query(policy, f"increase({sent}[1h])"),
-        "query_refused": _query(policy, f"increase({refused}[1h]) > 0"),
-        "query_parts": _query(policy, 'up{job=~"cachewatch.*"}'),
-        "query_scrape": _query(policy, f"scrape_duration_seconds{{job=~{one_of((SLI_JOB, targets.ALL_JOB))}}}"),
         "job": targets.ALL_JOB,
         "silence": _silence(policy, spec, ()),
     }
-
-
-def _alertmanagers(policy: Policy) -> tuple[str, ...]:
-    """Base URLs of all of them, the first as people reach it."""
-    return policy.stack.link("alertmanager"), *(f"http://{each}" for each in policy.stack.alertmanager_peers)
-
-
-def _heartbeat(policy: Policy) -> Values:
-    heartbeat = policy.notify.heartbeat
-    if heartbeat is None:
-        return {
-            "beat": "the policy names none",
-            "told_of_it": "when Alertmanager was back, for the policy names no heartbeat",
-        }
-    each = f"each {duration(heartbeat.interval)}"
-    return {
-        "beat": each,
-        "told_of_it": f"by the heartbeat's receiver, which is posted to {each}, or when Alertmanager was back",
-    }
-
-
-def _sole_channel(policy: Policy) -> str:
-    if policy.notify.heartbeat is None:
-        return "The policy names no heartbeat: when the only way to a person breaks, nobody outside tells."
-    channels = policy.notify.page_channels
-    if policy.notify.stops_when_both_fail:
-        return "The other way to a person is told of it meanwhile; where both are broken, `all` fires and stops the heartbeat."
-    if len(channels) != 1:
-        return "Another way to a person is told of it meanwhile; where that is broken too nobody is, and the heartbeat goes on."
-    return "It is the only way to a person: while it is broken, the heartbeat is stopped, so that its receiver tells."
 
 
 def _error_budget(policy: Policy, spec: AlertSpec) -> Values:
@@ -387,5 +339,6 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheNotificationsFailing": ("notifications", _stack),
     "CacheAlertmanagerDown": ("alertmanager", _stack),
     "CacheAlertmanagerPeerDown": ("alertmanager_peer", _stack),
+    "CachePrometheusPeerDown": ("prometheus_peer", _stack),
     "CacheWatchdog": ("watchdog", _stack),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from alerts import links, targets, texts
+from alerts import links, prometheus_peer, targets, texts
 from alerts.model import Alert
 from alerts.node_down import SLI_JOB, exporter_up, verdict_memory
 from alerts.promql import duration, narrowed, one_of, quote, selector, template_text
@@ -54,6 +54,7 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
         *([_notifier_down(policy)] if notify.slack is not None else []),
         _alertmanager_down(policy),
         *([_peer_down(policy)] if policy.stack.alertmanager_peers else []),
+        *prometheus_peer.alerts(policy),
         *_rule_failures(policy),
         *([_integrations(policy)] if notify.pagerduty is not None else []),
         *([_slack(policy)] if notify.slack is not None else []),
@@ -139,7 +140,7 @@ def _notifier_down(policy: Policy) -> Alert:
 def _alertmanager_down(policy: Policy) -> Alert:
     address, hold = template_text(policy.stack.alertmanager), patience(policy)
     every = template_text(", ".join(policy.stack.alertmanagers))
-    known = selector("prometheus_notifications_alertmanagers_discovered", **targets.of_prometheus(policy))
+    known = targets.prometheuses(policy, "prometheus_notifications_alertmanagers_discovered")
     text = Text(
         f"Alertmanager {every} of {template_text(policy.fleet.name)} is gone: nobody is told of anything",
         f"Prometheus has had no answer from Alertmanager at {every} for {duration(hold)}, or knows of none. While that "
@@ -184,13 +185,13 @@ def _peers_text(policy: Policy, gone: str, hold: timedelta) -> Text:
 def _rule_failures(policy: Policy) -> Iterator[Alert]:
     fleet, window, hold = template_text(policy.fleet.name), duration(evaluated(policy)), failing(policy)
     failures, missed, all_of_them = (
-        f"increase({narrowed(selector(f'prometheus_rule_{name}_total', **targets.of_prometheus(policy)), _OUR_GROUPS)}[{window}])"
+        f"increase({targets.prometheuses(policy, f'prometheus_rule_{name}_total', _OUR_GROUPS)}[{window}])"
         for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
     )
     yield _alert(
         policy,
         RULE_FAILURES,
-        f"count({failures} > 0)",
+        _groups(policy, f"{failures} > 0"),
         Text(
             f"Prometheus cannot evaluate rules of {fleet}",
             f"Rules in {{{{ $value }}}} of the groups have failed for {duration(hold)}: what they should tell of is told "
@@ -202,7 +203,7 @@ def _rule_failures(policy: Policy) -> Iterator[Alert]:
     yield _alert(
         policy,
         RULE_FAILURES,
-        f"count({missed} > {MOST_MISSED} * {all_of_them})",
+        _groups(policy, f"{missed} > {MOST_MISSED} * {all_of_them}"),
         Text(
             f"Prometheus is too slow for the rules of {fleet}",
             f"{{{{ $value }}}} of the rule groups missed more than half of their evaluations for {duration(hold)}: every "
@@ -215,11 +216,16 @@ def _rule_failures(policy: Policy) -> Iterator[Alert]:
     yield _old_routes(policy)
 
 
+def _groups(policy: Policy, bad: str) -> str:
+    """How many groups of rules are so, at whichever Prometheus."""
+    return f"count(count by (rule_group) ({bad}))" if policy.stack.prometheus_peers else f"count({bad})"
+
+
 def _rejected(policy: Policy) -> Alert:
     name = template_text(policy.fleet.name)
     refused = f"Prometheus refused its configuration: the rules of {name} are old ones"
     check = "promtool check config on what was built; its log names the file and the line"
-    series = selector("prometheus_config_last_reload_successful", **targets.of_prometheus(policy))
+    series = targets.prometheuses(policy, "prometheus_config_last_reload_successful")
     return _not_reloaded(
         policy, "Prometheus", refused, f"it goes on with what it had. First: {check}.", series, "reload"
     )
@@ -296,12 +302,14 @@ def _fires(policy: Policy, spec: AlertSpec, **labels: str) -> str:
 
 
 def _prometheus_sends(policy: Policy) -> Alert:
-    hold, mine = duration(sent(policy)), targets.of_prometheus(policy)
-    # Errors are counted for each Alertmanager: of several that know the same one is enough.
-    lost = " or ".join(
-        f"{many}(increase({selector(f'prometheus_notifications_{what}_total', **mine)}[{duration(resent(policy))}])) > 0"
-        for many, what in (("min", "errors"), ("sum", "dropped"))
+    hold = duration(sent(policy))
+    # Errors are counted for each Alertmanager: of several that know the same one is enough, and so is one Prometheus of several.
+    errors, dropped = (
+        f"increase({targets.prometheuses(policy, f'prometheus_notifications_{what}_total')}[{duration(resent(policy))}])"
+        for what in ("errors", "dropped")
     )
+    each = f"min(sum by (instance) ({dropped}))" if policy.stack.prometheus_peers else f"sum({dropped})"
+    lost = f"min({errors}) > 0 or {each} > 0"
     away = f"max(min_over_time({targets.alertmanagers(policy, 'up')}[{hold}])) == 0"
     fleet = template_text(policy.fleet.name)
     text = Text(

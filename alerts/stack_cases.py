@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alerts import notification_cases, targets
+from alerts import notification_cases, prometheus_peer_cases, targets
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
@@ -39,6 +39,7 @@ def cases(policy: Policy, step: int) -> Iterator[Case]:
     if policy.collect.background:
         yield from _twice_watched(policy, step)
     yield from _rules(policy, step)
+    yield from prometheus_peer_cases.cases(policy, step)
     yield from notification_cases.cases(policy, step)
     yield from looping(policy, step)
 
@@ -136,6 +137,12 @@ def _unknown(policy: Policy, scene: Scene) -> Iterator[Case]:
     lost = {**here, known: f"{gauge(1, WELL)} 0.99+0x{count}"}
     yield scene.case("fires when Prometheus knows of none", lost, *scene.fires(WELL, hold))
     yield scene.case("silent while it knows of one", {**here, known: gauge(1, count)}, scene.silent(count))
+    for each in policy.stack.prometheus_addresses[1:]:
+        another = selector(
+            "prometheus_notifications_alertmanagers_discovered", job=targets.PROMETHEUS_JOB, instance=each
+        )
+        knows = {**lost, another: gauge(1, count)}
+        yield scene.case(f"silent while {each} knows of one", knows, scene.silent(count))
 
 
 def _peers(policy: Policy, gone: Scene, scene: Scene) -> Iterator[Case]:
@@ -195,12 +202,34 @@ def _rules(policy: Policy, step: int) -> Iterator[Case]:
     alertmanager = selector("alertmanager_config_last_reload_successful", **targets.of_alertmanager(policy))
     yield _not_reloaded(policy, scene_of(policy, step, RULE_FAILURES, part="reload"), prometheus)
     yield _not_reloaded(policy, scene_of(policy, step, RULE_FAILURES, part="routes"), alertmanager)
+    yield from _elsewhere(policy, step)
     for each in policy.stack.alertmanager_peers:
-        refused = replace(scene_of(policy, step, RULE_FAILURES, part="routes"), alone=True)
-        peer = selector("alertmanager_config_last_reload_successful", job=targets.ALERTMANAGER_JOB, instance=each)
-        yield replace(
-            _not_reloaded(policy, refused, peer), name=f"{RULE_FAILURES.name}: fires when {each} refuses (routes)"
+        yield _refuses(policy, step, "routes", {"job": targets.ALERTMANAGER_JOB, "instance": each})
+
+
+def _elsewhere(policy: Policy, step: int) -> Iterator[Case]:
+    """At another Prometheus than the first."""
+    for address in policy.stack.prometheus_addresses[1:]:
+        theirs = {"job": targets.PROMETHEUS_JOB, "instance": address}
+        yield _refuses(policy, step, "reload", theirs)
+        group = {**theirs, "rule_group": _GROUP}
+        failures, missed, iterations = (
+            selector(f"prometheus_rule_{name}_total", **group)
+            for name in ("evaluation_failures", "group_iterations_missed", "group_iterations")
         )
+        count = WELL + 2 * milliseconds(failing(policy)) // step
+        bad = {failures: counter(1, count), missed: counter(51, count), iterations: counter(100, count)}
+        for part in ("evaluation", "missed"):
+            scene = replace(scene_of(policy, step, RULE_FAILURES, part=part), alone=True)
+            yield scene.case(f"fires for those of {address}", bad, *scene.fires(1, milliseconds(failing(policy))))
+
+
+def _refuses(policy: Policy, step: int, part: str, target: dict[str, str]) -> Case:
+    """One of several refuses its configuration."""
+    scene = replace(scene_of(policy, step, RULE_FAILURES, part=part), alone=True)
+    program = "alertmanager" if part == "routes" else "prometheus"
+    refused = _not_reloaded(policy, scene, selector(f"{program}_config_last_reload_successful", **target))
+    return replace(refused, name=f"{RULE_FAILURES.name}: fires when {target['instance']} refuses ({part})")
 
 
 def _not_reloaded(policy: Policy, scene: Scene, good: str) -> Case:

@@ -57,18 +57,26 @@ def scene_of(policy: Policy, step: int, spec: AlertSpec, **labels: str) -> Scene
     return Scene(spec, step, alert)
 
 
-def repeated(scene: Scene, series: str, hold: int, window: int) -> Iterator[Case]:
-    """An alert on a counter that must not grow at all for `hold`; it grows by less than any number that could stand there."""
+def repeated(
+    scene: Scene, series: str, hold: int, window: int, beside: Mapping[str, str] | None = None
+) -> Iterator[Case]:
+    """An alert on a counter that must not grow at all for `hold`; it grows by less than any number that could stand there.
+
+    `beside` are series that go on as they are.
+    """
+    rest = beside or {}
     count, long = scene.samples(hold) + 3, scene.samples(window)
     failing = f"{gauge(0, WELL)} {BIT}+{BIT}x{count - 1} {count * BIT!r}+0x{2 * long}"
     last = WELL + count - 1 + long - 1  # the last evaluation whose window, both ends included, holds the last growth
     expects = (*scene.fires(WELL, hold), *fires_until(scene, last))
-    yield scene.case("fires when it goes on, at its duration; resolves when it is over", {series: failing}, *expects)
+    yield scene.case(
+        "fires when it goes on, at its duration; resolves when it is over", {**rest, series: failing}, *expects
+    )
     silent = scene.silent(count + long + WELL)
-    yield scene.case("silent when it happens once", {series: f"{gauge(0, WELL)} {gauge(1, count + long)}"}, silent)
-    anew = f"{gauge(7, WELL)} {gauge(0, count + long)}"
-    yield scene.case("silent when the counters begin anew", {series: anew}, silent)
-    yield scene.case("silent without data", {}, silent)
+    once, anew = (f"{gauge(before, WELL)} {gauge(after, count + long)}" for before, after in ((0, 1), (7, 0)))
+    yield scene.case("silent when it happens once", {**rest, series: once}, silent)
+    yield scene.case("silent when the counters begin anew", {**rest, series: anew}, silent)
+    yield scene.case("silent without data", rest, silent)
 
 
 def fires_until(scene: Scene, last: int) -> tuple[Expect, ...]:

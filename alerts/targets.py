@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce
-from urllib.parse import urlsplit
 
 from alerts.promql import narrowed, one_of, selector
-from policy.fleet import join_address
 from policy.model import Policy
 
 ALL_JOB = "cachewatch"
 PROMETHEUS_JOB, ALERTMANAGER_JOB, NOTIFIER_JOB = (
     f"cachewatch-{part}" for part in ("prometheus", "alertmanager", "notifier")
 )
-_PORTS = {"http": 80, "https": 443}
-
-
-def prometheus_address(policy: Policy) -> str:
-    """Host and port of Prometheus' own URL."""
-    url = urlsplit(policy.stack.prometheus)
-    return join_address(url.hostname or "", url.port or _PORTS[url.scheme])
 
 
 def of_exporter(policy: Policy) -> dict[str, str]:
@@ -28,8 +19,13 @@ def of_exporter(policy: Policy) -> dict[str, str]:
 
 
 def of_prometheus(policy: Policy) -> dict[str, str]:
-    """Labels of Prometheus' own series."""
-    return {"job": PROMETHEUS_JOB, "instance": prometheus_address(policy)}
+    """Labels of Prometheus' own series; of several the first one's."""
+    return {"job": PROMETHEUS_JOB, "instance": policy.stack.prometheus_addresses[0]}
+
+
+def prometheuses(policy: Policy, metric: str, *matchers: str) -> str:
+    """Selector of a metric of every Prometheus."""
+    return _of_all(PROMETHEUS_JOB, policy.stack.prometheus_addresses, metric, *matchers)
 
 
 def of_alertmanager(policy: Policy) -> dict[str, str]:
@@ -39,10 +35,13 @@ def of_alertmanager(policy: Policy) -> dict[str, str]:
 
 def alertmanagers(policy: Policy, metric: str, *matchers: str) -> str:
     """Selector of a metric of every Alertmanager."""
-    known = policy.stack.alertmanagers
-    of_all = selector(metric, job=ALERTMANAGER_JOB), f"instance=~{one_of(known)}"
-    series = narrowed(*of_all) if len(known) > 1 else selector(metric, **of_alertmanager(policy))
-    return reduce(narrowed, matchers, series)
+    return _of_all(ALERTMANAGER_JOB, policy.stack.alertmanagers, metric, *matchers)
+
+
+def _of_all(job: str, members: tuple[str, ...], metric: str, *matchers: str) -> str:
+    if len(members) == 1:
+        return reduce(narrowed, matchers, selector(metric, job=job, instance=members[0]))
+    return reduce(narrowed, matchers, narrowed(selector(metric, job=job), f"instance=~{one_of(members)}"))
 
 
 def of_notifier(policy: Policy) -> dict[str, str]:

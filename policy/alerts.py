@@ -148,6 +148,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     _stack("CacheNotificationsFailing", "warning", "page", "part"),
     _stack("CacheAlertmanagerDown", "critical", "page", "instance"),
     _stack("CacheAlertmanagerPeerDown", "warning", "investigate"),
+    _stack("CachePrometheusPeerDown", "warning", "investigate", "instance"),
     _stack("CacheWatchdog", "none", "none"),
 )
 (
@@ -160,6 +161,7 @@ STACK_ALERTS: tuple[AlertSpec, ...] = (
     NOTIFICATIONS_FAILING,
     ALERTMANAGER_DOWN,
     ALERTMANAGER_PEER_DOWN,
+    PROMETHEUS_PEER_DOWN,
     WATCHDOG,
 ) = STACK_ALERTS
 # One of each for every objective: the error budget is spent too fast, and no other alert tells of it.

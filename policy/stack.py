@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -40,6 +40,26 @@ def _check_url(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+_PORTS = {"http": 80, "https": 443}
+
+
+def _url_address(url: str) -> str:
+    """Host and port of a URL; the scheme's port where it names none."""
+    parts = urlsplit(url)
+    return join_address(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+
+
+def _numbered(key: str, addresses: Sequence[str]) -> dict[str, str]:
+    return {f"{key}.{index}": address for index, address in enumerate(addresses)}
+
+
+def _twice(key: str, peers: Sequence[str], parts: dict[str, str]) -> Iterator[Fault]:
+    """Peers at an address that a part, or a peer before it, has: a series of both would be one."""
+    taken = {address: part for part, address in reversed(parts.items())}
+    for name, peer in _numbered(key, peers).items():
+        if peer in taken:
+            yield name, f"is the address of {taken[peer]} too ({peer}); name the others only"
+        taken.setdefault(peer, name)
 
 
 class Links(Model):
@@ -56,7 +76,7 @@ class Stack(Model):
 
     `grafana` and `runbooks` are base URLs; without them alerts link to Prometheus' graph and to the notifier's runbooks.
     `dashboards` is the folder in which Grafana finds what was built. `alertmanager_peers` are the other members of the
-    cluster of Alertmanagers.
+    cluster of Alertmanagers, `prometheus_peers` the other Prometheus on the same configuration.
     """
 
     exporter: Annotated[str, _address(9121)] = "127.0.0.1:9121"
@@ -64,6 +84,7 @@ class Stack(Model):
     alertmanager: Annotated[str, _address(9093)] = "127.0.0.1:9093"
     alertmanager_peers: tuple[Annotated[str, _address(9093)], ...] = ()
     prometheus: Url = "http://127.0.0.1:9090"
+    prometheus_peers: tuple[Url, ...] = ()
     grafana: Url | None = None
     runbooks: Url | None = None
     links: Links = Links()
@@ -74,14 +95,20 @@ class Stack(Model):
         for part, other in itertools.combinations(parts, 2):
             if parts[part] == parts[other]:
                 yield other, f"is the address of {part} too ({parts[part]}); each part listens on its own"
-        taken = {address: part for part, address in parts.items()}
-        for index, peer in enumerate(self.alertmanager_peers):
-            if peer in taken:
-                yield (
-                    f"alertmanager_peers.{index}",
-                    f"is the address of {taken[peer]} too ({peer}); name the others only",
-                )
-            taken.setdefault(peer, f"alertmanager_peers.{index}")
+        yield from _twice("alertmanager_peers", self.alertmanager_peers, parts)
+        first, *others = self.prometheus_addresses
+        known = {**parts, **_numbered("alertmanager_peers", self.alertmanager_peers), "prometheus": first}
+        yield from _twice("prometheus_peers", others, known)
+
+    @property
+    def prometheuses(self) -> tuple[str, ...]:
+        """URLs of all Prometheus: each scrapes and evaluates the same, and tells what it sees."""
+        return (self.prometheus, *self.prometheus_peers)
+
+    @property
+    def prometheus_addresses(self) -> tuple[str, ...]:
+        """The same as "host:port": what each is called where it is scraped."""
+        return tuple(map(_url_address, self.prometheuses))
 
     @property
     def alertmanagers(self) -> tuple[str, ...]:

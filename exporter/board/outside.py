@@ -100,12 +100,15 @@ class Outside:
         fleet = f"fleet={json.dumps(policy.fleet.name, ensure_ascii=False)}"
         found: dict[int, float | None] = dict(self.budgets)
         failure = ""
-        for index, (identity, _) in enumerate(named(policy)):
-            query = urlencode({"query": budget_left(identity, fleet)})
+        for url in policy.stack.prometheuses:
             try:
-                found[index] = heard.number(await self._get(f"{policy.stack.prometheus}/api/v1/query?{query}"))
+                for index, (identity, _) in enumerate(named(policy)):
+                    query = urlencode({"query": budget_left(identity, fleet)})
+                    found[index] = heard.number(await self._get(f"{url}/api/v1/query?{query}"))
             except _FAILURES as error:
-                failure = _words(error)
+                failure = failure or _words(error)
+            else:
+                failure = ""
                 break
         if policy is self._policy:
             self.budgets, self.budgets_heard = found, _after(self.budgets_heard, failure)

@@ -187,6 +187,14 @@ async def test_a_prometheus_without_data_says_nothing(tmp_path: Path) -> None:
             await until(lambda: own.budgets_heard.asked, 60)
             assert own.budgets_heard.error == ""
             assert own.budgets == {0: None}
+        parts = {"prometheus": f"http://{LOOPBACK}:{free_port()}", "prometheus_peers": [prometheus.url]}
+        async with asking(parts) as own:
+            own.refresh(time.monotonic())
+            await until(lambda: own.budgets == {0: None}, 60)
+            assert own.budgets_heard.error == "", "while one is gone another one is asked"
+    async with asking(parts) as own:
+        own.refresh(time.monotonic())
+        await until(lambda: own.budgets_heard.error.startswith("cannot connect"), 60)
 
 
 @pytest.mark.parametrize(("adopts", "told"), [(False, ["Late"]), (True, [])])

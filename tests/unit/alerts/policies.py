@@ -73,7 +73,10 @@ DATA: dict[str, dict[str, Any]] = {
     "patient": {
         "rules": {"exporter_grace": "2m", "stack_grace": "10s"},
         "alerts": _SHORTER,
-        "stack": {"alertmanager_peers": ["10.0.0.8", "[::1]:9094"]},
+        "stack": {
+            "alertmanager_peers": ["10.0.0.8", "[::1]:9094"],
+            "prometheus_peers": ["http://10.0.0.9:9090", "https://[::2]/eu"],
+        },
         # Every way there is, and somebody else's for tickets.
         "notify": {
             "pagerduty": _PAGERDUTY,

@@ -18,6 +18,7 @@ def test_every_alert_stands_in_it_with_all_its_rules(name: str) -> None:
     # Who has no Slack has no notifier that could be gone, and who does not probe no prober.
     missed = {"CacheNotifierDown"} if of.notify.slack is None else set()
     missed |= set() if of.stack.alertmanager_peers else {"CacheAlertmanagerPeerDown"}
+    missed |= set() if of.stack.prometheus_peers else {"CachePrometheusPeerDown"}
     missed |= set() if of.collect.background else {"CacheProberDown", "CacheWatchedTwice"}
     assert {spec.name: (spec.severity, spec.action) for spec in ALERTS if spec.name not in missed} == {
         entry.name: (entry.severity, entry.action) for entry in found
@@ -72,7 +73,9 @@ def test_rules_of_one_name_that_ask_something_else_are_entries_of_their_own() ->
 def test_what_one_entry_stands_for_differs_in_its_subject_only(name: str) -> None:
     of = policy(name)
     found = entries(of, groups(of))
-    assert {entry.own for entry in found if entry.rules > 1} <= {(("cause", "vanished"),), (("cause", "unnamed"),)}
+    # A node, or a Prometheus of several.
+    subjects = {(("cause", cause),) for cause in ("vanished", "unnamed", "gone", "mute")}
+    assert {entry.own for entry in found if entry.rules > 1} <= subjects
     keys = [(entry.name, *entry.own) for entry in found]
     assert len(set(keys)) == len(keys)
     assert all({label for label, _ in entry.own} <= {"cause", "part", "slo"} for entry in found)

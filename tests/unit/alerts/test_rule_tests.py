@@ -1,7 +1,7 @@
 """What the generated rule tests cover; that they can fail is shown with promtool itself."""
 
 from alerts import rule_tests
-from policy.alerts import ALERTMANAGER_PEER_DOWN, ALERTS, WATCHDOG
+from policy.alerts import ALERTMANAGER_PEER_DOWN, ALERTS, PROMETHEUS_PEER_DOWN, WATCHDOG
 from tests.unit.alerts.policies import DATA, policy
 
 
@@ -13,8 +13,8 @@ def promises(name: str, alert: str) -> list[str]:
 
 def test_every_alert_is_tested_for_firing_silence_and_recovery() -> None:
     for spec in ALERTS:
-        # Which has several Alertmanagers.
-        name = "patient" if spec is ALERTMANAGER_PEER_DOWN else "static"
+        # Which has several Alertmanagers, and several Prometheus.
+        name = "patient" if spec in (ALERTMANAGER_PEER_DOWN, PROMETHEUS_PEER_DOWN) else "static"
         text = " ".join(promises(name, spec.name))
         if spec is WATCHDOG:
             assert text == "fires always, and from the first evaluation on"

@@ -46,6 +46,7 @@ def test_every_alert_of_the_policy_is_there_with_severity_action_and_annotations
     found, meant = alerts_of(policy(name)), policy(name)
     absent = {"CacheNotifierDown"} if meant.notify.slack is None else set()
     absent |= set() if meant.stack.alertmanager_peers else {"CacheAlertmanagerPeerDown"}
+    absent |= set() if meant.stack.prometheus_peers else {"CachePrometheusPeerDown"}
     absent |= set() if meant.collect.background else {"CacheProberDown", "CacheWatchedTwice"}
     assert {alert.name for alert in found} == {spec.name for spec in ALERTS} - absent
     counted_elsewhere = [identity for identity, slo in named(meant) if slo.name not in BUILT_IN]
