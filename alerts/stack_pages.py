@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from alerts import prober_down, targets
@@ -25,7 +26,8 @@ def values(policy: Policy) -> dict[str, str]:
         "ask_members": "\n".join(f"amtool cluster show --alertmanager.url={url}" for url in alertmanagers),
         "prometheuses": ", ".join(stack.prometheus_addresses),
         "watchers": str(len(stack.prometheuses)),
-        "ready_watchers": _ready((stack.link("prometheus"), *stack.prometheus_peers)),
+        "each_of_them": f" Of {', '.join(stack.prometheuses)} each has its own." if stack.prometheus_peers else "",
+        "ask_watchers": _asked((stack.link("prometheus"), *stack.prometheus_peers)),
         **_heartbeat(policy),
         "sole": _sole_channel(policy),
     }
@@ -39,7 +41,6 @@ def queries(policy: Policy) -> dict[str, str]:
     refused = selector(SLACK_FAILURES, **targets.of_notifier(policy))
     return {
         "query_members": targets.alertmanagers(policy, "alertmanager_cluster_members"),
-        "query_known": targets.prometheuses(policy, KNOWN),
         "query_lag": selector(metrics.PROBE_LAG.name, fleet=policy.fleet.name),
         "query_policies": selector(metrics.POLICY_INFO.name, fleet=policy.fleet.name),
         "query_restarts": selector(prober_down.RESTARTS, **targets.of_exporter(policy)),
@@ -49,6 +50,12 @@ def queries(policy: Policy) -> dict[str, str]:
         "query_parts": 'up{job=~"cachewatch.*"}',
         "query_scrape": f"scrape_duration_seconds{{job=~{one_of((SLI_JOB, targets.ALL_JOB))}}}",
     }
+
+
+def _asked(prometheuses: Iterable[str]) -> str:
+    """Each is asked, for the one that the other pages ask may be the one that is gone."""
+    seen = shlex.quote(f'{{__name__=~{one_of(("up", KNOWN))},job="{targets.PROMETHEUS_JOB}"}}')
+    return "\n".join(f"promtool query instant {shlex.quote(url)} {seen}" for url in prometheuses)
 
 
 def _ready(urls: Iterable[str]) -> str:

@@ -42,3 +42,16 @@ def test_the_stack_watches_itself_by_light_jobs_at_the_slow_interval() -> None:
     assert alertmanager["static_configs"] == [{"targets": ["am.example.com:9093"]}]
     assert [job["metric_relabel_configs"][0]["action"] for job in jobs] == ["keep", "keep"]
     assert not any("scrape_interval" in job for job in jobs)
+
+
+def test_several_prometheus_are_one_job_and_each_is_scraped_at_its_own_scheme_and_path() -> None:
+    peers = ["http://10.0.0.9:9090", "https://prometheus.example.com/us", "http://other.example.com/eu/"]
+    stack = {"prometheus": "http://prometheus.example.com/eu", "prometheus_peers": peers}
+    job = config(Policy.model_validate({"stack": stack}))["scrape_configs"][2]
+    assert (job["scheme"], job["metrics_path"]) == ("http", "/eu/metrics")
+    assert job["static_configs"] == [
+        {"targets": ["prometheus.example.com:80"]},
+        {"targets": ["10.0.0.9:9090"], "labels": {"__metrics_path__": "/metrics"}},
+        {"targets": ["prometheus.example.com:443"], "labels": {"__scheme__": "https", "__metrics_path__": "/us/metrics"}},
+        {"targets": ["other.example.com:80"]},
+    ]
