@@ -52,6 +52,9 @@ def test_several_prometheus_are_one_job_and_each_is_scraped_at_its_own_scheme_an
     assert job["static_configs"] == [
         {"targets": ["prometheus.example.com:80"]},
         {"targets": ["10.0.0.9:9090"], "labels": {"__metrics_path__": "/metrics"}},
-        {"targets": ["prometheus.example.com:443"], "labels": {"__scheme__": "https", "__metrics_path__": "/us/metrics"}},
+        {
+            "targets": ["prometheus.example.com:443"],
+            "labels": {"__scheme__": "https", "__metrics_path__": "/us/metrics"},
+        },
         {"targets": ["other.example.com:80"]},
     ]
