@@ -16,7 +16,14 @@ from alerts.node_down import OF_EXPORTER
 from alerts.notifier.model import Alert, Notification
 from alerts.notifier.mrkdwn import link, many_lines, moment, one_line, unescaped
 from policy import links as addresses
-from policy.alerts import ALERTMANAGER_DOWN, METRICS_MISSING, NOTIFIER_DOWN, POLICY_DIFFERS, PROBER_DOWN
+from policy.alerts import (
+    ALERTMANAGER_DOWN,
+    METRICS_MISSING,
+    NOTIFIER_DOWN,
+    POLICY_DIFFERS,
+    PROBER_DOWN,
+    PROMETHEUS_PEER_DOWN,
+)
 from policy.units import duration_text
 
 Block = dict[str, Any]
@@ -39,6 +46,7 @@ _PARTS: Mapping[str, str] = {
     POLICY_DIFFERS.name: "exporter",
     NOTIFIER_DOWN.name: "notifier",
     ALERTMANAGER_DOWN.name: "Alertmanager",
+    PROMETHEUS_PEER_DOWN.name: "Prometheus",
 }
 
 ACTIONS: Mapping[str, str] = {

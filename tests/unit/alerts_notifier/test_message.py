@@ -241,7 +241,7 @@ def _rules() -> list[Rule]:
     slos = [{"name": name, "objective": 99.9, "window": "30d"} for name in ("availability", "hit_rate")]
     slack = {"channel": "#cache", "token_file": "token"}
     policy = {"fleet": {"name": "payments-cache-production-eu"}, "slos": slos, "notify": {"slack": slack}}
-    made = groups(Policy.model_validate(policy))
+    made = groups(Policy.model_validate({**policy, "stack": {"prometheus_peers": ["http://127.0.0.1:9091"]}}))
     return [rule for group in made.values() for rule in group.rules if isinstance(rule, Rule)]
 
 
@@ -256,7 +256,13 @@ def test_no_default_alert_of_a_fleet_with_a_long_name_loses_a_link(rule: Rule) -
             assert any(f"<{url.replace('&', '&amp;')}|" in text for text in _texts(message)), len(url)
 
 
-_ADDRESSES = {"127.0.0.1:9121": "exporter", "127.0.0.1:9122": "notifier", "127.0.0.1:9093": "Alertmanager"}
+_ADDRESSES = {
+    "127.0.0.1:9121": "exporter",
+    "127.0.0.1:9122": "notifier",
+    "127.0.0.1:9093": "Alertmanager",
+    "127.0.0.1:9090": "Prometheus",
+    "127.0.0.1:9091": "Prometheus",
+}
 
 
 def test_the_address_of_a_part_of_the_watching_is_not_told_as_a_node() -> None:
