@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -134,22 +134,17 @@ def _unnamed(pair: _Pair) -> Case:
 
 def _forgotten(pair: _Pair) -> Case:
     """Nothing is told of either any more: the last word counts for as long as a restart of the exporter may take."""
-    clock, memory = pair.clock, pair.cast.slow
-    told = _told(pair, pair.fires // clock.sample + 2, memory)
-    last = (told - 1) * clock.sample
-    ended = clock.first_after(last + memory)
-    rest = clock.samples(ended) - told
-    series = {
-        pair.written: f"{counter(1, told, _START)} {gone(rest)}",
-        pair.acknowledged(): f"{pair.behind(pair.shift + 1, told)} {gone(rest)}",
-    }
-    still = max(pair.fires, clock.last_before(last + memory))
-    expects = (_WATCH.firing(still, pair.labels()), _WATCH.firing(ended))
-    return pair.case("ends when nothing is told of either for long", series, *expects)
+    return _untold(pair, "ends when nothing is told of either for long", lambda _told, rest: gone(rest))
 
 
 def _nothing_written(pair: _Pair) -> Case:
     """The same where the replica alone is told of."""
+    promise = "ends when what the primary writes is not told for long"
+    return _untold(pair, promise, lambda told, rest: gauge(_START - pair.shift - 2 + told, rest))
+
+
+def _untold(pair: _Pair, promise: str, acknowledged: Callable[[int, int], str]) -> Case:
+    """What the primary writes is told no more. `acknowledged`: the replica's samples, from how many that were told and how many."""
     clock, memory = pair.clock, pair.cast.slow
     told = _told(pair, pair.fires // clock.sample + 2, memory)
     last = (told - 1) * clock.sample
@@ -157,11 +152,10 @@ def _nothing_written(pair: _Pair) -> Case:
     rest = clock.samples(ended) - told
     series = {
         pair.written: f"{counter(1, told, _START)} {gone(rest)}",
-        pair.acknowledged(): f"{pair.behind(pair.shift + 1, told)} {gauge(_START - pair.shift - 2 + told, rest)}",
+        pair.acknowledged(): f"{pair.behind(pair.shift + 1, told)} {acknowledged(told, rest)}",
     }
     still = max(pair.fires, clock.last_before(last + memory))
-    expects = (_WATCH.firing(still, pair.labels()), _WATCH.firing(ended))
-    return pair.case("ends when what the primary writes is not told for long", series, *expects)
+    return pair.case(promise, series, _WATCH.firing(still, pair.labels()), _WATCH.firing(ended))
 
 
 def _restart(pair: _Pair) -> Case:
@@ -170,11 +164,7 @@ def _restart(pair: _Pair) -> Case:
     told, away = pair.fires // clock.sample + 2, pair.cast.slow // clock.sample - 1
     end = up_to(clock.step, (told + away) * clock.sample + pair.after) + clock.step
     rest = clock.samples(end) - told - away
-    values = ((pair.written, 0), (pair.acknowledged(), pair.shift + away + 1))
-    series = {
-        name: f"{counter(1, told, _START - by)} {gone(away)} {counter(1, rest, _START + told + away - by)}"
-        for name, by in values
-    }
+    series = _gap(pair, told, away, rest)
     expects = map(_WATCH.firing, range(pair.fires, end + 1, clock.step), repeat(pair.labels()))
     return pair.case("goes on while the exporter restarts", series, *expects)
 
@@ -189,14 +179,19 @@ def _away(pair: _Pair) -> Case:
     nothing = clock.first_after(last + memory + pair.after)
     fires = up_to(clock.step, last + (away + 1) * clock.sample + pair.after) + up_to(clock.step, pair.hold)
     rest = clock.samples(fires)
-    values = ((pair.written, 0), (pair.acknowledged(), pair.shift + away + 1))
-    series = {
-        name: f"{counter(1, told, _START - by)} {gone(away)} {counter(1, rest, _START + told + away - by)}"
-        for name, by in values
-    }
+    series = _gap(pair, told, away, rest)
     neither = Expect(nothing, selector("ALERTS", alertname=_NAME))
     expects = (neither, _WATCH.firing(fires, pair.labels()))
     return pair.case("waits anew when the exporter was away for long", series, *expects)
+
+
+def _gap(pair: _Pair, told: int, away: int, rest: int) -> dict[str, str]:
+    """Both are told so many times, for so many samples not, and again, the replica too far behind throughout."""
+    values = ((pair.written, 0), (pair.acknowledged(), pair.shift + away + 1))
+    return {
+        name: f"{counter(1, told, _START - by)} {gone(away)} {counter(1, rest, _START + told + away - by)}"
+        for name, by in values
+    }
 
 
 def _told(pair: _Pair, least: int, memory: int) -> int:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bench.alert_quality import cache_events as events
 from bench.alert_quality.lab import Lab, Where
-from bench.alert_quality.scenario import Scenario, Step
+from bench.alert_quality.scenario import Scenario, fault
 from sandbox.slow_path import Pace
 
 
@@ -20,20 +20,6 @@ class _Trouble(Protocol):
         """End it."""
 
 
-def _fault(
-    name: str,
-    what: str,
-    *nodes: str,
-    begin: Step,
-    end: Step,
-    fleet: tuple[str, ...] = (),
-    where: Where = "path",
-    patience: float = 120.0,
-    rest: float = 90.0,
-) -> Scenario:
-    return Scenario(name, "fault", what, begin, end, nodes, fleet, where=where, patience=patience, rest=rest)
-
-
 def _going(
     name: str,
     what: str,
@@ -44,7 +30,7 @@ def _going(
     patience: float = 120.0,
 ) -> Scenario:
     begin, end = trouble.begin, trouble.end
-    return _fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
+    return fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
 
 
 CACHE_FAULTS: tuple[Scenario, ...] = (
@@ -70,27 +56,30 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         where="sentinel",
         patience=150.0,
     ),
-    _fault(
+    fault(
         "longer-path",
         "the way to a primary takes 1 ms longer",
         "CacheHighLatencyP50",
         begin=events.late(Pace(delay=0.0009)),
         end=events.in_time,
+        where="path",
     ),
-    _fault(
+    fault(
         "much-longer-path",
         "the way to a primary takes 3 ms longer",
         "CacheVeryHighLatencyP50",
         begin=events.late(Pace(delay=0.003)),
         end=events.in_time,
+        where="path",
     ),
-    _fault(
+    fault(
         "bumpy-path",
         "one answer of a primary in 30 is 7 ms late",
         "CacheHighLatencyP99",
         begin=events.late(Pace(delay=0.007, nth=30)),
         end=events.in_time,
         patience=150.0,
+        where="path",
     ),
     _going(
         "cuts",
@@ -106,12 +95,13 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         "CacheVeryLowAvailability",
         patience=150.0,
     ),
-    _fault(
+    fault(
         "replica-detached",
         "somebody tells a replica to follow nobody",
         begin=events.detach,
         end=events.attach,
         fleet=("CacheReplicasMissing",),
+        where="path",
     ),
     _going(
         "narrow-link",
@@ -119,21 +109,23 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         events.NarrowLink(100_000.0, 0.02),
         "CacheReplicationLag",
     ),
-    _fault(
+    fault(
         "fragmentation",
         "two of three of many small values are deleted",
         "CacheMemoryFragmentation",
         begin=events.fragment,
         end=events.defragment,
         patience=200.0,
+        where="path",
     ),
-    _fault(
+    fault(
         "nodes-differ",
         "a replica has less memory than its primary",
         begin=events.smaller,
         end=events.as_large,
         fleet=("CacheNodesDiffer",),
         patience=400.0,
+        where="path",
     ),
     _going(
         "stalls-in-turn",

@@ -44,3 +44,22 @@ class Scenario:
     def named(self) -> frozenset[str]:
         """Every alert that it names."""
         return frozenset((*self.nodes, *self.also, *(name for name, _ in self.of_fleet)))
+
+
+def fault(
+    name: str,
+    what: str,
+    *nodes: str,
+    begin: Step,
+    end: Step,
+    fleet: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    deaf: tuple[str, ...] = (),
+    where: Where = "sentinel",
+    patience: float = 120.0,
+    rest: float = 90.0,
+) -> Scenario:
+    """A fault of which somebody must be told, alerts about nodes in the order of the addresses that `begin` names."""
+    return Scenario(
+        name, "fault", what, begin, end, nodes, fleet, also, frozenset(deaf), where, patience=patience, rest=rest
+    )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bench.alert_quality import events
 from bench.alert_quality.cache_scenarios import CACHE_FAULTS
-from bench.alert_quality.scenario import Scenario, Step
+from bench.alert_quality.scenario import Scenario, Step, fault
 from bench.alert_quality.stack_scenarios import STACK_FAULTS, STACK_HARMLESS
 
 
@@ -23,7 +23,7 @@ def _fault(
 ) -> Scenario:
     """By default a fault of the demo of that name."""
     begin, end = begin or events.breaking(name), end or events.healing(name)
-    return Scenario(name, "fault", what, begin, end, nodes, fleet, also, where=where, rest=rest)
+    return fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, also=also, where=where, rest=rest)
 
 
 def _harmless(name: str, what: str, begin: Step, end: Step = events.nothing, *, long: bool = False) -> Scenario:
