@@ -100,7 +100,10 @@ class Storage:
     def _rows(self, connection: sqlite3.Connection) -> list[Told]:
         asked = f"SELECT subject, firing, ended, truncated, at FROM {_TABLE} WHERE channel = ? ORDER BY at"  # noqa: S608
         rows = connection.execute(asked, (self._channel,)).fetchall()
-        found = [Told(group, Said(firing, ended, truncated), at) for group, firing, ended, truncated, at in rows]
+        # SQLite keeps whatever it is given, whatever the column's type: somebody else's is left out.
+        kinds = (str, bytes, bytes, int, float)
+        sound = [row for row in rows if all(map(isinstance, row, kinds))]
+        found = [Told(group, Said(firing, ended, truncated), at) for group, firing, ended, truncated, at in sound]
         return [told for told in found if is_whole(told.said)]
 
     def _work(self) -> None:
@@ -142,35 +145,28 @@ class Storage:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """The file, open, with its table; made where it is not there, and begun anew where it is no database."""
+        """The file, open, with its table; made where it is not there."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            connection = self._opened()
-        except sqlite3.OperationalError:  # locked, full, not permitted: the file is as good as before
-            raise
-        except sqlite3.DatabaseError as error:
-            self._put_aside(error)
-            connection = self._opened()
-        with contextlib.closing(connection):
-            yield connection
-
-    def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.file, timeout=_LOCKED)
-        try:
+        with contextlib.closing(sqlite3.connect(self.file, timeout=_LOCKED)) as connection:
             connection.execute(_CREATE)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
-        aside = self.file.with_suffix(".broken")
-        self.file.replace(aside)
-        log.error("%s: %s; it is %s now, and what fires is told once more", self.file, error, aside.name)
+            yield connection
 
     def _trouble(self, error: Exception) -> None:
         self._failed()
+        # Of classes of their own are the errors after which the file is as good as before: locked, full, not permitted.
+        if type(error) is sqlite3.DatabaseError and self._put_aside(error):
+            return
         if not self._troubled:
             cure = "name another folder with --storage, or mend this one"
             log.error("%s: %s; what is told is not kept, and told again after a restart: %s", self.file, error, cure)
         self._troubled = True
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> bool:
+        """Whether a broken file is out of the way: the next attempt makes another one."""
+        aside = self.file.with_suffix(".broken")
+        try:
+            self.file.replace(aside)
+        except OSError:
+            return False
+        log.error("%s: %s; it is %s now, and what fires is told once more", self.file, error, aside.name)
+        return True

@@ -144,7 +144,7 @@ def _nothing_written(pair: _Pair) -> Case:
 
 
 def _untold(pair: _Pair, promise: str, acknowledged: Callable[[int, int], str]) -> Case:
-    """What the primary writes is told no more. `acknowledged`: the replica's samples, from how many that were told and how many."""
+    """What the primary writes is told no more; the replica's samples then, by how many were told before and how many they are."""
     clock, memory = pair.clock, pair.cast.slow
     told = _told(pair, pair.fires // clock.sample + 2, memory)
     last = (told - 1) * clock.sample

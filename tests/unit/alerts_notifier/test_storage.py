@@ -94,10 +94,24 @@ def test_a_file_that_is_no_database_is_put_aside(
     assert ("what fires is told once more" in caplog.text) == bool(broken)
 
 
-def test_a_row_that_somebody_else_wrote_is_left_out(tmp_path: Path) -> None:
+def test_a_database_that_is_broken_in_the_middle_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A disk that lost a page: the head of the file is as it should be."""
+    _told(tmp_path, *map(str, range(500)))
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 40_000)
+    kept = Kept(tmp_path)
+    assert (kept.read(), kept.failures) == ([], 1)
+    assert "malformed; it is told.broken now" in caplog.text
+    _told(tmp_path, "a")
+    assert list(Kept(tmp_path).now()) == ["a"]
+
+
+@pytest.mark.parametrize("odd", ["firing = x'00'", "firing = '0123456789abcdef'", "at = 'noon'", "truncated = 'many'"])
+def test_a_row_that_somebody_else_wrote_is_left_out(tmp_path: Path, odd: str) -> None:
     _told(tmp_path, "a", "b")
     with sqlite3.connect(tmp_path / FILE) as other:
-        other.execute("UPDATE told_1 SET firing = x'00' WHERE subject = 'a'")
+        other.execute(f"UPDATE told_1 SET {odd} WHERE subject = 'a'")  # noqa: S608
     other.close()
     assert list(Kept(tmp_path).now()) == ["b"]
 
