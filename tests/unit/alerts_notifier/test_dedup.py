@@ -49,6 +49,15 @@ def test_of_a_group_whose_alerts_are_always_others_not_all_are_kept() -> None:
     assert not seen.has("g", news(alert("0:1")), True, now=100)
 
 
+def test_of_a_group_whose_alerts_end_one_after_the_other_not_all_ends_are_kept() -> None:
+    seen = Seen(_TEN)
+    for number in range(0, 5000, 1000):
+        many = news(*(alert(f"{at}:1", ended=ENDED) for at in range(number, number + 1000)))
+        known = seen.add("g", many, True, now=100)
+        assert seen.has("g", many, True, now=100)
+        assert known.size <= 2 * many.size
+
+
 def test_what_is_left_of_news_once_the_ended_is_told_is_no_news() -> None:
     told = news(alert("a:1"), alert("b:2", ended=ENDED))
     assert news(alert("a:1")).again(told)
@@ -134,6 +143,10 @@ def test_what_still_fires_is_told_again_after_its_repeat_interval_and_not_before
     notify = Notify.model_validate({"page": {"repeat_interval": page}, "ticket": {"repeat_interval": ticket}})
     assert Lifetimes.of(notify) == Lifetimes(*expected)
     assert notify.ticket.asserted == min(timedelta(minutes=10), notify.ticket.repeat_interval)
+
+
+def test_the_longest_lifetime_is_of_whichever_is_told_again_last() -> None:
+    assert (Lifetimes(pages=1, tickets=2).longest, Lifetimes(pages=4, tickets=3).longest) == (2, 4)
 
 
 def test_a_group_is_told_by_a_short_digest_however_long_its_key_is() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from exporter.board import ring
+from exporter.board.board import Board
 from exporter.board.meters import Measure, Meters, tick
 from exporter.board.ring import POINTS, Ring
 from exporter.board.sliding import Sliding
@@ -140,6 +141,21 @@ def test_another_latency_bound_begins_the_latencies_anew_and_its_end_does_not() 
     state.forget_bounds(12.0)
     after = measured(state, meters, 12.0).latencies
     assert (sum(after), len(after)) == (sum(before), len(before) - 1)
+
+
+async def test_a_slow_node_is_slow_on_the_board_when_a_bound_of_the_policy_before_has_gone() -> None:
+    """The places of the policy's bounds among those that are told are others then."""
+    fleet, grace = {"nodes": [f"redis://{A}"]}, {"rollout_grace": "10s"}
+    state = watching(fleet=fleet, thresholds={"latency_p99": {"target": "0.3ms"}}, rules=grace)
+    state.adopt(policy(fleet=fleet, rules=grace), 0.0)
+    board = Board(state)
+    for now in (1.0, 11.0):
+        state.forget_bounds(now)
+        state.prober_reported(0.0, now)
+        for _ in range(100):
+            state.checked(A, "success", 0.0101, now)
+        latency = (await board.fleet(now))["promises"]["latency_p99"]
+        assert (now, latency["state"]) == (now, "critical")
 
 
 @pytest.mark.parametrize(("window", "seconds"), [("1m", 5.0), ("10s", 10 / 12), ("4s", 0.5), ("5m", 5.0)])
