@@ -58,7 +58,7 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
     ),
     fault(
         "longer-path",
-        "the way to a primary takes 1 ms longer",
+        "the way to a primary takes almost 1 ms longer",
         "CacheHighLatencyP50",
         begin=events.late(Pace(delay=0.0009)),
         end=events.in_time,
