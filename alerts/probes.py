@@ -80,15 +80,15 @@ def _alert(policy: Policy, spec: AlertSpec) -> Alert:
 def _slow(policy: Policy, spec: AlertSpec, own: Promise) -> str:
     """Too small a share within the bound.
 
-    For a window after the exporter began to tell the bound, or ceased to, none is recorded, for it would be too small. No
-    node is told of by that; but what is told already goes on, where it would end as if the node were well.
+    For a window after the exporter began to tell the bound, or ceased to, the share would be too small. No node is told of
+    by that; but what is told already goes on, where it would end as if the node were well.
     """
     level: Any = getattr(getattr(policy.thresholds, str(spec.row)), spec.severity)
     fleet, least = policy.fleet.name, plain(own.least)
-    within = selector(recording.PROBES_WITHIN, fleet=fleet, le=le(seconds(level.above)))
-    at_least = f"sum without (le) ({within}) / ({selector(recording.PROBES, fleet=fleet)} > 0)"
+    young = selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=fleet, le=le(seconds(level.above)))
     fires = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=fleet)
-    return f"(sum without (le) ({own.record}) < {least} or {at_least} < {least} and on (fleet, instance) {fires})"
+    shares = f"{own.record} < {least} or {young} < {least} and on (fleet, instance) {fires}"
+    return f"sum without (le) ({shares})"
 
 
 def _text(policy: Policy, row: str, level: Severity) -> texts.Text:

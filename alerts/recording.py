@@ -23,6 +23,7 @@ INSTANCE_HIT_RATIO = "instance:cache_hit_ratio:rate"
 PROBES = "instance:cache_probes:rate"
 PROBES_WITHIN = "instance:cache_probes_within:rate"
 PROBES_WITHIN_RATIO = "instance:cache_probes_within_ratio:rate"
+PROBES_WITHIN_YOUNG_RATIO = "instance:cache_probes_within_young_ratio:rate"
 AVAILABILITY_RATIO = "instance:cache_health_checks_good_ratio:rate"
 MEMORY_RATIO = "instance:cache_memory_used:ratio"
 PROBE_OP = "ping"
@@ -57,7 +58,8 @@ def latency(policy: Policy) -> tuple[Record, ...]:
 
     The bounds are exact bucket bounds: `histogram_quantile` would guess between two of them. One that the exporter began to
     tell within the window, after a reload, has no increase from before that, as all probes have: their ratio would be too
-    low, and page about nodes that are well. So there is none until both have been seen for as long.
+    low, and page about nodes that are well. So there is none until both have been seen for as long; what it would be has a
+    record of its own, for a page that is open already.
     """
     window, fleet, by = duration(policy.rules.rate_window), policy.fleet.name, LEVELS["instance"]
     bounds = map(le, latency_judged(policy))
@@ -65,12 +67,14 @@ def latency(policy: Policy) -> tuple[Record, ...]:
     buckets = selector(f"{metrics.PROBE_DURATION.name}_bucket", fleet=fleet, op=PROBE_OP)
     some_buckets = narrowed(buckets, f"le=~{one_of(bounds)}")
     within, probes = selector(PROBES_WITHIN, fleet=fleet), selector(PROBES, fleet=fleet)
+    ratio = f"{within} / ignoring (le) group_left () ({probes} > 0)"
     seen, all_seen = (f"count_over_time({series}[{window}])" for series in (some_buckets, all_probes))
     as_long = f"sum by ({by}, le) ({seen}) >= ignoring (le) group_left () sum by ({by}) ({all_seen})"
     return (
         Record(PROBES, f"sum by ({by}) (rate({all_probes}[{window}]))"),
         Record(PROBES_WITHIN, f"sum by ({by}, le) (rate({some_buckets}[{window}]))"),
-        Record(PROBES_WITHIN_RATIO, f"{within} / ignoring (le) group_left () ({probes} > 0) and ({as_long})"),
+        Record(PROBES_WITHIN_RATIO, f"{ratio} and ({as_long})"),
+        Record(PROBES_WITHIN_YOUNG_RATIO, f"{ratio} unless {selector(PROBES_WITHIN_RATIO, fleet=fleet)}"),
     )
 
 

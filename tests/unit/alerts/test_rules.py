@@ -30,8 +30,8 @@ def one(policy_: Policy, name: str) -> Alert:
     [
         ("CacheLowHitRate", "< 0.75", "10m"),
         ("CacheVeryLowHitRate", "< 0.7", "5m"),
-        ("CacheHighLatency", 'le="0.002"}) < 0.95', "5m"),
-        ("CacheVeryHighLatency", 'le="0.005"}) < 0.95', "2m"),
+        ("CacheHighLatency", 'le="0.002"} < 0.95', "5m"),
+        ("CacheVeryHighLatency", 'le="0.005"} < 0.95', "2m"),
         ("CacheMemoryHigh", "> 0.85", "10m"),
     ],
 )
@@ -88,6 +88,17 @@ def test_a_dead_node_pages_without_waiting_in_a_group_that_is_evaluated_fast() -
     assert isinstance(verdict, Alert)
     assert verdict.hold is None
     assert [rule.hold for rule in (vanished, unwatched) if isinstance(rule, Alert)] == [timedelta(seconds=15)] * 2
+
+
+def test_of_several_prometheus_the_page_says_that_one_may_be_cut_off_alone() -> None:
+    alone = policy("static")
+    stack = alone.stack.model_copy(update={"prometheus_peers": ("http://10.0.0.9:9090",)})
+    (said, silent) = (
+        next(alert for alert in alerts_of(each) if alert.labels.get("cause") == "unwatched").annotations["description"]
+        for each in (alone.model_copy(update={"stack": stack}), alone)
+    )
+    assert " One Prometheus of 127.0.0.1:9090, 10.0.0.9:9090 may be cut off alone: " in said
+    assert "may be cut off" not in silent
 
 
 def test_every_expected_node_has_an_alert_of_its_own_for_when_it_vanishes() -> None:
