@@ -196,11 +196,20 @@ def _unwatched(policy: Policy) -> Alert:
         f"Nobody watches {fleet}: the exporter {exporter} is gone",
         f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
         f"node of {fleet} is watched: until it is back no other alert of this fleet begins, and one that ends has not "
-        f"been mended for that; a node that was down is told as down until it is seen to be up.{_open_pages(policy)} First: "
-        "start the exporter (cachewatch serve) and read its log.",
+        f"been mended for that; a node that was down is told as down until it is seen to be up.{_open_pages(policy)}"
+        f"{template_text(cut_off(policy))} First: start the exporter (cachewatch serve) and read its log.",
     )
     expr = f"absent({exporter_up(policy)} == 1)"
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)
+
+
+def cut_off(policy: Policy) -> str:
+    """Of several Prometheus one that is cut off tells this alone, and what the others see is true."""
+    if not policy.stack.prometheus_peers:
+        return ""
+    each = ", ".join(policy.stack.prometheus_addresses)
+    seen = "where /targets of another one has the exporter up, end the one that does not"
+    return f" One Prometheus of {each} may be cut off alone: {seen}."
 
 
 # A page is cut where it is long, and what to do first stands behind these.

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 
 from alerts import failover_orders, prober_down, recording, redis_cli, stack_pages, stack_times, targets
-from alerts.node_down import down_memory, verdict_memory
+from alerts.node_down import cut_off, down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
 from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
@@ -164,6 +164,8 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "hung": f"{bound['hung']:g}",
         "exporter": policy.stack.exporter,
         "exporter_url": policy.stack.link("exporter"),
+        "scrape_timeout": duration_text(policy.rules.liveness_timeout),
+        "cut_off": cut_off(policy),
         "query_up": _query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
         "query_checks": _query(policy, f"increase({checks}[1m])"),
         **failover_orders.values(policy),
