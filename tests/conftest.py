@@ -20,11 +20,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def hangup_ends() -> Iterator[None]:
-    """Let SIGHUP end a program as it does by default: run under nohup, every child would ignore it, and us with them."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def signals_end() -> Iterator[None]:
+    """Let SIGHUP and SIGINT end a program as by default: under nohup, or in the background, we and every child would not."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL), signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in zip((signal.SIGHUP, signal.SIGINT), before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture
