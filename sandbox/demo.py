@@ -26,6 +26,8 @@ SHARDS = 2
 REQUESTS_PER_SECOND = 240.0
 _NEEDED = ("redis-server", "redis-sentinel", "prometheus", "alertmanager", "setpriv")
 _MEASURED = ("count(cache_node_up == 1)", f"count(rate(cache_hits_total[{WINDOW}]))")
+# Until Prometheus has read each part once, it waits for alerts that say that part is gone.
+_CALM = 'absent(ALERTS{alertname=~"CacheAlertmanagerDown|CacheNotifierDown|CacheMetricsMissing"})'
 _PLAIN_EVERY = 5.0
 
 
@@ -93,10 +95,8 @@ class Demo:
         self._stack.callback(self.watchers.stop)  # before the start, so that no moment is without
         for what, do in self.watchers.steps():
             self._step(what, do)
-        nodes = len(self.fleet.nodes)
-        self._step(
-            "to measure, until every node shows rates", lambda: self.watchers.wait_for(dict.fromkeys(_MEASURED, nodes))
-        )
+        wanted = {**dict.fromkeys(_MEASURED, len(self.fleet.nodes)), _CALM: 1}
+        self._step("to measure, until every node shows rates", lambda: self.watchers.wait_for(wanted))
         with deferred():
             self._control = Control(self._directory, self.obey)
             self._stack.callback(self._control.close)

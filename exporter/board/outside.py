@@ -112,7 +112,7 @@ class Outside:
                 break
         if policy is self._policy:
             self.budgets, self.budgets_heard = found, _after(self.budgets_heard, failure)
-            if failure:
+            if failure or None in found.values():  # as when Prometheus has just begun
                 self._due["budgets"] = time.monotonic() + ALERTS_EVERY
 
     async def _get(self, url: str) -> Any:

@@ -187,6 +187,7 @@ async def test_a_prometheus_without_data_says_nothing(tmp_path: Path) -> None:
             await until(lambda: own.budgets_heard.asked, 60)
             assert own.budgets_heard.error == ""
             assert own.budgets == {0: None}
+            assert own._due["budgets"] - time.monotonic() <= outside.ALERTS_EVERY, "it may have begun just now"
         parts = {"prometheus": f"http://{LOOPBACK}:{free_port()}", "prometheus_peers": [prometheus.url]}
         async with asking(parts) as own:
             own.refresh(time.monotonic())

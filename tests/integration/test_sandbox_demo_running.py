@@ -59,6 +59,8 @@ def test_the_endpoints_answer_and_the_nodes_are_the_ones_that_run(directory: Pat
 
 def test_nothing_is_alarming_in_a_healthy_demo(directory: Path) -> None:
     assert firing(directory) == {"CacheWatchdog"}, "which always fires"
+    told = next(line for line in output(directory).splitlines() if line.startswith("alerts: "))
+    assert not [name for name in ("Alertmanager", "Notifier", "Metrics") if f"Cache{name}" in told]
     assert received(directory, "pagerduty") == []
 
 
