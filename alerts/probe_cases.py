@@ -10,7 +10,7 @@ from alerts.counts import below, labels, node, total_of
 from alerts.probes import IN_TURN, promise
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Expect, Watch, counter, edge, gauge, up_to
+from alerts.rule_cases import Case, Edge, Expect, Watch, counter, edge, gauge, up_to
 from policy import metrics
 from policy.alerts import ALERTS, AlertSpec, Severity
 from policy.buckets import latency_bounds
@@ -34,6 +34,7 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
         yield _down_is_not_slow(policy, ratio, step)
         yield from _slow_after_down(policy, ratio, step)
         yield from _goes_on(policy, ratio, step)
+        yield from _by_a_hair(policy, ratio, step)
     for level in _LEVELS:
         yield from _one_page(policy, level, step)
         yield from _in_turn(policy, level, step)
@@ -142,6 +143,29 @@ def _goes_on(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     yield Case(
         f"{ratio.name}: goes on about bounds that are younger than the window", at.sample, beside, tuple(expects)
     )
+
+
+def _by_a_hair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Bounds of which a sample is missing, so that they count as younger than the window, while their share is exact."""
+    if ratio.over is None or ratio.record.startswith(recording.AVAILABILITY_RATIO):
+        return
+    at, own = edge(milliseconds(ratio.window), step, milliseconds(ratio.window) // 4), ratio.labels
+    samples = at.outside // at.sample + 2
+    told = {"alertname": ratio.name, "fleet": own["fleet"], "instance": own["instance"]}
+    fires = {selector("ALERTS", **told, alertstate="firing"): gauge(1, samples)}
+    goes_on = f"count({selector('ALERTS', **told, severity=own['severity'])})"  # it waits, or fires
+    for share, seen, does in ((ratio.over, ("{}",), "goes on"), (ratio.under, (), "does not go on")):
+        series = {
+            name: _with_a_hole(grows, at) if "_bucket" in name else counter(grows, samples)
+            for name, grows in ratio.series(share).items()
+        }
+        name = f"{ratio.name}: {does} about a young bound, by a hair"
+        yield Case(name, at.sample, {**series, **fires}, (Expect(at.inside, goes_on, seen),))
+
+
+def _with_a_hole(grows: int, at: Edge) -> str:
+    """A counter without the sample that follows `at.last`, the first that `at.inside` sees."""
+    return f"{counter(grows, at.last + 1)} _ {counter(grows, at.outside // at.sample + 2, grows * (at.last + 2))}"
 
 
 def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:

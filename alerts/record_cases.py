@@ -51,26 +51,36 @@ def latency(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case
         share = Expect(
             at.inside, f"round(1000 * {record}) == bool {round(1000 * within[bound] / total)}", (selector("", **own),)
         )
-        expects += [share, Expect(at.outside, record)]
+        expects += [share, *(Expect(at.outside, each) for each in (record, _young(policy, le(bound))))]
     yield Case("shares of probes: of exactly the window, and none without probes", at.sample, series, tuple(expects))
-    yield _bounds_begin(policy, node, at)
+    yield from _bounds_change(policy, node, at)
 
 
-def _bounds_begin(policy: Policy, node: Mapping[str, str], at: Edge) -> Case:
-    """All bounds are told from the sample after `at.last` on, as after a reload."""
+def _young(policy: Policy, bound: str) -> str:
+    return selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=policy.fleet.name, le=bound)
+
+
+def _bounds_change(policy: Policy, node: Mapping[str, str], at: Edge) -> Iterator[Case]:
+    """All bounds are told from the sample after `at.last` on, as after a reload; or one sample less than the window holds."""
     own, name = {**node, "op": recording.PROBE_OP}, metrics.PROBE_DURATION.name
-    samples = at.outside // at.sample + 2
-    begins = f"_x{at.last + 1} {counter(1, samples)}"
-    series = {selector(f"{name}_count", **own): counter(1, samples)}
+    samples, newest = at.outside // at.sample + 2, at.outside // at.sample
+    probes = {selector(f"{name}_count", **own): counter(1, samples)}
     bounds = {le(bound): selector(f"{name}_bucket", **own, le=le(bound)) for bound in recording.latency_judged(policy)}
-    series |= dict.fromkeys(bounds.values(), begins)
 
-    def shown(when: int, bound: str, there: bool) -> Expect:
-        record = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=bound)
-        return Expect(when, f"{record} >= bool 0", (selector("", **node, le=bound),) if there else ())
+    def judged(when: int, bound: str, fairly: bool) -> Iterator[Expect]:
+        fair = selector(recording.PROBES_WITHIN_RATIO, fleet=policy.fleet.name, le=bound)
+        for record, there in ((fair, fairly), (_young(policy, bound), not fairly)):
+            yield Expect(when, f"{record} >= bool 0", (selector("", **node, le=bound),) if there else ())
 
-    expects = [shown(when, bound, when == at.outside) for bound in bounds for when in (at.inside, at.outside)]
-    return Case("shares of probes: none within a bound that is younger than they", at.sample, series, tuple(expects))
+    def case(promise: str, told: str, fairly: Mapping[int, bool]) -> Case:
+        expects = (each for bound in bounds for when, fair in fairly.items() for each in judged(when, bound, fair))
+        series = {**probes, **dict.fromkeys(bounds.values(), told)}
+        return Case(f"shares of probes: {promise}", at.sample, series, tuple(expects))
+
+    begins = f"_x{at.last + 1} {counter(1, samples)}"
+    yield case("none within a bound that is younger than they", begins, {at.inside: False, at.outside: True})
+    ends = f"{counter(1, newest)} stale"
+    yield case("none within a bound that is told no more", ends, {at.outside: False})
 
 
 def availability(policy: Policy, node: Mapping[str, str], step: int) -> Iterator[Case]:

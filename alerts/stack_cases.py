@@ -12,7 +12,7 @@ from alerts import notification_cases, prometheus_peer_cases, targets
 from alerts.node_down import exporter_up, verdict_memory
 from alerts.prober_cases import looping
 from alerts.promql import milliseconds, selector
-from alerts.rule_cases import Case, counter, edge, gauge
+from alerts.rule_cases import Case, counter, edge, gauge, up_to
 from alerts.stack_scene import WELL, Scene, repeated, scene_of
 from alerts.stack_times import evaluated, failing, patience, unseen
 from policy import metrics
@@ -28,6 +28,7 @@ from policy.alerts import (
 from policy.model import Policy
 
 _ANOTHER = "192.0.2.9:9121"
+_LESS = 900  # milliseconds: less than the last digit of a number of seconds
 _SHOWN = 300_000  # milliseconds for which Prometheus shows the last sample of a series that nobody marks as gone
 _GROUP = "/etc/prometheus/rules/memory.yml;cachewatch-memory"
 
@@ -69,15 +70,21 @@ def _twice_watched(policy: Policy, step: int) -> Iterator[Case]:
 
 
 def _job_taken_out(scene: Scene, ours: str, theirs: str, hold: int) -> Iterator[Case]:
-    """The other's samples end, and nothing marks that: Prometheus shows the last one for five minutes."""
-    long = scene.samples(hold)
+    """The other's samples end, and nothing marks that: Prometheus shows the last one for five minutes.
+
+    Samples come with the evaluations, and a little more slowly: then the last one is seen a little before it is too old.
+    """
     if hold >= _SHOWN:
         return
-    last = WELL + long
-    series = {ours: gauge(0, last + long + 2), theirs: f"_x{WELL} {gauge(0, long + 1)}"}
-    fires = scene.watch.firing((last + long - 1) * scene.step, scene.alert)
-    ends = scene.watch.firing((last + long) * scene.step)
-    yield scene.case("resolves when the job of the other one is taken out", series, fires, ends)
+    last = WELL + scene.samples(hold) + 1
+    for later in (0, max(1, min(scene.step // 2, _LESS) // last)):
+        sample = scene.step + later
+        ends = up_to(scene.step, last * sample + hold)
+        series = {ours: gauge(0, ends // sample + 2), theirs: f"_x{WELL} {gauge(0, last + 1 - WELL)}"}
+        expects = (scene.watch.firing(ends - scene.step, scene.alert), scene.watch.firing(ends))
+        slowly = ", of samples that come more slowly" if later else ""
+        case = scene.case(f"resolves when the job of the other one is taken out{slowly}", series, *expects)
+        yield replace(case, sample=sample)
 
 
 def _gone(policy: Policy, step: int) -> Iterator[Case]:
