@@ -11,14 +11,19 @@ from typing import Literal, get_args
 
 from alerts.notifier.failures import REASONS, Reason
 
+POLICY_INFO = "cachewatch_notifier_policy_info"
 Result = Literal["sent", "duplicate", "late", "failed", "refused", "invalid"]
 RESULTS: tuple[Result, ...] = get_args(Result)
 
 
 class Counters:
-    """Webhook requests by result, messages that Slack took, and failed deliveries by reason."""
+    """Webhook requests by result, messages that Slack took, and failed deliveries by reason.
 
-    def __init__(self) -> None:
+    `fingerprint` is that of the policy that the notifier has.
+    """
+
+    def __init__(self, fingerprint: str = "") -> None:
+        self._fingerprint = fingerprint
         self._results: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._messages = 0
@@ -44,6 +49,8 @@ class Counters:
         """Prometheus' text format; `in_flight` is the number of messages on their way."""
         return "".join(
             (
+                _family("policy_info", "gauge", "1, with the fingerprint of what the notifier has of its policy."),
+                _sample("policy_info", 1, "hash", self._fingerprint),
                 _family("notifications_total", "counter", "Requests of Alertmanager by what became of them."),
                 *(_sample("notifications_total", self._results[result], "result", result) for result in RESULTS),
                 _family("messages_total", "counter", "Messages that Slack took."),

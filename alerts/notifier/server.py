@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from alerts import runbooks
-from alerts.notifier import dedup, runbook_pages
+from alerts.notifier import agreement, dedup, runbook_pages
 from alerts.notifier.bodies import LARGEST, SLOWEST, Bodies, TooLarge, TooSlow
 from alerts.notifier.counters import Counters
 from alerts.notifier.delivery import Answer, Deliveries, News, news
@@ -196,7 +196,7 @@ async def serving(
     policy: Policy, slack: Slack, listen: tuple[str, int], door: Door, storage: Path
 ) -> AsyncIterator[None]:
     """Serve for the length of the block. Raises what the door does when the address cannot be had."""
-    counters, lifetimes = Counters(), dedup.Lifetimes.of(policy.notify)
+    counters, lifetimes = Counters(agreement.fingerprint(policy)), dedup.Lifetimes.of(policy.notify)
     kept = Storage(storage, f"{slack.url} {slack.channel}", lifetimes.longest, counters.unkept)
     async with SlackChannel(slack) as channel:
         with kept:
