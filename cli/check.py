@@ -1,4 +1,4 @@
-"""`cachewatch check`: is the policy sound, and with --connect, does every node answer."""
+"""`cachewatch check`: is the policy sound; does every node answer (--connect); does what runs do what it says (--stack)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import asdict
 import click
 from rich.text import Text
 
-from cli import tables
+from alerts.running.model import Part
+from cli import check_stack, tables
 from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
@@ -25,13 +26,19 @@ from policy.printable import printable
 
 
 @click.command(
-    short_help="Validate the policy; --connect asks every node.",
-    epilog="Example: cachewatch -c cachewatch.yaml check --connect",
+    short_help="Validate the policy; ask nodes (--connect), the stack (--stack).",
+    epilog="Example: cachewatch -c cachewatch.yaml check --connect --stack",
 )
 @click.option("--connect", is_flag=True, help="Also ask every node and source once; status 1 when one is not well.")
+@click.option(
+    "--stack",
+    "running",
+    is_flag=True,
+    help="Also ask exporter, Prometheus, Alertmanager and notifier whether they run what this policy builds; status 1 when not.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object on standard output.")
 @click.pass_obj
-def check(context: Context, connect: bool, as_json: bool) -> None:
+def check(context: Context, connect: bool, running: bool, as_json: bool) -> None:
     """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
     try:
         loaded = _sound(context)
@@ -47,12 +54,20 @@ def check(context: Context, connect: bool, as_json: bool) -> None:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     with only_faults("exporter"):
         answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
+    parts = _stack(loaded.policy) if running else []
     if as_json:
-        click.echo(json.dumps(_report(loaded, answers, trouble), indent=2))
+        click.echo(json.dumps({**_report(loaded, answers, trouble), "stack": list(map(asdict, parts))}, indent=2))
     else:
         _show(loaded, answers, trouble)
-    if trouble or any(answer.error for answer in answers):
+        check_stack.show(output(), parts)
+    if trouble or any(answer.error for answer in answers) or not all(part.well for part in parts):
         raise SystemExit(1)
+
+
+def _stack(policy: Policy) -> list[Part]:
+    from alerts.running.survey import survey as ask
+
+    return asyncio.run(ask(policy))
 
 
 def _sound(context: Context) -> Loaded:

@@ -100,8 +100,7 @@ def _tell(console: Console, columns: Sequence[Column], rows: Sequence[Row], titl
             console.print()
         head = first.copy()
         head.stylize("bold")
-        for line in head.split("\n"):
-            _print(console, line, 0)
+        _print(console, head, 0)
         told = [(c, cell) for c, cell in zip(columns[1:], cells, strict=True) if cell.plain.strip()]
         for line in _flow([_named(c, cell) for c, cell in told if not c.prose], console.width - _INDENT):
             _print(console, line, _INDENT)
@@ -126,7 +125,7 @@ def _flow(cells: Sequence[Text], width: int) -> list[Text]:
 
 
 def _print(console: Console, text: Text, indent: int) -> None:
-    for line in _folded(text, console.width - indent):
+    for line in (line for part in text.split("\n") for line in _folded(part, console.width - indent)):
         console.print(Text(" " * indent) + line, no_wrap=True, overflow="ignore", crop=False)
 
 

@@ -1,0 +1,148 @@
+"""Flags, targets and Alertmanagers of a Prometheus, held against what is built and what docs/operate.md asks for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from alerts import prometheus
+from alerts.promql import duration
+from alerts.running.answers import Alertmanagers, Runtime, Target, Targets
+from alerts.running.model import few
+from policy.fleet import join_address, split_address
+from policy.model import Policy
+from policy.printable import short
+from policy.units import parse_duration
+
+_CURE = "take the job of prometheus.yml of this build, and SIGHUP or POST /-/reload"
+_MOST_OF_AN_ERROR = 160
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class _Flag:
+    """A flag whose default does harm, or may: what it should be, what else is good, and what happens otherwise."""
+
+    name: str
+    wanted: str
+    good: Callable[[timedelta], bool]
+    otherwise: str
+
+
+# The reasons stand in docs/operate.md, under "Notifications".
+_FLAGS = (
+    _Flag(
+        "rules.alert.for-grace-period",
+        "15s",
+        lambda told: told <= parse_duration("15s"),
+        "after a restart what waits for less waits anew although it fired, and such a page ends and comes again",
+    ),
+    _Flag(
+        "rules.alert.resend-delay",
+        "30s",
+        lambda told: parse_duration("30s") <= told <= parse_duration("1m"),
+        "with more than 1m failures to notify go unseen, with less Alertmanager takes what fires for ended in a short outage",
+    ),
+)
+
+
+def flags(told: Any) -> Iterator[str]:
+    """What is wrong with `/api/v1/status/flags`; nothing of flags that this version does not list."""
+    told = told if isinstance(told, Mapping) else {}
+    for flag in _FLAGS:
+        value = str(told.get(flag.name, ""))
+        length = _duration(value)
+        if length is not None and not flag.good(length):
+            yield f"--{flag.name} is {value}: start it with --{flag.name}={flag.wanted}; {flag.otherwise}"
+
+
+def runtime(told: Runtime) -> Iterator[str]:
+    """Whether it took the configuration that it was given last."""
+    if not told.reloaded:
+        yield "has refused the configuration that it read last, and goes on with the one before: its log says why"
+
+
+def _duration(text: str) -> timedelta | None:
+    """A duration of Prometheus, None where it is none."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A target that the build asks for."""
+
+    job: str
+    instance: str
+    path: str
+    interval: timedelta
+    timeout: timedelta
+
+    @property
+    def name(self) -> str:
+        return f"{self.instance} of job {self.job}"
+
+
+def targets(policy: Policy, told: Targets) -> Iterator[str]:
+    """Targets of the built jobs that are not there, not up, or scraped otherwise."""
+    there: dict[tuple[str, str], Target] = {}
+    for target in told.active:
+        there.setdefault((target.labels.get("job", ""), target.labels.get("instance", "")), target)
+    wanted = list(_jobs(policy))
+    if missing := [job.name for job in wanted if (job.job, job.instance) not in there]:
+        yield f"does not scrape {few(missing)}: {_CURE}"
+    found = [(job, there[job.job, job.instance]) for job in wanted if (job.job, job.instance) in there]
+    for job, target in found:
+        yield from _scraped(job, target)
+    if waiting := [job for job, target in found if target.health == "unknown"]:
+        names, longest = few([job.name for job in waiting]), max(job.interval for job in waiting)
+        yield f"has not scraped {names} yet: look again in {duration(longest)}"
+
+
+def jobs(policy: Policy) -> tuple[str, ...]:
+    """The names of the jobs that are built."""
+    return tuple(job["job_name"] for job in prometheus.config(policy)["scrape_configs"])
+
+
+def _jobs(policy: Policy) -> Iterator[_Job]:
+    config = prometheus.config(policy)
+    for job in config["scrape_configs"]:
+        timing = {**config["global"], **job}
+        interval, timeout = (parse_duration(timing[key]) for key in ("scrape_interval", "scrape_timeout"))
+        for static in job["static_configs"]:
+            path = static.get("labels", {}).get("__metrics_path__", job.get("metrics_path", "/metrics"))
+            for address in static["targets"]:
+                yield _Job(job["job_name"], address, path, interval, timeout)
+
+
+def _scraped(job: _Job, target: Target) -> Iterator[str]:
+    for what, wanted, told in (("scraped each", job.interval, target.interval), ("given", job.timeout, target.timeout)):
+        length = _duration(told)
+        if length is not None and length != wanted:
+            yield f"{job.name} is {what} {told} in place of {duration(wanted)}: {_CURE}"
+    path = urlsplit(target.url).path
+    if target.url and path != job.path:
+        yield f"{job.name} is asked for {path or '/'} in place of {job.path}: {_CURE}"
+    if target.health == "down":
+        yield f"{job.name} is down: {short(target.last_error, _MOST_OF_AN_ERROR)}"
+
+
+def alertmanagers(policy: Policy, told: Alertmanagers) -> Iterator[str]:
+    """Alertmanagers of the policy that it does not tell."""
+    active = {address for one in told.active if (address := _address(one.url))}
+    if missing := [address for address in policy.stack.alertmanagers if address not in active]:
+        yield f"does not tell Alertmanager {few(missing)}: take `alerting` of prometheus.yml of this build, and reload"
+
+
+def _address(url: str) -> str:
+    """Host and port of a URL as the policy writes them; empty where there are none."""
+    try:
+        parts = urlsplit(url)
+        return join_address(*split_address(parts.netloc, _PORTS.get(parts.scheme, 80)))
+    except ValueError:
+        return ""
