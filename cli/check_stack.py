@@ -16,7 +16,7 @@ _COLUMNS = (
     Column("part"),
     Column("address"),
     Column("answers", prose=True),
-    Column("what differs from the policy", prose=True),
+    Column("what differs", prose=True),
 )
 
 

@@ -110,7 +110,8 @@ def _tell(console: Console, columns: Sequence[Column], rows: Sequence[Row], titl
 
 
 def _named(column: Column, cell: Text) -> Text:
-    return Text.assemble((f"{column.title}: ", "dim"), cell)
+    between = "\n" if "\n" in cell.plain else " "
+    return Text.assemble((f"{column.title}:", "dim"), between, cell)
 
 
 def _flow(cells: Sequence[Text], width: int) -> list[Text]:

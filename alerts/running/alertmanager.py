@@ -18,9 +18,7 @@ from alerts.running.model import few
 from policy.alerts import BY_NAME
 from policy.model import Policy
 
-_CURE = (
-    "give it alertmanager.yml of this build, and SIGHUP or POST /-/reload; if that changes nothing, its log says why"
-)
+_CURE = "give it alertmanager.yml of this build and reload (SIGHUP); if that changes nothing, its log says why"
 # What the names of our receivers begin with, and what is said of their routes.
 _ROUTES = {
     "pages": "routes of pages",
@@ -29,6 +27,7 @@ _ROUTES = {
     "nobody": "routes to nobody",
 }
 _LONGEST = 4 * 1024**2  # characters of a configuration; a company's whole has a tenth
+_DEEPEST = 32
 _Json = Mapping[str, Any]
 # libyaml's, where the wheel has it: what is loaded may have thousands of lines.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,14 +52,23 @@ def _loaded(told: Status) -> _Json:
     if len(text) > _LONGEST:
         raise Unusable(f"shows a configuration of more than {_LONGEST >> 20} MiB")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-            raise Unusable("shows a configuration with YAML aliases, which no Alertmanager writes")
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe one
-    except (yaml.YAMLError, RecursionError, ValueError):
+        # S506: a safe loader.
+        found = yaml.load(text, Loader=_Loader) if _is_plain(text) else None  # noqa: S506
+    except (yaml.YAMLError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise Unusable("shows a configuration that is none; is something else listening there?")
     return _mapping(meaning(found))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether YAML has neither aliases, by which few bytes are gigabytes, nor a depth that takes libyaml minutes."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+            return False
+    return True
 
 
 def _mapping(value: Any) -> _Json:

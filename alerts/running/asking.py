@@ -87,7 +87,9 @@ def _words(error: Exception) -> str:
         return f"TLS fails: {_reason(error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect: {_reason(error.os_error)}"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | ConnectionError):
+    if isinstance(
+        error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | aiohttp.ClientOSError | ConnectionError
+    ):
         return "ends the connection before its answer does"
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):  # their text has the whole address in it
         return "the answer is no HTTP; is something else listening there?"

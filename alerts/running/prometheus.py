@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from policy.model import Policy
 from policy.printable import short
 from policy.units import parse_duration
 
-_CURE = "take the job of prometheus.yml of this build, and SIGHUP or POST /-/reload"
+_CURE = "take its jobs from prometheus.yml of this build, and reload (SIGHUP)"
 _MOST_OF_AN_ERROR = 160
 _PORTS = {"http": 80, "https": 443}
 
@@ -97,8 +97,14 @@ def targets(policy: Policy, told: Targets) -> Iterator[str]:
     if missing := [job.name for job in wanted if (job.job, job.instance) not in there]:
         yield f"does not scrape {few(missing)}: {_CURE}"
     found = [(job, there[job.job, job.instance]) for job in wanted if (job.job, job.instance) in there]
-    for job, target in found:
-        yield from _scraped(job, target)
+    if otherwise := [f"{job.name} ({how})" for job, target in found if (how := _timed(job, target))]:
+        yield f"scrapes at other times than built: {few(otherwise)}; {_CURE}"
+    if elsewhere := [f"{job.name} ({path} in place of {job.path})" for job, path in _elsewhere(found)]:
+        yield f"asks for another page than built: {few(elsewhere)}; {_CURE}"
+    if down := [
+        f"{job.name}: {short(one.last_error, _MOST_OF_AN_ERROR)}" for job, one in found if one.health == "down"
+    ]:
+        yield f"cannot scrape {few(down)}"
     if waiting := [job for job, target in found if target.health == "unknown"]:
         names, longest = few([job.name for job in waiting]), max(job.interval for job in waiting)
         yield f"has not scraped {names} yet: look again in {duration(longest)}"
@@ -120,16 +126,21 @@ def _jobs(policy: Policy) -> Iterator[_Job]:
                 yield _Job(job["job_name"], address, path, interval, timeout)
 
 
-def _scraped(job: _Job, target: Target) -> Iterator[str]:
-    for what, wanted, told in (("scraped each", job.interval, target.interval), ("given", job.timeout, target.timeout)):
-        length = _duration(told)
-        if length is not None and length != wanted:
-            yield f"{job.name} is {what} {told} in place of {duration(wanted)}: {_CURE}"
-    path = urlsplit(target.url).path
-    if target.url and path != job.path:
-        yield f"{job.name} is asked for {path or '/'} in place of {job.path}: {_CURE}"
-    if target.health == "down":
-        yield f"{job.name} is down: {short(target.last_error, _MOST_OF_AN_ERROR)}"
+def _timed(job: _Job, target: Target) -> str:
+    """How its times differ from those that are built; empty where they do not, or are not told."""
+    both = (("each", target.interval, job.interval), ("within", target.timeout, job.timeout))
+    return ", ".join(
+        f"{word} {told} in place of {duration(wanted)}"
+        for word, told, wanted in both
+        if _duration(told) not in (None, wanted)
+    )
+
+
+def _elsewhere(found: Iterable[tuple[_Job, Target]]) -> Iterator[tuple[_Job, str]]:
+    for job, target in found:
+        path = urlsplit(target.url).path or "/"
+        if target.url and path != job.path:
+            yield job, path
 
 
 def alertmanagers(policy: Policy, told: Alertmanagers) -> Iterator[str]:

@@ -20,7 +20,7 @@ from policy.printable import short
 from policy.units import parse_duration
 
 _OURS = "cachewatch-"
-_CURE = "give it rules/*.yml of this build, and SIGHUP or POST /-/reload"
+_CURE = "give it rules/*.yml of this build and reload (SIGHUP)"
 _MOST_OF_AN_ERROR = 200
 
 
@@ -94,9 +94,10 @@ def _built(group: str, data: Mapping[str, Any]) -> _Rule:
 
 def _loaded(policy: Policy, told: Groups) -> Iterator[_Rule]:
     name = policy.fleet.name
+    labels = (name, template_text(name))  # of a record, which is no template, and of an alert
     for group in told.groups:
         for rule in group.rules if group.name.startswith(_OURS) else ():
-            if rule.labels.get("fleet") != template_text(name) and name not in fleets(rule.query):
+            if rule.labels.get("fleet") not in labels and name not in fleets(rule.query):
                 continue
             yield _Rule(
                 group.name,
