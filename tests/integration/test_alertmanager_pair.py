@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts.build import files
+from alerts.running.survey import survey
 from policy.model import Policy
 from sandbox import web
 from sandbox.ports import LOOPBACK, free_ports
@@ -48,7 +50,8 @@ def _policy(folder: Path, ports: list[int]) -> Policy:
 def _both(tmp_path: Path, nobody: int, prometheus_port: int) -> Iterator[tuple[list[Alertmanager], Sink]]:
     """Both Alertmanagers on what is built, each knowing the other, and who gets the pages."""
     sink_port, *web_ports, one, other = free_ports(5)
-    write(files(_policy(tmp_path, [sink_port, *web_ports, prometheus_port, nobody])), tmp_path)
+    policy = _policy(tmp_path, [sink_port, *web_ports, prometheus_port, nobody])
+    write(files(policy), tmp_path)
     with ExitStack() as stack:
         sink = stack.enter_context(start_sink(tmp_path, sink_port))
         both = []
@@ -60,6 +63,7 @@ def _both(tmp_path: Path, nobody: int, prometheus_port: int) -> Iterator[tuple[l
             stack.callback(both[-1].stop)
         for each in both:
             wait_until(lambda url=each.url: _joined(url), _PATIENCE, "both to know of each other")  # type: ignore[misc]
+        assert [part for part in asyncio.run(survey(policy)) if part.part == "alertmanager" and not part.well] == []
         yield both, sink
 
 
