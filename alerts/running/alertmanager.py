@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from alerts import alertmanager
 from alerts.running.answers import Cluster, Status, Unusable
 from alerts.running.meaning import differences, meaning
 from alerts.running.model import few
+from alerts.running.printed import read
 from policy.alerts import BY_NAME
 from policy.model import Policy
 
@@ -27,10 +26,7 @@ _ROUTES = {
     "nobody": "routes to nobody",
 }
 _LONGEST = 4 * 1024**2  # characters of a configuration; a company's whole has a tenth
-_DEEPEST = 32
 _Json = Mapping[str, Any]
-# libyaml's, where the wheel has it: what is loaded may have thousands of lines.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def problems(policy: Policy, told: Status) -> Iterator[str]:
@@ -51,24 +47,10 @@ def _loaded(told: Status) -> _Json:
     text = told.config.original
     if len(text) > _LONGEST:
         raise Unusable(f"shows a configuration of more than {_LONGEST >> 20} MiB")
-    try:
-        # S506: a safe loader.
-        found = yaml.load(text, Loader=_Loader) if _is_plain(text) else None  # noqa: S506
-    except (yaml.YAMLError, ValueError):
-        found = None
-    if not isinstance(found, dict):
+    found = read(text)
+    if found is None:
         raise Unusable("shows a configuration that is none; is something else listening there?")
     return _mapping(meaning(found))
-
-
-def _is_plain(text: str) -> bool:
-    """Whether YAML has neither aliases, by which few bytes are gigabytes, nor a depth that takes libyaml minutes."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
-            return False
-    return True
 
 
 def _mapping(value: Any) -> _Json:

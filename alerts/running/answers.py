@@ -92,6 +92,12 @@ class Runtime(_Told):
     reloaded: bool = Field(default=True, alias="reloadConfigSuccess")
 
 
+class Printed(_Told):
+    """`/api/v1/status/config`."""
+
+    yaml: str
+
+
 class Cluster(_Told):
     """What an Alertmanager says of its cluster; with all members, itself among them."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import ssl
@@ -81,12 +80,12 @@ def _check(status: int, body: bytes) -> None:
 
 def _words(error: Exception) -> str:
     """A failure in a few words, without the address that stands beside it."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return f"no answer within {PATIENCE:g} s"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {PATIENCE:g} s; does it hang, or does something between drop what is sent?"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientConnectorSSLError):
         return f"TLS fails: {_reason(error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {_reason(error.os_error)}"
+        return f"cannot connect: {_reason(error.os_error)}; does it run there?"
     if isinstance(
         error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | aiohttp.ClientOSError | ConnectionError
     ):

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from alerts import prometheus
 from alerts.promql import duration
-from alerts.running.answers import Alertmanagers, Runtime, Target, Targets
+from alerts.running.answers import Alertmanagers, Runtime, Target
+from alerts.running.jobs import CURE
 from alerts.running.model import few
 from policy.fleet import join_address, split_address
 from policy.model import Policy
 from policy.printable import short
 from policy.units import parse_duration
 
-_CURE = "take its jobs from prometheus.yml of this build, and reload (SIGHUP)"
 _MOST_OF_AN_ERROR = 160
 _PORTS = {"http": 80, "https": 443}
 
@@ -88,19 +88,19 @@ class _Job:
         return f"{self.instance} of job {self.job}"
 
 
-def targets(policy: Policy, told: Targets) -> Iterator[str]:
+def targets(policy: Policy, told: Iterable[Target]) -> Iterator[str]:
     """Targets of the built jobs that are not there, not up, or scraped otherwise."""
     there: dict[tuple[str, str], Target] = {}
-    for target in told.active:
+    for target in told:
         there.setdefault((target.labels.get("job", ""), target.labels.get("instance", "")), target)
     wanted = list(_jobs(policy))
     if missing := [job.name for job in wanted if (job.job, job.instance) not in there]:
-        yield f"does not scrape {few(missing)}: {_CURE}"
+        yield f"does not scrape {few(missing)}: {CURE}"
     found = [(job, there[job.job, job.instance]) for job in wanted if (job.job, job.instance) in there]
     if otherwise := [f"{job.name} ({how})" for job, target in found if (how := _timed(job, target))]:
-        yield f"scrapes at other times than built: {few(otherwise)}; {_CURE}"
+        yield f"scrapes at other times than built: {few(otherwise)}; {CURE}"
     if elsewhere := [f"{job.name} ({path} in place of {job.path})" for job, path in _elsewhere(found)]:
-        yield f"asks for another page than built: {few(elsewhere)}; {_CURE}"
+        yield f"asks for another page than built: {few(elsewhere)}; {CURE}"
     if down := [
         f"{job.name}: {short(one.last_error, _MOST_OF_AN_ERROR)}" for job, one in found if one.health == "down"
     ]:

@@ -252,6 +252,16 @@ def test_an_old_file_is_named_and_a_rule_that_fails_with_its_reason(well: Stage)
     assert failing.startswith("1 of the rules cannot be evaluated: slo:gone; the first: found duplicate series")
 
 
+def test_a_job_that_was_taken_over_without_its_labels_is_told(stage: Stage) -> None:
+    text = (stage.build / "prometheus.yml").read_text().replace("honor_labels: true", "honor_labels: false", 1)
+    with stage.file("prometheus.yml", text, then=stage.reload):
+        status, found = stage.check()
+    assert status == 1
+    assert "jobs name or keep other series than built: cachewatch-sli (honor_labels); take" in "\n".join(
+        found["prometheus"]
+    )
+
+
 def test_a_configuration_that_prometheus_refuses_is_told(stage: Stage) -> None:
     with stage.file("prometheus.yml", "scrape_configs: 1\n", then=stage.reload):
         status, found = stage.check()
@@ -308,7 +318,7 @@ def test_a_part_that_is_gone_is_told_by_prometheus_too(well: Stage, part: str) -
     finally:
         gone.start()
     assert (status, found["exporter"]) == (1, [])
-    assert found[part] == ["cannot connect: Connection refused"]
+    assert found[part] == ["cannot connect: Connection refused; does it run there?"]
 
 
 def test_parts_that_hang_are_told_and_the_others_looked_at(well: Stage) -> None:
@@ -321,7 +331,8 @@ def test_parts_that_hang_are_told_and_the_others_looked_at(well: Stage) -> None:
         for part in hung:
             part.resume()
     assert status == 1
-    assert found["exporter"] == found["alertmanager"] == ["no answer within 5 s"]
+    assert found["exporter"] == found["alertmanager"]
+    assert found["exporter"][0].startswith("no answer within 5 s; does it hang, ")
     assert found["notifier"][0].startswith("has another policy")
     assert not any("rule" in problem for problem in found["prometheus"])
 

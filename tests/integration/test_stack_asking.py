@@ -84,7 +84,7 @@ async def test_what_is_no_good_is_told_in_a_few_words(talk: Talk, words: str) ->
         found = await asked(prometheus=f"http://{peer.instance}", alertmanager_peers=[peer.instance])
     assert found["prometheus"].error.startswith(words)
     assert found["alertmanager"].error.startswith(words)
-    assert found["exporter"].error == "cannot connect: Connection refused"
+    assert found["exporter"].error == "cannot connect: Connection refused; does it run there?"
     assert "secret" not in found["prometheus"].error
 
 
@@ -92,7 +92,11 @@ async def test_what_is_no_good_is_told_in_a_few_words(talk: Talk, words: str) ->
 async def test_one_that_hangs_costs_the_patience_once(talk: Talk, impatient: None) -> None:
     with Peer(talk) as peer:
         found = await asked(exporter=peer.instance, prometheus=f"http://{peer.instance}/p")
-    assert found["exporter"].error == found["prometheus"].error == "no answer within 0.5 s"
+    assert (
+        found["exporter"].error
+        == found["prometheus"].error
+        == "no answer within 0.5 s; does it hang, or does something between drop what is sent?"
+    )
 
 
 async def test_an_answer_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,5 +141,6 @@ async def test_an_answer_that_is_missing_hides_no_other_of_the_same_server() -> 
     assert found.error == ""
     assert found.problems[0].startswith("--rules.alert.for-grace-period is 10m")
     assert found.problems[1:] == tuple(
-        f"asked for its {what}: answers 404; {ELSE}" for what in ("configuration", "rules", "targets", "Alertmanagers")
+        f"asked for its {what}: answers 404; {ELSE}"
+        for what in ("last reload", "rules", "targets", "jobs", "Alertmanagers")
     )

@@ -53,7 +53,7 @@ def test_a_refused_configuration_is_told() -> None:
 
 
 def scraped(active: list[dict[str, Any]], policy: Policy = POLICY) -> list[str]:
-    return list(prometheus.targets(policy, Targets.model_validate({"activeTargets": active})))
+    return list(prometheus.targets(policy, Targets.model_validate({"activeTargets": active}).active))
 
 
 @pytest.mark.parametrize("name", policies.DATA)
