@@ -50,7 +50,9 @@ def session() -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=PATIENCE),
         auto_decompress=False,
         headers={"Accept-Encoding": "identity", "User-Agent": "cachewatch"},
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=8),
+        connector=aiohttp.TCPConnector(
+            limit=0
+        ),  # who waited for a connection would have less than the time of a question
     )
 
 

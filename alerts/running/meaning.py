@@ -9,7 +9,7 @@ from typing import Any
 from policy.units import parse_duration
 
 _SECRET = "<secret>"  # noqa: S105  # what Alertmanager prints in place of one
-_MATCHER = re.compile(r'\s*([^\s=~!"]+|"(?:\\.|[^"\\])*")\s*(=~|!~|!=|=)\s*(.*?)\s*', re.DOTALL)
+_MATCHER = re.compile(r'([^\s=~!"]+|"(?:\\.|[^"\\])*")\s*(=~|!~|!=|=)\s*(.*)', re.DOTALL)
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}
 _DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 # All matchers must match, whatever their order.
@@ -35,7 +35,7 @@ def meaning(value: Any, key: str = "") -> Any:
 
 def matcher(text: str) -> tuple[str, str, str]:
     """Label, operator and value of a matcher; of one that cannot be read the text."""
-    found = _MATCHER.fullmatch(text)
+    found = _MATCHER.fullmatch(text.strip())
     return (_unquoted(found[1]), found[2], _unquoted(found[3])) if found else (text, "", "")
 
 

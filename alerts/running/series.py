@@ -11,7 +11,7 @@ _ESCAPE = re.compile(r"\\(.)")
 
 def labels_of(page: str, name: str) -> Iterator[tuple[Mapping[str, str], str]]:
     """The labels and the value, as text, of each sample of a series with labels."""
-    for line in page.splitlines():
+    for line in page.split("\n"):
         if line.startswith(f"{name}{{"):
             inside, _, behind = line.removeprefix(f"{name}{{").rpartition("}")
             yield {label: _ESCAPE.sub(_plain, text) for label, text in _LABEL.findall(inside)}, behind.strip()

@@ -57,6 +57,7 @@ def receiver(config: Json, name: str) -> Json:
         (lambda c: c["route"]["routes"].reverse(), "its routes stand in another order"),
         (lambda c: c["route"]["routes"].insert(0, {"receiver": "theirs"}), "has routes that are not built, to theirs"),
         (lambda c: c["route"].update(receiver="theirs"), "the root of its routes differs in receiver"),
+        (lambda c: c["route"].update(matchers=['a="b"']), "the root of its routes differs in matchers"),
         (lambda c: c.pop("route"), "the root of its routes differs in receiver, group_by"),
         (lambda c: c["receivers"].pop(0), "has no receiver pages-slack"),
         (lambda c: receiver(c, "pages-slack").update(slack_configs=[{}]), "receiver pages-slack differs in slack_configs"),

@@ -66,5 +66,5 @@ def test_a_notifier_of_this_policy_is_fine_and_of_another_told() -> None:
 
 
 def test_labels_are_read_as_they_are_written() -> None:
-    text = 'a{x="1",y="a\\"b\\\\c\\nd}"} 2\nab{x="no"} 1\na 3\na{x="2"} NaN\n'
-    assert list(labels_of(text, "a")) == [({"x": "1", "y": 'a"b\\c\nd}'}, "2"), ({"x": "2"}, "NaN")]
+    text = 'a{x="1",y="a\\"b\\\\c\\nd\u2028}"} 2\nab{x="no"} 1\na 3\na{x="2"} NaN\n'
+    assert list(labels_of(text, "a")) == [({"x": "1", "y": 'a"b\\c\nd\u2028}'}, "2"), ({"x": "2"}, "NaN")]

@@ -111,6 +111,15 @@ def test_what_is_loaded_twice_is_told() -> None:
     assert "in /old/memory.yml; take the old file out" in problem
 
 
+def test_of_two_files_the_one_that_is_as_built_is_the_good_one() -> None:
+    groups = loaded.groups(POLICY)
+    good = group(groups, "cachewatch-memory")
+    rules = [{**one, "query": one["query"] + " unless vector(0)"} for one in good["rules"]]
+    (problem,) = told([{**good, "file": "/old/memory.yml", "rules": rules}, *groups])
+    assert problem.startswith(f"has {len(rules)} more rules of this fleet than the build: ")
+    assert ", in /old/memory.yml; take the old file out" in problem
+
+
 def test_other_fleets_and_other_peoples_rules_are_nobodys_business() -> None:
     other = Policy.model_validate({"fleet": {"name": "other", "nodes": ["redis://10.0.0.9"]}})
     theirs = {"type": "alerting", "name": "Mine", "query": 'cache_node_up{fleet="prod-cache"}', "health": "err"}
