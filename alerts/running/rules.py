@@ -117,11 +117,10 @@ def _loaded(policy: Policy, told: Groups) -> Iterator[_Rule]:
 def _paired(
     built: Sequence[_Rule], loaded: Sequence[_Rule]
 ) -> tuple[tuple[_Pair, ...], tuple[_Rule, ...], tuple[_Rule, ...]]:
-    """The most alike first: the same in all but an expression's text, then of the same labels, then of the same name."""
+    """The most alike first: those that are as built, then of the same labels, then of the same name."""
     pairs: list[_Pair] = []
     keys: tuple[Callable[[_Rule], Any], ...] = (
         lambda rule: (*rule.same_labels, rule.hold, rule.annotations, rule.expr),
-        lambda rule: (*rule.same_labels, rule.hold, rule.annotations),
         lambda rule: rule.same_labels,
         lambda rule: rule.same_name,
     )
