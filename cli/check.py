@@ -18,7 +18,7 @@ from cli.context import Context, Refused
 from cli.dead_links import lead_to_loopback
 from cli.logs import only_faults
 from cli.tables import Column
-from exporter.survey import Answer, survey
+from exporter.survey import Answer, shard_problems, survey
 from policy.agreement import fingerprint
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
@@ -54,13 +54,16 @@ def check(context: Context, connect: bool, running: bool, as_json: bool) -> None
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     with only_faults("exporter"):
         answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
+    shards = list(shard_problems(loaded.policy, answers))
     parts = _stack(loaded.policy) if running else []
     if as_json:
-        click.echo(json.dumps({**_report(loaded, answers, trouble), "stack": list(map(asdict, parts))}, indent=2))
+        click.echo(
+            json.dumps({**_report(loaded, answers, trouble, shards), "stack": list(map(asdict, parts))}, indent=2)
+        )
     else:
-        _show(loaded, answers, trouble)
+        _show(loaded, answers, [trouble, *shards])
         check_stack.show(output(), parts)
-    if trouble or any(answer.error for answer in answers) or not all(part.well for part in parts):
+    if trouble or shards or any(answer.error for answer in answers) or not all(part.well for part in parts):
         raise SystemExit(1)
 
 
@@ -76,23 +79,24 @@ def _sound(context: Context) -> Loaded:
     return loaded
 
 
-def _report(loaded: Loaded, answers: list[Answer], trouble: str) -> dict[str, object]:
+def _report(loaded: Loaded, answers: list[Answer], trouble: str, shards: list[str]) -> dict[str, object]:
     return {
         "policy": loaded.file,
         "fingerprint": fingerprint(loaded.policy),
         "page_bound_seconds": loaded.policy.page_bound_seconds() if loaded.policy.collect.background else None,
         "discovery_error": trouble,
         "nodes": [asdict(answer) for answer in answers],
+        "shard_problems": shards,
     }
 
 
-def _show(loaded: Loaded, answers: list[Answer], trouble: str) -> None:
+def _show(loaded: Loaded, answers: list[Answer], troubles: list[str]) -> None:
     click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
     click.echo(
         f"Fingerprint {fingerprint(loaded.policy)}: the exporter shows it in cache_policy_info when it has this policy."
     )
     console = output()
-    if trouble:
+    for trouble in filter(None, troubles):
         console.print(Text(printable(trouble), "red"))
     if answers:
         tables.show(console, _COLUMNS, list(map(_row, answers)))

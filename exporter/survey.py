@@ -85,6 +85,23 @@ async def survey(policy: Policy, environ: Mapping[str, str]) -> tuple[list[Answe
     return list(await asyncio.gather(*asked)), sources.problems
 
 
+def shard_problems(policy: Policy, answers: Iterable[Answer]) -> Iterator[str]:
+    """What is wrong with the roles in a shard that has a name, each with its cure: two primaries, or replicas alone."""
+    shards: dict[str, list[Answer]] = {}
+    for answer in answers:
+        shards.setdefault(answer.shard, []).append(answer)
+    for shard, members in sorted(shards.items()):
+        primaries = [member.instance for member in members if member.role == "primary"]
+        if shard and len(primaries) > 1:
+            yield (
+                f"shard {shard} has {len(primaries)} primaries ({', '.join(primaries)}): callers may write to either. Make one a "
+                "replica (REPLICAOF), or name two shards"
+            )
+        elif shard not in ("", *policy.fleet.primary_elsewhere) and all(member.role == "replica" for member in members):
+            named = ", ".join(member.instance for member in members)
+            yield f"shard {shard} has replicas alone ({named}): add its primary, or name it in fleet.primary_elsewhere"
+
+
 def _seeds(policy: Policy, sources: Sources) -> tuple[Target, ...]:
     """The nodes of a Cluster that the policy names, where the right to ask them for the others is what lacks: more may lack."""
     cluster, told = policy.fleet.cluster, sources.parts.get("cluster")

@@ -13,7 +13,7 @@ from policy.agreement import fingerprint
 from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
 from sandbox.peer import Peer, says
-from sandbox.ports import free_port
+from sandbox.ports import LOOPBACK, free_port
 from sandbox.redis_node import RedisNode
 from tests.unit.cli.command import cachewatch
 
@@ -142,6 +142,31 @@ def test_a_node_that_does_not_answer_is_status_1_and_the_others_are_shown_all_th
     nodes = {node["instance"]: node for node in json.loads(ended.out)["nodes"]}
     assert nodes[redis_node.instance]["error"] == ""
     assert nodes[dead]["error"].startswith("refused: ")
+
+
+def test_a_shard_of_two_primaries_or_of_replicas_alone_is_told_with_status_1(
+    tmp_path: Path, redis_node: RedisNode
+) -> None:
+    def told(elsewhere: str = "") -> tuple[int, list[str]]:
+        members = ", ".join(f"{{url: 'redis://{node}', shard: b}}" for node in (redis_node.instance, other.instance))
+        nodes = f"[{{url: 'redis://{redis_node.instance}', shard: alone}}]" if elsewhere else f"[{members}]"
+        write(tmp_path, f"fleet: {{nodes: {nodes}, primary_elsewhere: [{elsewhere}]}}\n")
+        ended = cachewatch(tmp_path, "check", "--connect", "--json")
+        return ended.status, json.loads(ended.out)["shard_problems"]
+
+    (tmp_path / "other").mkdir()
+    with RedisNode(free_port(), tmp_path / "other") as other:
+        both = ", ".join(sorted((redis_node.instance, other.instance)))
+        status, problems = told()
+        assert (status, len(problems)) == (1, 1)
+        assert problems[0].startswith(f"shard b has 2 primaries ({both}): ")
+        assert problems[0] in " ".join(cachewatch(tmp_path, "check", "--connect").out.split())
+        redis_node.client().replicaof(LOOPBACK, str(other.port))
+        assert told() == (0, [])
+        other.client().replicaof(LOOPBACK, str(redis_node.port))
+        status, (problem,) = told()
+        assert (status, problem.partition(": ")[0]) == (1, f"shard b has replicas alone ({both})")
+        assert told("alone") == (0, [])
 
 
 def test_a_wrong_password_is_status_1_and_is_not_shown(tmp_path: Path) -> None:
