@@ -95,7 +95,8 @@ def prometheus_server(config: Path, directory: Path, port: int) -> Prometheus:
             f"--web.listen-address={ports.LOOPBACK}:{port}",
             f"--web.external-url=http://{ports.LOOPBACK}:{port}/",
             "--web.enable-lifecycle",
-            "--rules.alert.for-grace-period=15s",  # see docs/operate.md
+            "--storage.tsdb.retention.time=35d",  # these two as docs/start.md has them
+            "--rules.alert.for-grace-period=15s",
         ),
         directory,
         port,

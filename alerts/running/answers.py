@@ -87,8 +87,9 @@ class Alertmanagers(_Told):
 
 
 class Runtime(_Told):
-    """`/api/v1/status/runtimeinfo`."""
+    """`/api/v1/status/runtimeinfo`; `retention` as in "15d", "8GiB", or "5w or 8GiB"."""
 
+    retention: str = Field(default="", alias="storageRetention")
     reloaded: bool = Field(default=True, alias="reloadConfigSuccess")
 
 

@@ -19,6 +19,8 @@ from policy.printable import short
 from policy.units import parse_duration
 
 _MOST_OF_AN_ERROR = 160
+# Whole blocks of history go, and some days after their end.
+_LEEWAY = parse_duration("5d")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -59,10 +61,17 @@ def flags(told: Any) -> Iterator[str]:
             yield f"--{flag.name} is {value}: start it with --{flag.name}={flag.wanted}; {flag.otherwise}"
 
 
-def runtime(told: Runtime) -> Iterator[str]:
-    """Whether it took the configuration that it was given last."""
+def runtime(policy: Policy, told: Runtime) -> Iterator[str]:
+    """Whether it took the configuration that it was given last, and keeps what the objectives count."""
     if not told.reloaded:
         yield "has refused the configuration that it read last, and goes on with the one before: its log says why"
+    kept = _duration(told.retention.partition(" or ")[0])
+    if kept is not None and (longer := [slo for slo in policy.slos if slo.longest > kept]):
+        names, wanted = few([slo.id or slo.name for slo in longer]), max(slo.longest for slo in longer) + _LEEWAY
+        yield (
+            f"keeps {told.retention} of history, and the window of {names} is longer: the budget is counted in less; "
+            f"start it with --storage.tsdb.retention.time={duration(wanted)}"
+        )
 
 
 def _duration(text: str) -> timedelta | None:

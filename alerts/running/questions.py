@@ -49,7 +49,7 @@ class Questions:
         return prometheus.flags(await self._told("status/flags"))
 
     async def _reload(self) -> Problems:
-        return prometheus.runtime(answers.read(Runtime, await self._told("status/runtimeinfo"), _WHO))
+        return prometheus.runtime(self._policy, answers.read(Runtime, await self._told("status/runtimeinfo"), _WHO))
 
     async def _rules(self) -> Problems:
         # Without the alerts that fire, where the version knows that: of a bad day there are many.

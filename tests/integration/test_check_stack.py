@@ -298,10 +298,11 @@ def test_a_prometheus_with_nothing_of_ours_and_flags_of_its_own_is_few_problems(
     argv = (kept[0], f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}", *flags)
     with WebChild("bare", argv, tmp_path, port) as bare:
         status, found = stage.check({"stack": {"prometheus_peers": [bare.url]}})
-    grace, resend, rules, scraped, told = found["prometheus"]
+    grace, resend, history, rules, scraped, told = found["prometheus"]
     assert status == 1
     assert grace.startswith("--rules.alert.for-grace-period is 10m: start it with --rules.alert.for-grace-period=15s; ")
     assert resend.startswith("--rules.alert.resend-delay is 5m: start it with --rules.alert.resend-delay=30s; ")
+    assert history.startswith("keeps 15d of history, ")
     assert rules.startswith("has no rule of this policy (")
     assert scraped.startswith("does not scrape ")
     assert told.startswith("does not tell Alertmanager ")

@@ -46,10 +46,24 @@ def test_a_bad_flag_is_told_with_the_good_one(name: str, value: str, cure: str) 
 
 
 def test_a_refused_configuration_is_told() -> None:
-    assert list(prometheus.runtime(Runtime.model_validate({"reloadConfigSuccess": True}))) == []
-    assert list(prometheus.runtime(Runtime.model_validate({}))) == []
-    (problem,) = prometheus.runtime(Runtime.model_validate({"reloadConfigSuccess": False}))
+    assert list(prometheus.runtime(POLICY, Runtime.model_validate({"reloadConfigSuccess": True}))) == []
+    assert list(prometheus.runtime(POLICY, Runtime.model_validate({}))) == []
+    (problem,) = prometheus.runtime(POLICY, Runtime.model_validate({"reloadConfigSuccess": False}))
     assert problem.startswith("has refused the configuration")
+
+
+@pytest.mark.parametrize("kept", ["30d", "5w", "5w or 8GiB", "8GiB", "1y", ""])
+def test_history_for_as_long_as_the_objective_counts_is_enough(kept: str) -> None:
+    assert list(prometheus.runtime(POLICY, Runtime.model_validate({"storageRetention": kept}))) == []
+
+
+@pytest.mark.parametrize("kept", ["15d", "4w1d23h", "15d or 8GiB"])
+def test_less_history_is_told_with_the_flag(kept: str) -> None:
+    (problem,) = prometheus.runtime(POLICY, Runtime.model_validate({"storageRetention": kept}))
+    assert problem.startswith(f"keeps {kept} of history, and the window of availability is longer: ")
+    assert problem.endswith("--storage.tsdb.retention.time=35d")
+    none = POLICY.model_copy(update={"slos": ()})
+    assert list(prometheus.runtime(none, Runtime.model_validate({"storageRetention": kept}))) == []
 
 
 def scraped(active: list[dict[str, Any]], policy: Policy = POLICY) -> list[str]:
