@@ -11,10 +11,12 @@ from cli.backtest import backtest
 from cli.build import engine_options, for_engine, out_options, write
 from cli.catalogue import catalogue
 from cli.context import Context
+from cli.trial import test_page
 
 
 @click.group(
-    short_help="Build the alerts alone, list them, backtest them.", epilog="Example: cachewatch alerts build -o out"
+    short_help="Build, list or backtest the alerts; send a test page.",
+    epilog="Example: cachewatch alerts build -o out",
 )
 def alerts() -> None:
     """Rules, routes, rule tests and runbooks."""
@@ -38,6 +40,7 @@ def build_alerts(context: Context, /, out: Path, replace: bool, **engine: Any) -
 
 alerts.add_command(backtest)
 alerts.add_command(catalogue)
+alerts.add_command(test_page)
 
 
 @click.group(short_help="Build the Grafana dashboards alone.", epilog="Example: cachewatch dashboards build -o out")

@@ -23,11 +23,15 @@ class Asker:
         self._session = session
         self._base = base
 
-    async def text(self, path: str, form: dict[str, str] | None = None) -> str:
-        """What stands at a path (with its query), as text; a `form` is posted. Unusable says why there is nothing."""
-        method = "GET" if form is None else "POST"
+    async def text(self, path: str, form: dict[str, str] | None = None, *, posted: object = None) -> str:
+        """What stands at a path (with its query), as text. Unusable says why there is nothing.
+
+        A `form` is posted, and so is what is to be `posted` as JSON.
+        """
+        method = "GET" if form is None and posted is None else "POST"
+        asked = self._session.request(method, f"{self._base}{path}", data=form, json=posted, allow_redirects=False)
         try:
-            async with self._session.request(method, f"{self._base}{path}", data=form, allow_redirects=False) as answer:
+            async with asked as answer:
                 body = await _body(answer)
         except _FAILURES as error:
             raise Unusable(_words(error)) from error

@@ -73,6 +73,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert {*COMMANDS} == {"init", "check", "build", "serve", "notify", "demo", "alerts", "dashboards"}
     assert {" ".join(path) for path in ALL if len(path) == 2} == {
         "alerts backtest",
+        "alerts test-page",
         "alerts build",
         "alerts catalogue",
         "dashboards build",
