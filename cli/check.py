@@ -19,10 +19,13 @@ from cli.dead_links import lead_to_loopback
 from cli.logs import only_faults
 from cli.tables import Column
 from exporter.survey import Answer, shard_problems, survey
+from policy import secret_files
 from policy.agreement import fingerprint
 from policy.loader import DEFAULTS, Loaded
 from policy.model import Policy
 from policy.printable import printable
+
+_SECRETS = ("fleet", "health", "slack", "alertmanager")
 
 
 @click.command(
@@ -39,9 +42,9 @@ from policy.printable import printable
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object on standard output.")
 @click.pass_obj
 def check(context: Context, connect: bool, running: bool, as_json: bool) -> None:
-    """Validate the policy: every problem at once, with file and line. Secrets must be readable from here."""
+    """Validate the policy: every problem at once, with file and line. Secrets must be readable, with --stack not all."""
     try:
-        loaded = _sound(context)
+        loaded = _sound(context, connect, running)
     except Refused as refused:
         if as_json:
             click.echo(json.dumps({"problems": refused.message.splitlines()}, indent=2))
@@ -73,9 +76,17 @@ def _stack(policy: Policy) -> list[Part]:
     return asyncio.run(ask(policy))
 
 
-def _sound(context: Context) -> Loaded:
+def _sound(context: Context, connect: bool, running: bool) -> Loaded:
+    """The policy, with every secret readable; where the stack is asked, only those that asking needs.
+
+    In containers each part has its own, and none has all of them.
+    """
     loaded = context.loaded()
-    context.require_secrets(loaded, "fleet", "health", "slack", "alertmanager")
+    needed = [part for part in _SECRETS if not running or (connect and part == "fleet")]
+    context.require_secrets(loaded, *needed)
+    spared = tuple(part for part in _SECRETS if part not in needed)
+    for problem in secret_files.problems(loaded, os.environ, spared):
+        click.secho(f"warning: {problem} (whoever needs it must find it where it runs)", fg="yellow", err=True)
     return loaded
 
 

@@ -115,6 +115,20 @@ def test_secrets_must_be_readable(tmp_path: Path) -> None:
     assert cachewatch(tmp_path, "check", environ={"NO_SUCH_PASSWORD": "x"}).status == 0
 
 
+def test_the_stack_is_asked_without_the_secrets_of_its_parts(tmp_path: Path) -> None:
+    exporter, notifier, alertmanager, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(4))
+    stack = f"{{exporter: '{exporter}', notifier: '{notifier}', alertmanager: '{alertmanager}', prometheus: 'http://{prometheus}'}}"
+    slack = "{channel: '#c', token_file: no.token}"
+    write(tmp_path, f"fleet: {{auth: {{password_env: NO_SUCH}}}}\nstack: {stack}\nnotify: {{slack: {slack}}}\n")
+    asked = cachewatch(tmp_path, "check", "--stack")
+    assert (asked.status, asked.out.count("cannot connect")) == (1, 4)
+    missing = "cachewatch.yaml:1: fleet.auth.password_env: environment variable NO_SUCH is not set"
+    assert f"warning: {missing} (whoever needs it must find it where it runs)\n" in asked.err
+    assert "warning: cachewatch.yaml:3: notify.slack.token_file: " in asked.err
+    with_nodes = cachewatch(tmp_path, "check", "--stack", "--connect")
+    assert (with_nodes.status, with_nodes.out, with_nodes.err) == (2, "", f"{missing}\n")
+
+
 def test_a_node_that_answers_is_shown_with_role_and_version(tmp_path: Path, redis_node: RedisNode) -> None:
     write(tmp_path, f"fleet: {{nodes: [{{url: 'redis://{redis_node.instance}', shard: '[red]a'}}]}}\n")
     ended = cachewatch(tmp_path, "check", "--connect")
