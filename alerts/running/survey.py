@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-from alerts.running import alertmanager, answers, exporter, notifier
+from alerts.running import alertmanager, answers, exporter, notifier, watchdog
 from alerts.running.answers import Status, Unusable
 from alerts.running.asking import Asker, session
 from alerts.running.model import Part
@@ -50,7 +50,9 @@ async def _notifier(policy: Policy, ask: Asker) -> Iterable[str]:
 
 
 async def _alertmanager(policy: Policy, ask: Asker) -> Iterable[str]:
-    return alertmanager.problems(policy, answers.read(Status, await ask.json("/api/v2/status"), "Alertmanager"))
+    told, heard = await asyncio.gather(ask.json("/api/v2/status"), ask.json(watchdog.page(policy)))
+    config = alertmanager.problems(policy, answers.read(Status, told, "Alertmanager"))
+    return [*config, *watchdog.problems(policy, heard)]
 
 
 async def _prometheus(policy: Policy, ask: Asker) -> Iterable[str]:

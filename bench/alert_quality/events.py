@@ -10,6 +10,7 @@ import yaml
 
 from alerts.targets import ALL_JOB
 from bench.alert_quality.lab import Lab
+from policy.alerts import WATCHDOG
 from sandbox import web
 from sandbox.demo_policy import FLEET
 from sandbox.faults_stack import kill_prober
@@ -327,10 +328,13 @@ def prometheus_restart(lab: Lab) -> str:
 
 
 def silenced_death(lab: Lab) -> str:
-    """Announce work on the fleet, then take a replica down."""
+    """Announce work on the fleet, as docs/operate.md has it, then take a replica down."""
     now = time.time()
     silence = {
-        "matchers": [{"name": "fleet", "value": FLEET, "isRegex": False, "isEqual": True}],
+        "matchers": [
+            {"name": "fleet", "value": FLEET, "isRegex": False, "isEqual": True},
+            {"name": "alertname", "value": WATCHDOG.name, "isRegex": False, "isEqual": False},
+        ],
         "startsAt": _moment(now),
         "endsAt": _moment(now + 600),
         "createdBy": "bench",

@@ -12,9 +12,11 @@ from urllib.parse import quote
 import pytest
 
 from alerts.build import files
+from alerts.promql import matched
 from sandbox import web
 from sandbox.process import wait_until
 from tests.integration.routing_stage import NODE, OTHER, Stage, alert, annotations, staged, swallow
+from tests.integration.test_alerts_tools import run
 from tests.unit.alerts.policies import HOSTILE
 
 
@@ -232,6 +234,22 @@ def test_the_watchdog_beats_at_each_interval_and_comes_to_nobody_else(stage: Sta
         "those of others would hide that ours is silent"
     )
     assert "CacheWatchdog" not in {name for _, name, _ in stage.notices(HOSTILE)}
+
+
+def test_a_silence_of_the_whole_fleet_leaves_the_heartbeat(stage: Stage) -> None:
+    """As docs/operate.md has it."""
+    what = [f"fleet={matched(HOSTILE)}", "alertname!=CacheWatchdog"]
+    how = ["--duration=2h", "--author=ME", "--comment=moving racks", f"--alertmanager.url={stage.alertmanager.url}"]
+    added = run("amtool", "silence", "add", *what, *how)
+    assert added.returncode == 0, added.stderr
+    before, both = time.time(), (alert("CacheWatchdog", HOSTILE), alert("CacheNodeDown", HOSTILE, OTHER))
+    try:
+        stage.tell(*both)
+        wait_until(lambda: sum(e["at"] > before for e in stage.sink.received("heartbeat")) >= 3, 60, "three beats")
+        assert ("firing", "CacheNodeDown", OTHER) not in stage.notices(HOSTILE)
+    finally:
+        stage.tell(*both, over=True)
+        web.request("DELETE", f"{stage.alertmanager.url}/api/v2/silence/{added.stdout.strip()}")
 
 
 def test_pagerduty_out_of_breath_costs_no_page(stage: Stage) -> None:
