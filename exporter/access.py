@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from exporter.failures import NodeError
+from exporter import certificate
+from exporter.failures import OWN_EXPIRED, NodeError
 from policy.key_files import SecretError, TlsFiles, read_file
 
 # A server that speaks TLS 1.3 refuses a client's certificate only after the client's own end of the handshake.
@@ -42,6 +43,23 @@ class Access:
             return None if self.tls is None else self.tls.context()
         except SecretError as error:
             raise NodeError("tls", str(error)) from error
+
+    def own_certificate_ends(self) -> float | None:
+        """Unix seconds at which the client certificate of the next connection ends, or what is shown above it.
+
+        None without one. NodeError("tls") when a file is no good.
+        """
+        if self.tls is None or self.context() is None:
+            return None
+        try:
+            return certificate.chain_ends(self.tls.shown())
+        except SecretError as error:
+            raise NodeError("tls", str(error)) from error
+
+    def refused_later(self, now: float) -> NodeError:
+        """Why a server hangs up after the handshake, of which it may say nothing; `now` is in Unix seconds."""
+        ends = self.own_certificate_ends()
+        return NodeError("tls", OWN_EXPIRED if ends is not None and ends <= now else REFUSED_LATER)
 
     def order(self) -> dict[str, Any]:
         """As the prober is told."""

@@ -6,6 +6,7 @@ Certificate > TBSCertificate > after version, serial number, algorithm and issue
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
@@ -23,14 +24,52 @@ def ends(der: bytes | None) -> float | None:
         return None
 
 
-def _not_after(der: bytes) -> float:
+def chain_ends(shown: Sequence[bytes]) -> float | None:
+    """Unix seconds from which on the first of these is taken no more: its own end, or of one above it that is shown with it.
+
+    So OpenSSL finds its way up: by names, of several the one that lasts. An authority that vouches for itself does not count (the
+    other side knows it, or trusts none of this), nor what stands beside the way. None where the first cannot be read.
+    """
+    earliest, at, others = ends(shown[0] if shown else None), (*shown, b"")[0], set(shown[1:])
+    while earliest is not None and (above := _above(at, others)):
+        at = max(above, key=above.__getitem__)
+        earliest = min(earliest, above[at])
+        others.discard(at)
+    return earliest
+
+
+def _above(der: bytes, others: Collection[bytes]) -> dict[bytes, float]:
+    """The ends of those that may have signed it, by their names."""
+    issuer, _ = _names(der)
+    named = ((each, *_names(each)) for each in others)
+    candidates = {each: ends(each) for each, by, subject in named if issuer and subject == issuer != by}
+    return {each: end for each, end in candidates.items() if end is not None}
+
+
+def _names(der: bytes) -> tuple[bytes, bytes]:
+    """Issuer and subject as they are written; empty where it is no certificate."""
+    try:
+        issuer = _issuer(der)
+        validity = _past(der, issuer)
+        subject = _past(der, validity)
+        return der[issuer:validity], der[subject : _past(der, subject)]
+    except (IndexError, ValueError):
+        return b"", b""
+
+
+def _issuer(der: bytes) -> int:
+    """Where the issuer begins."""
     at, _ = _within(der, 0, _SEQUENCE)
     at, _ = _within(der, at, _SEQUENCE)
     if der[at] == _VERSION:
         at = _past(der, at)
-    for _ in ("serial number", "algorithm", "issuer"):
+    for _ in ("serial number", "algorithm"):
         at = _past(der, at)
-    at, _ = _within(der, at, _SEQUENCE)
+    return at
+
+
+def _not_after(der: bytes) -> float:
+    at, _ = _within(der, _past(der, _issuer(der)), _SEQUENCE)
     at = _past(der, at)
     start, end = _within(der, at, der[at])
     return _time(der[at], der[start:end].decode("ascii"))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from exporter.access import Access
 from exporter.failures import NodeError, from_exception
 from exporter.families.facts import Collection
 from exporter.keyring import Keyring
@@ -165,7 +166,7 @@ class Collector:
         instance, began = node.target.instance, time.monotonic()
         self._drop(instance)
         patience, target = float(seconds(self.state.policy.timeouts.connection.timeout)), node.target
-        access = self.keys.of(target) if self.keys else None
+        access = self.access(node)
         async with asyncio.timeout(patience):
             connection = await Connection.dial(self.names, target.host, target.port, access, patience)
         if self.keys and self.keys.of(target) != access:
@@ -175,6 +176,12 @@ class Collector:
         self.connections[instance] = connection
         self.entered(node, Collection(time.monotonic() - began), connection.certificate_ends)
         return connection
+
+    def access(self, node: NodeState) -> Access | None:
+        """How a node is entered now; the end of the client certificate for that is noted, for one that has ended is refused."""
+        access: Access | None = self.keys.of(node.target) if self.keys else None
+        node.own_certificate_ends = None if access is None else access.own_certificate_ends()
+        return access
 
     def entered(self, node: NodeState, how: Collection, certificate_ends: float | None) -> None:
         """Note how a new connection ended and, unless it failed, the server's certificate; logged once, not each time."""

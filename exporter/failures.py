@@ -51,6 +51,7 @@ _CLOSED = (
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
 )
+OWN_EXPIRED = "it refuses the client certificate, which has expired; put a new one in the place of cert_file"
 # What OpenSSL's words mean to whoever mends it.
 _HANDSHAKES = {
     "WRONG_VERSION_NUMBER": "the port does not speak TLS",
@@ -58,7 +59,7 @@ _HANDSHAKES = {
     "UNSUPPORTED_PROTOCOL": "it speaks only versions of TLS that the policy's min_version excludes",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate; name one by cert_file and key_file",
     "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority of the client certificate",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that the client certificate has expired",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": OWN_EXPIRED,
 }
 
 

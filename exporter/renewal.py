@@ -16,7 +16,6 @@ from zlib import crc32
 
 import hiredis
 
-from exporter.access import Access
 from exporter.collector import Collector
 from exporter.failures import NodeError, from_exception, from_reply, result_of_reply
 from exporter.state import Collection, NodeState, State
@@ -92,8 +91,7 @@ class Renewals:
 
         That it wants another certificate of us, or a password, is told with the answer only.
         """
-        patience, keys = float(seconds(self.state.policy.timeouts.connection.timeout)), self.collector.keys
-        access: Access | None = keys.of(node.target) if keys else None
+        patience, access = float(seconds(self.state.policy.timeouts.connection.timeout)), self.collector.access(node)
         async with asyncio.timeout(patience + self.state.patience):
             connection = await Connection.open(address, node.target.port, access, patience)
             try:

@@ -84,6 +84,8 @@ def _collected(state: State, node: NodeState, own: Own, now: float) -> Iterator[
         yield sli_forms.parts(own, _parts(state, node, node.collection, now), answered, node.kept.admission.over)
     if node.certificate_ends is not None:
         yield sli_forms.certificate(own, node.certificate_ends)
+    if node.own_certificate_ends is not None:
+        yield sli_forms.own_certificate(own, node.own_certificate_ends)
     if facts is not None:
         yield sli_forms.facts(own, facts.vitals, node.reads.shown, state.limit_of(node.target.instance))
 

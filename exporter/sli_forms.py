@@ -17,6 +17,7 @@ from policy import metrics as m
 
 _BREAKER = Form.of((m.BREAKER_STATE.name, slot(m.BREAKER_STATE.name, state=state)) for state in STATES)
 _CERTIFICATE = Form.of([(m.CERTIFICATE_ENDS.name, slot(m.CERTIFICATE_ENDS.name))])
+_OWN_CERTIFICATE = Form.of([(m.OWN_CERTIFICATE_ENDS.name, slot(m.OWN_CERTIFICATE_ENDS.name))])
 _IN_STATE = {state: tuple(str(int(state == other)) for other in STATES) for state in STATES}
 _COUNTED = (m.HITS.name, m.MISSES.name, m.MEMORY_USED.name)
 
@@ -74,6 +75,11 @@ def _parts(names: Iterable[str], kinds: Iterable[str]) -> Form:
 def certificate(own: Own, ends: float) -> Block:
     """When the node's certificate ends."""
     return _CERTIFICATE.filled(own, (f"{ends:.0f}",))
+
+
+def own_certificate(own: Own, ends: float) -> Block:
+    """When the client certificate ends that the node is shown."""
+    return _OWN_CERTIFICATE.filled(own, (f"{ends:.0f}",))
 
 
 def facts(own: Own, vitals: Vitals, reads: Counts, of_policy: int | None) -> Block:

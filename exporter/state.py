@@ -56,8 +56,9 @@ class NodeState:
     `sets` and `write` are the durations of the prober's SETs and how the last one ended, None before the first; `write`
     also where none is sent any more. `writable` is the verdict on them: a primary that refuses to write is up, for it
     answers and may serve reads. `connect` is how the last new connection ended, None before the first; the kept one may
-    live on where it failed. `certificate_ends` is in Unix seconds, None without TLS. `unwritten` are parts of its page that
-    could not be written last time.
+    live on where it failed. `certificate_ends` is in Unix seconds, None without TLS; `own_certificate_ends` that of
+    the client certificate for the last new connection, whether it came in or not, None without one. `unwritten` are parts of
+    its page that could not be written last time.
     """
 
     target: Target
@@ -67,6 +68,7 @@ class NodeState:
     write: Collection | None = None
     connect: Collection | None = None
     certificate_ends: float | None = None
+    own_certificate_ends: float | None = None
     facts: Facts | None = None
     detail: Detail | None = None
     kept: Kept = field(default_factory=Kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import hiredis
 
@@ -22,9 +22,10 @@ from exporter.sources import Sources
 from exporter.targets import Target
 from exporter.wire import Connection
 from policy.model import Policy
-from policy.units import seconds
+from policy.units import duration_text, seconds
 
 # Without these there is nothing to show.
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _FIRST = (Question("ping", (("PING",),)), Question("info", (questions.INFO,)))
 
 
@@ -34,7 +35,8 @@ class Answer:
 
     `tls` is the version, "no" on a plain connection, empty where there is none. `missing` are the ACL rights that the
     user lacks for what the exporter asks, as ACL SETUSER takes them. `certificate_ends` is the day in UTC, as 2027-01-31, empty
-    where no certificate was shown.
+    where no certificate was shown. `client_certificate` is the file of the one that it is shown, and `client_certificate_ends`
+    when that ends, as 2027-01-31T09:30:00Z; both empty without one.
     """
 
     instance: str
@@ -45,6 +47,8 @@ class Answer:
     missing: tuple[str, ...] = ()
     error: str = ""
     certificate_ends: str = ""
+    client_certificate: str = ""
+    client_certificate_ends: str = ""
 
 
 @dataclass(slots=True)
@@ -52,8 +56,10 @@ class _Learned:
     """What is known of a node so far."""
 
     target: Target
+    access: Access
     tls: str = ""
     certificate_ends: str = ""
+    own_certificate_ends: float | None = None
     fields: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
 
@@ -66,8 +72,10 @@ class _Learned:
         # Valkey names the version of Redis that it is like, the same for all of its own.
         version = fields.get("valkey_version") or fields.get("redis_version", "")
         role = info.role(fields) or ""
+        shown, ends = self.access.tls.cert if self.access.tls else "", self.own_certificate_ends
+        own = (shown, "" if ends is None else f"{datetime.fromtimestamp(ends, UTC):{_MOMENT}}")
         return Answer(
-            target.instance, target.shard, role, version, self.tls, self.missing, error, self.certificate_ends
+            target.instance, target.shard, role, version, self.tls, self.missing, error, self.certificate_ends, *own
         )
 
 
@@ -102,6 +110,24 @@ def shard_problems(policy: Policy, answers: Iterable[Answer]) -> Iterator[str]:
             yield f"shard {shard} has replicas alone ({named}): add its primary, or name it in fleet.primary_elsewhere"
 
 
+def certificate_warnings(policy: Policy, answers: Iterable[Answer], now: datetime) -> Iterator[str]:
+    """Each client certificate that has ended or will within `alerts.certificate.before`: its file, whom it concerns, the cure."""
+    files: dict[tuple[str, str], list[str]] = {}
+    for answer in answers:
+        if answer.client_certificate_ends:
+            files.setdefault((answer.client_certificate_ends, answer.client_certificate), []).append(answer.instance)
+    for (ends, file), instances in sorted(files.items()):
+        left = datetime.strptime(ends, _MOMENT).replace(tzinfo=UTC) - now
+        if left < policy.alerts.certificate.before:
+            before = duration_text(policy.alerts.certificate.before)
+            how = f"ends on {ends[:10]}, in less than {before}" if left > timedelta() else f"has ended, on {ends[:10]}"
+            whom = f"{instances[0]}{f' and {len(instances) - 1} more' if instances[1:] else ''}"
+            yield (
+                f"the client certificate {file}, shown to {whom}, {how}: nodes refuse one that has ended. Put a new one, and its "
+                "key, in its place; each new connection reads them anew"
+            )
+
+
 def _seeds(policy: Policy, sources: Sources) -> tuple[Target, ...]:
     """The nodes of a Cluster that the policy names, where the right to ask them for the others is what lacks: more may lack."""
     cluster, told = policy.fleet.cluster, sources.parts.get("cluster")
@@ -113,8 +139,9 @@ def _seeds(policy: Policy, sources: Sources) -> tuple[Target, ...]:
 
 async def _ask(target: Target, access: Access, names: Names, policy: Policy) -> Answer:
     opening, answering = (float(seconds(time)) for time in (policy.timeouts.connection.timeout, policy.collect.timeout))
-    learned, connection = _Learned(target), None
+    learned, connection = _Learned(target, access), None
     try:
+        learned.own_certificate_ends = access.own_certificate_ends()
         async with asyncio.timeout(opening + answering):
             connection = await Connection.dial(names, target.host, target.port, access, opening)
             learned.tls, learned.certificate_ends = connection.tls or "no", _day(connection.certificate_ends)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import hiredis
 
 from exporter import certificate
-from exporter.access import MUTE, NOT_PINNED, OPEN, REFUSED_LATER, Access
+from exporter.access import MUTE, NOT_PINNED, OPEN, Access
 from exporter.failures import NodeError, from_reply
 from exporter.inbox import Inbox
 from exporter.names import Names
@@ -26,8 +27,9 @@ Command = tuple[str, ...]
 class Connection:
     """An open connection. Raises NodeError for error replies and OSError for what sockets do."""
 
-    def __init__(self, address: str, transport: asyncio.Transport, inbox: Inbox) -> None:
+    def __init__(self, address: str, transport: asyncio.Transport, inbox: Inbox, access: Access = OPEN) -> None:
         self.address = address
+        self._access = access
         self.asked_for_tls = False  # by who named the node, beside what the policy says
         self._transport, self._inbox = transport, inbox
         self._encrypted = transport.get_extra_info("ssl_object")
@@ -42,7 +44,7 @@ class Connection:
         """
         access = access or OPEN
         login = access.login()
-        connection = cls(address, *await _dialled(address, port, access, patience))
+        connection = cls(address, *await _dialled(address, port, access, patience), access)
         try:
             connection._check_pin(access)
             if login:
@@ -129,7 +131,7 @@ class Connection:
             if self._inbox.answered:
                 raise
             if self._encrypted is not None:
-                raise NodeError("tls", REFUSED_LATER) from error
+                raise self._access.refused_later(time.time()) from error
             raise NodeError("reset", _CLOSED_AT_ONCE) from error
 
     def close(self) -> None:

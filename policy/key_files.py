@@ -5,13 +5,16 @@ Nothing is kept of a password: who opens a connection reads it then, so a rotate
 
 from __future__ import annotations
 
+import binascii
 import functools
 import hashlib
 import json
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+_PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -80,6 +83,13 @@ class TlsFiles:
         checked = bool(self.ca) or not self.fingerprints
         return _context(self.minimum, self.ca, self.cert, self.key, checked, stamps)
 
+    def shown(self) -> tuple[bytes, ...]:
+        """Our own certificate (DER) and those after it in its file, none without one; read anew only after the file has changed.
+
+        SecretError when the file cannot be read.
+        """
+        return _certificates(self.cert, _stamp(self.cert, "cert_file")) if self.cert else ()
+
     def trusts(self, certificate: bytes | None) -> bool:
         """Whether the certificate (DER) of the other side is a pinned one; with none pinned any that got this far is."""
         return not self.fingerprints or hashlib.sha256(certificate or b"").hexdigest() in self.fingerprints
@@ -94,6 +104,17 @@ def _stamp(path: str, key: str) -> tuple[int, int, int] | None:
     except OSError as error:
         raise SecretError(f"{path} cannot be read: {error.strerror}", key) from error
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@functools.lru_cache(maxsize=64)
+def _certificates(path: str, stamp: object) -> tuple[bytes, ...]:
+    try:
+        texts = _PEM.findall(Path(path).read_bytes())
+        return tuple(binascii.a2b_base64(text) for text in texts)
+    except binascii.Error:
+        return ()  # OpenSSL says what is wrong with it, when it is to be shown
+    except OSError as error:
+        raise SecretError(f"{path} cannot be read: {error.strerror}", "cert_file") from error
 
 
 @functools.lru_cache(maxsize=64)

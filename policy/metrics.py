@@ -129,6 +129,12 @@ CERTIFICATE_ENDS = Metric(
     "seconds",
     "Unix time at which the certificate ends that the node showed at the last connection.",
 )
+OWN_CERTIFICATE_ENDS = Metric(
+    "cache_tls_client_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "seconds",
+    "Unix time at which the exporter's client certificate ends with which the last new connection to the node was tried.",
+)
 OVER_LIMIT = Metric(
     "cache_names_over_limit",
     "gauge",
@@ -179,6 +185,7 @@ SLI: tuple[Metric, ...] = (
     COLLECT_SUCCESS,
     COLLECT_DURATION,
     CERTIFICATE_ENDS,
+    OWN_CERTIFICATE_ENDS,
     OVER_LIMIT,
 )
 NODE_FACTS: tuple[Metric, ...] = tuple(

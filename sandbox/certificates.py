@@ -1,5 +1,7 @@
 """A certificate authority for throw-away servers on loopback, made by openssl."""
 
+from __future__ import annotations
+
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +56,17 @@ class ServerTls:
 
 
 class Authority:
-    """An authority with its files in `directory`."""
+    """An authority with its files in `directory`, signed by the one `above`, else by itself; it ends after so many days."""
 
-    def __init__(self, directory: Path, name: str = "ca") -> None:
+    def __init__(self, directory: Path, name: str = "ca", above: Authority | None = None, days: int = 1) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self.cert, self._key = directory / f"{name}.crt", directory / f"{name}.key"
-        _openssl("req", "-x509", *_new_key(self._key), "-out", self.cert, "-days", "1", "-subj", f"/CN={name}")
+        if above is None:
+            own = (*_new_key(self._key), "-out", self.cert, "-days", f"{days}", "-subj", f"/CN={name}")
+            _openssl("req", "-x509", *own)
+        else:
+            above._sign(Pair(self.cert, self._key), name, "basicConstraints=critical,CA:TRUE", days)
 
     def issue(self, name: str, *names: str, days: int = 1) -> Pair:
         """A certificate for loopback, or for these names and addresses, as "DNS:cache.test" or "IP:127.0.0.1".
@@ -69,12 +75,16 @@ class Authority:
         the one before.
         """
         pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
-        request, more = self._directory / f"{name}.csr", self._directory / f"{name}.ext"
-        more.write_text(f"subjectAltName={','.join(names or (f'IP:{ports.LOOPBACK}', 'DNS:localhost'))}\n")
+        self._sign(pair, name, f"subjectAltName={','.join(names or (f'IP:{ports.LOOPBACK}', 'DNS:localhost'))}", days)
+        return pair
+
+    def _sign(self, pair: Pair, name: str, extension: str, days: int) -> None:
+        """Make a new key, and a certificate for it that this authority vouches for."""
+        request, more = pair.cert.with_suffix(".csr"), pair.cert.with_suffix(".ext")
+        more.write_text(f"{extension}\n")
         _openssl("req", *_new_key(pair.key), "-out", request, "-subj", f"/CN={name}")
         signed = ("-CA", self.cert, "-CAkey", self._key, "-CAcreateserial", "-days", f"{days}", "-extfile", more)
         _openssl("x509", "-req", "-in", request, *signed, "-out", pair.cert)
-        return pair
 
 
 def _new_key(path: Path) -> tuple[str | Path, ...]:

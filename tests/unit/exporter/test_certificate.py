@@ -91,3 +91,62 @@ def test_a_server_may_send_anything(tmp_path: Path) -> None:
             broken = bytearray(whole)
             broken[at] ^= 1 << bit
             assert isinstance(certificate.ends(bytes(broken)), float | None)
+
+
+def _end(path: Path) -> float:
+    found = certificate.ends(_der(path))
+    assert found is not None
+    return found
+
+
+def test_of_a_chain_the_first_to_end_counts(tmp_path: Path) -> None:
+    """Whoever is shown a certificate and what vouches for it takes neither when either has ended: tried on a real server."""
+    root = Authority(tmp_path)
+    short, ended, long = (Authority(tmp_path / f"{days}", "between", root, days) for days in (3, -1, 90))
+    leaf = short.issue("client", days=30)
+    shown = {name: _der(path) for name, path in {"leaf": leaf.cert, "ended": ended.cert, "root": root.cert}.items()}
+    chain = certificate.chain_ends
+    assert chain([shown["leaf"]]) == _end(leaf.cert)
+    assert chain([shown["leaf"], _der(long.cert)]) == _end(leaf.cert)
+    assert chain([shown["leaf"], _der(short.cert)]) == _end(short.cert)
+    assert chain([shown["leaf"], shown["ended"]]) == _end(ended.cert)
+
+
+def test_of_two_that_may_vouch_the_one_that_lasts_counts_and_what_stands_beside_does_not(tmp_path: Path) -> None:
+    """As when an intermediate is renewed under its name, and an old bundle holds both."""
+    root, other = Authority(tmp_path), Authority(tmp_path / "other", "other")
+    old, new = (Authority(tmp_path / f"{days}", "between", root, days) for days in (-1, 90))
+    leaf, direct = new.issue("client", days=30), root.issue("direct", days=30)
+    for between in ((old, new), (new, old), (old, new, old, new)):
+        assert certificate.chain_ends([_der(leaf.cert), *(_der(each.cert) for each in between)]) == _end(leaf.cert)
+    beside = [_der(old.cert), _der(other.cert), _der(root.cert), b"", b"garbage"]
+    assert certificate.chain_ends([_der(direct.cert), *beside]) == _end(direct.cert)
+
+
+def test_an_authority_in_the_file_that_vouches_for_itself_is_looked_up_by_the_server_and_not_here(
+    tmp_path: Path,
+) -> None:
+    """Also one that is its own client certificate, which would go round for ever."""
+    root = Authority(tmp_path)
+    leaf = root.issue("client", days=30)
+    assert certificate.chain_ends([_der(leaf.cert), _der(root.cert)]) == _end(leaf.cert)
+    assert certificate.chain_ends([_der(root.cert), _der(root.cert)]) == _end(root.cert)
+
+
+def test_two_that_vouch_for_each_other_do_not_go_round(tmp_path: Path) -> None:
+    one = Authority(tmp_path / "1", "one")
+    two = Authority(tmp_path / "2", "two", one, 30)
+    back = Authority(tmp_path / "3", "one", two, 20)
+    leaf = two.issue("client", days=90)
+    ends = certificate.chain_ends([_der(leaf.cert), _der(two.cert), _der(back.cert), _der(leaf.cert)])
+    assert ends == _end(back.cert)
+
+
+def test_where_there_is_none_or_it_cannot_be_read_there_is_no_end_of_a_chain(tmp_path: Path) -> None:
+    whole = _der(Authority(tmp_path).cert)
+    assert certificate.chain_ends([]) is None
+    for first in (b"", whole[:20]):
+        assert certificate.chain_ends([first, whole]) is None
+    for at in range(len(whole)):
+        assert isinstance(certificate.chain_ends([whole[:at], whole]), float | None)
+        assert certificate.chain_ends([whole, whole[:at]]) == certificate.ends(whole)

@@ -101,3 +101,32 @@ def test_names_are_checked_unless_a_fingerprint_alone_is_trusted() -> None:
 
 def test_without_a_certificate_no_pin_is_met() -> None:
     assert not TlsFiles("a", fingerprints=("ab" * 32,)).trusts(None)
+
+
+def test_what_is_shown_is_read_from_the_file_in_its_order_and_anew_after_a_change(made: Made, tmp_path: Path) -> None:
+    """Words between them, as openssl writes them, and a key in the same file are passed over."""
+    authority, pair, other = made
+    file = tmp_path / "both.pem"
+    own, above = pair.cert.read_text(), authority.cert.read_text()
+    file.write_text(
+        f"subject=CN=client\n{pair.key.read_text()}{own}\nissuer: a\r\n{above.replace(chr(10), chr(13) + chr(10))}"
+    )
+    tls = TlsFiles("node", cert=str(file), key=str(file))
+    assert tls.shown() == (ssl.PEM_cert_to_DER_cert(own), ssl.PEM_cert_to_DER_cert(above))
+    tls.context()
+    assert tls.shown() is tls.shown()
+    file.write_text(other.cert.read_text())
+    assert tls.shown() == (ssl.PEM_cert_to_DER_cert(other.cert.read_text()),)
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", "-----BEGIN CERTIFICATE-----\n=A\n-----END CERTIFICATE-----\n"])
+def test_where_there_is_no_certificate_nothing_is_shown(text: str, tmp_path: Path) -> None:
+    (tmp_path / "client.crt").write_text(text)
+    assert TlsFiles("node", cert=str(tmp_path / "client.crt")).shown() == ()
+    assert TlsFiles("node").shown() == ()
+
+
+def test_what_is_shown_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SecretError, match="cannot be read: No such file") as raised:
+        TlsFiles("node", cert=str(tmp_path / "gone.crt")).shown()
+    assert raised.value.key == "cert_file"
