@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 from rich.text import Text
@@ -18,7 +19,7 @@ from cli.context import Context, Refused
 from cli.dead_links import lead_to_loopback
 from cli.logs import only_faults
 from cli.tables import Column
-from exporter.survey import Answer, shard_problems, survey
+from exporter.survey import Answer, certificate_warnings, shard_problems, survey
 from policy import secret_files
 from policy.agreement import fingerprint
 from policy.loader import DEFAULTS, Loaded
@@ -53,21 +54,34 @@ def check(context: Context, connect: bool, running: bool, as_json: bool) -> None
         click.secho(
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
-    for warning in (*lead_to_loopback(loaded.policy), *cannot_fire(loaded.policy)):
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    _warn(*lead_to_loopback(loaded.policy), *cannot_fire(loaded.policy))
     with only_faults("exporter"):
         answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
     shards = list(shard_problems(loaded.policy, answers))
+    expiring = list(certificate_warnings(loaded.policy, answers, datetime.now(UTC)))
+    _warn(*expiring)
     parts = _stack(loaded.policy) if running else []
     if as_json:
         click.echo(
-            json.dumps({**_report(loaded, answers, trouble, shards), "stack": list(map(asdict, parts))}, indent=2)
+            json.dumps(
+                {
+                    **_report(loaded, answers, trouble, shards),
+                    "certificate_warnings": expiring,
+                    "stack": list(map(asdict, parts)),
+                },
+                indent=2,
+            )
         )
     else:
         _show(loaded, answers, [trouble, *shards])
         check_stack.show(output(), parts)
     if trouble or shards or any(answer.error for answer in answers) or not all(part.well for part in parts):
         raise SystemExit(1)
+
+
+def _warn(*warnings: str) -> None:
+    for warning in warnings:
+        click.secho(f"warning: {printable(warning)}", fg="yellow", err=True)
 
 
 def _stack(policy: Policy) -> list[Part]:
@@ -139,7 +153,9 @@ def _row(a: Answer) -> tuple[Text, ...]:
 
 
 def _tls(answer: Answer) -> str:
-    return f"{answer.tls}, until {answer.certificate_ends}" if answer.certificate_ends else answer.tls
+    """The version, and until when the node's certificate is good, and ours."""
+    ends = (("until", answer.certificate_ends), ("ours until", answer.client_certificate_ends[:10]))
+    return ", ".join(filter(None, (answer.tls, *(f"{word} {day}" for word, day in ends if day))))
 
 
 def _cell(text: str) -> Text:

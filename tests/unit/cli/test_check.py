@@ -1,6 +1,7 @@
 """`cachewatch check`: 0 fine, 1 a node does not answer, 2 the policy cannot be used."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from cli import main
 from cli.context import tell_if_elsewhere
-from exporter.survey import Answer
+from exporter.survey import Answer, certificate_warnings
 from policy.agreement import fingerprint
 from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
@@ -280,15 +281,52 @@ def test_the_end_of_a_certificate_stands_beside_the_version_of_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def survey(*_: object) -> tuple[list[Answer], str]:
-        return [Answer("a:1", "", tls="TLSv1.3", certificate_ends="2027-01-31"), Answer("b:1", "", tls="no")], ""
+        own = ("client.crt", "2027-03-31T09:30:00Z")
+        return [
+            Answer("a:1", "", tls="TLSv1.3", certificate_ends="2027-01-31"),
+            Answer("b:1", "", tls="no"),
+            Answer("c:1", "", "", "", "TLSv1.3", (), "", "2027-02-28", *own),
+            Answer("d:1", "", "", "", "", (), "tls: no", "", *own),
+        ], ""
 
     monkeypatch.setattr("cli.check.survey", survey)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
     ended = CliRunner().invoke(main.cachewatch, ["check", "--connect"])
-    assert "│ TLSv1.3, until 2027-01-31 │" in ended.output
+    assert "│ TLSv1.3, until 2027-01-31 " in ended.output
+    assert "│ TLSv1.3, until 2027-02-28, ours until 2027-03-31 │" in ended.output
+    assert "│ ours until 2027-03-31 " in ended.output
     ended = CliRunner().invoke(main.cachewatch, ["check", "--connect", "--json"])
-    assert [node["certificate_ends"] for node in json.loads(ended.output)["nodes"]] == ["2027-01-31", ""]
+    assert [node["certificate_ends"] for node in json.loads(ended.output)["nodes"]] == [
+        "2027-01-31",
+        "",
+        "2027-02-28",
+        "",
+    ]
+
+
+def test_each_client_certificate_that_ends_soon_is_warned_of_once_at_its_moment() -> None:
+    policy = Policy.model_validate({"alerts": {"certificate": {"before": "2d"}}})
+    answers = [
+        Answer("a:1", "", client_certificate="one.crt", client_certificate_ends="2027-03-31T09:30:00Z"),
+        Answer("b:1", "", client_certificate="two.crt", client_certificate_ends="2027-03-30T09:30:00Z"),
+        Answer("c:1", "", client_certificate="one.crt", client_certificate_ends="2027-03-31T09:30:00Z"),
+        Answer("d:1", "", client_certificate="unread.crt"),
+        Answer("e:1", ""),
+    ]
+
+    def told(day: int, hour: int, minute: int) -> list[str]:
+        now = datetime(2027, 3, day, hour, minute, tzinfo=UTC)
+        return [warning.partition(": nodes")[0] for warning in certificate_warnings(policy, answers, now)]
+
+    one, two = "the client certificate one.crt, shown to a:1 and 1 more", "the client certificate two.crt, shown to b:1"
+    assert told(28, 9, 30) == []
+    assert told(28, 9, 31) == [f"{two}, ends on 2027-03-30, in less than 2d"]
+    assert told(30, 9, 29) == [
+        f"{two}, ends on 2027-03-30, in less than 2d",
+        f"{one}, ends on 2027-03-31, in less than 2d",
+    ]
+    assert told(30, 9, 30) == [f"{two}, has ended, on 2027-03-30", f"{one}, ends on 2027-03-31, in less than 2d"]
 
 
 def test_no_cell_of_the_table_drives_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
