@@ -18,7 +18,7 @@ from policy.notify import Heartbeat, Timing
 GROUP_BY = ["alertname", "fleet", "shard", "instance", "part", "slo"]
 
 # One cause makes many of these in one minute, and each node has to be seen to: certificates that were made together, values
-# that are deleted on a primary and on its replicas. They are one message.
+# that are deleted on a primary and on its replicas. They are one message, and the exporter's own certificate another.
 _TOGETHER = (CERTIFICATE_EXPIRING, FRAGMENTED)
 
 
@@ -35,7 +35,9 @@ def config(policy: Policy) -> dict[str, Any]:
         *_routes((), {}, 'severity="none"'),
         *(route for label, value in PAGES.items() for route in _routes(pages, in_calendar, f'{label}="{value}"')),
         *_routes(
-            tickets, {**in_office, "group_by": ["alertname", "fleet"]}, f"alertname=~{matched('|'.join(_TOGETHER))}"
+            tickets,
+            {**in_office, "group_by": ["alertname", "fleet", "part"]},
+            f"alertname=~{matched('|'.join(_TOGETHER))}",
         ),
         # An alert of another severity, somebody else's, is rather told than lost; the root itself cannot be muted.
         *_routes(tickets, in_office),

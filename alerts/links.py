@@ -8,6 +8,8 @@ from policy import links
 from policy.model import Policy
 
 INSTANCE_LABEL = "{{ $labels.instance | urlquery }}"
+ANY_INSTANCE = "{{ with $labels.instance }}{{ . | urlquery }}{{ else }}$__all{{ end }}"
+"""The same of an alert that may speak of the whole fleet: then Grafana's word for all."""
 
 
 def runbook_url(policy: Policy, name: str) -> str:

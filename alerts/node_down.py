@@ -70,7 +70,7 @@ def _verdict(policy: Policy) -> Alert:
     text = texts.Text(
         f"Cache node {texts.NODE}{texts.OF_SHARD} is down",
         f"{failed} of {texts.NODE} failed{_how(policy)}{texts.OF_SHARD.replace(' of shard', '. It belongs to shard')}. "
-        f"{_seen_as(policy)} "
+        f"{_refused(policy)}{_seen_as(policy)} "
         f"First: {_ping(policy)}, then the process and the machine.",
     )
     return _alert(policy, NO_ANSWER, expr, text, links.INSTANCE_LABEL)
@@ -108,6 +108,18 @@ def _how(policy: Policy) -> str:
     checks = f'{metrics.HEALTH_CHECKS.name}{{fleet=%q,instance=%q,result!~"success|readonly"}}'
     query = f"topk(1, rate({checks}[{duration(policy.rules.rate_window)}]) > 0)"
     return texts.lookup(query, " ({{ .Labels.result }})", "fleet", "instance")
+
+
+def _refused(policy: Policy) -> str:
+    """That the exporter's own certificate has ended, where it has and TLS fails: the node may be well, as all that say so."""
+    node = "{fleet=%[1]q,instance=%[2]q"
+    failed = f'increase({metrics.HEALTH_CHECKS.name}{node},result="tls"}}[{duration(policy.rules.rate_window)}]) > 0'
+    ended = f"{metrics.OWN_CERTIFICATE_ENDS.name}{node}}} < time() and on (instance) {failed}"
+    said = (
+        "The client certificate that the exporter shows to it has ended, so that it refuses the exporter and may be well itself: "
+        "put a new one, and its key, in the place of the policy's cert_file (openssl x509 -enddate -noout -in FILE). "
+    )
+    return texts.lookup(ended, said, "fleet", "instance")
 
 
 def _seen_as(policy: Policy) -> str:

@@ -11,7 +11,16 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from alerts import failover_orders, prober_down, recording, redis_cli, stack_pages, stack_times, targets
+from alerts import (
+    client_certificate,
+    failover_orders,
+    prober_down,
+    recording,
+    redis_cli,
+    stack_pages,
+    stack_times,
+    targets,
+)
 from alerts.node_down import cut_off, down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
@@ -20,7 +29,16 @@ from alerts.server.replication_lag import behind_after
 from alerts.slo import pages as slo_pages
 from alerts.texts import STARTED_LATELY, started_lately
 from policy import metrics
-from policy.alerts import BURN_FAST, BURN_SLOW, BY_NAME, DISCOVERY_FAILING, METRICS_MISSING, AlertSpec
+from policy.alerts import (
+    BURN_FAST,
+    BURN_SLOW,
+    BY_NAME,
+    CERTIFICATE_EXPIRING,
+    CLIENT_CERTIFICATE,
+    DISCOVERY_FAILING,
+    METRICS_MISSING,
+    AlertSpec,
+)
 from policy.fleet import POLICY_PART, SOURCES
 from policy.metrics import le
 from policy.model import Policy
@@ -52,6 +70,7 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
         "interval": duration(policy.rules.interval),
         "told_within": f"The news of it follows within {duration(timing.group_interval)}.{_UNSEEN if spec.ends_unseen else ''}",
         "redis_cli": redis_cli.node(policy.fleet),
+        **client_certificate.values(policy),
         "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
     }
 
@@ -173,13 +192,15 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
     }
 
 
+_A_NODE, _A_SHARD = ('instance="HOST:PORT"',), ('shard="SHARD"',)
 # Whom an alert about Redis itself speaks of, where it is not one node.
-_SUBJECTS = {
-    "CacheFailoverOverdue": ('shard="SHARD"',),
-    "CacheSentinelQuorumLost": (),
-    "CacheReplicasMissing": ('shard="SHARD"',),
-    "CacheSlotsUncovered": (),
-    "CacheNodesDiffer": ('differ="WHAT"',),
+_SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "CacheFailoverOverdue": (_A_SHARD,),
+    "CacheSentinelQuorumLost": ((),),
+    "CacheReplicasMissing": (_A_SHARD,),
+    "CacheSlotsUncovered": ((),),
+    "CacheNodesDiffer": (('differ="WHAT"',),),
+    CERTIFICATE_EXPIRING: (_A_NODE, (f'part="{CLIENT_CERTIFICATE}"',)),
 }
 
 
@@ -192,9 +213,10 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         **failover_orders.values(policy),
         "ask_quorum": failover_orders.ask_quorum(policy),
         "query_failed_parts": _query(policy, _parts(policy)),
+        "query_own_certificate": _query(policy, client_certificate.query(policy)),
         "query_without_quorum": _query(policy, without_quorum(policy)),
         "fast": duration(policy.rules.liveness_interval),
-        "silence": _silence(policy, spec, _SUBJECTS.get(spec.name, ('instance="HOST:PORT"',))),
+        "silence": _silence(policy, spec, *_SUBJECTS.get(spec.name, (_A_NODE,))),
         **_limits(policy),
         **refused_writes.values(policy),
     }
@@ -297,12 +319,14 @@ def _query(policy: Policy, expr: str) -> str:
     return f"promtool query instant {shlex.quote(policy.stack.link('prometheus'))} {shlex.quote(expr)}"
 
 
-def _silence(policy: Policy, spec: AlertSpec, more: Iterable[str]) -> str:
-    matchers = (f"alertname={spec.name}", f"fleet={matched(policy.fleet.name)}", *more)
+def _silence(policy: Policy, spec: AlertSpec, *subjects: Iterable[str]) -> str:
+    """A command for each subject, given by the matchers that it takes beside the alert's and the fleet's."""
+    whole = (f"alertname={spec.name}", f"fleet={matched(policy.fleet.name)}")
     at = f"--alertmanager.url={policy.stack.link('alertmanager')}"
-    command = f"amtool silence add {at} --duration=1h --comment='who and why' {' '.join(map(shlex.quote, matchers))}"
+    add = f"amtool silence add {at} --duration=1h --comment='who and why'"
+    commands = "\n".join(f"{add} {' '.join(map(shlex.quote, (*whole, *more)))}" for more in subjects)
     return (
-        f"For an hour, while somebody works on it:\n\n```sh\n{command}\n```\n\n"
+        f"For an hour, while somebody works on it:\n\n```sh\n{commands}\n```\n\n"
         "What ends under a silence is told to nobody: PagerDuty's incident stays open. So lift the silence before it heals, or\n"
         f"within 15 minutes after it, with the ID that was printed: `amtool silence expire {at} ID`."
     )

@@ -111,6 +111,8 @@ ROW_ALERTS: tuple[AlertSpec, ...] = (
     _row("CacheVeryLowAvailability", "availability", "critical", "page", *_SLOW),
     _row("CacheMemoryVeryHigh", "memory", "critical", "page", "CacheMemoryHigh"),
 )
+CLIENT_CERTIFICATE = "client"
+"""The label `part` of CacheCertificateExpiring where it speaks of the exporter's own certificate, and of no node."""
 CERTIFICATE_EXPIRING, FRAGMENTED = "CacheCertificateExpiring", "CacheMemoryFragmentation"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (

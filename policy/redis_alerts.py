@@ -117,7 +117,7 @@ class Fragmentation(Lasting):
 
 
 class Certificate(Model):
-    """A node's certificate that ends in less than `before`."""
+    """A node's certificate, or the exporter's own, that ends in less than `before`."""
 
     before: Duration
 

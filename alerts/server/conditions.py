@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from alerts.promql import duration, narrowed, one_of, selector
 from alerts.server import facts, replication_lag
-from alerts.server.facts import NODE, newest, newest_sli
+from alerts.server.facts import NODE, earliest_sli, newest, newest_sli
 from policy import metrics
-from policy.alerts import BY_NAME, AlertSpec
+from policy.alerts import BY_NAME, CLIENT_CERTIFICATE, AlertSpec
 from policy.metrics_redis import REFUSED_WRITES
 from policy.model import Policy
 from policy.units import plain, seconds
@@ -207,8 +207,13 @@ def _collection(policy: Policy) -> tuple[str, timedelta]:
 
 
 def _certificate(policy: Policy) -> tuple[str, timedelta]:
-    ends, before = newest_sli(policy, metrics.CERTIFICATE_ENDS.name), policy.alerts.certificate.before
-    return f"{ends} - time() < {plain(seconds(before))}", timedelta(0)
+    # The exporter's own is one ticket, however many nodes it is shown to: one file serves all, or few.
+    close = f"- time() < {plain(seconds(policy.alerts.certificate.before))}"
+    nodes, own = (
+        newest_sli(policy, metrics.CERTIFICATE_ENDS.name),
+        earliest_sli(policy, metrics.OWN_CERTIFICATE_ENDS.name),
+    )
+    return f'{nodes} {close} or label_replace({own} {close}, "part", "{CLIENT_CERTIFICATE}", "", "")', timedelta(0)
 
 
 Finder = Callable[[Policy], tuple[str, timedelta]]

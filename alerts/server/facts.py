@@ -37,6 +37,12 @@ def newest_sli(policy: Policy, metric: str, by: str = NODE, matcher: str = "") -
     return _last(policy, metric, verdict_memory(policy), by, matcher)
 
 
+def earliest_sli(policy: Policy, metric: str) -> str:
+    """The smallest last value of a gauge of the fast scrape in the whole fleet."""
+    series = selector(metric, fleet=policy.fleet.name)
+    return f"min by (fleet) (last_over_time({series}[{duration(verdict_memory(policy))}]))"
+
+
 def _last(policy: Policy, metric: str, window: timedelta, by: str, matcher: str) -> str:
     series = selector(metric, fleet=policy.fleet.name)
     series = narrowed(series, matcher) if matcher else series

@@ -11,6 +11,7 @@ from alerts.server.facts import memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
 from policy import metrics
+from policy.alerts import CLIENT_CERTIFICATE
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain, seconds
 
@@ -204,18 +205,39 @@ def _collection(policy: Policy) -> Text:
     return Text(
         f"{NODE}{OF_SHARD} {told('answers PING and not INFO', 'takes no new connection of the exporter')}",
         f"{NODE}{OF_SHARD} is up, and {why} First: cachewatch -c POLICY check --connect says what is refused (a right, a login, "
-        "an expired certificate); so does the exporter's log.",
+        "an expired certificate, the node's or the exporter's own); so does the exporter's log.",
     )
 
 
 def _certificate(policy: Policy) -> Text:
+    before = duration_text(policy.alerts.certificate.before)
     ends = f"{{{{ if gt $value 0.0 }}}}ends in {_SPAN}{{{{ else }}}}has ended{{{{ end }}}}"
-    return Text(
-        f"The certificate of {NODE}{OF_SHARD} {ends}",
-        f"The certificate that {NODE}{OF_SHARD} shows {ends}; {duration_text(policy.alerts.certificate.before)} before there "
-        "should be a new one. Once it has ended new connections of whoever checks it fail, while those that are open go on. "
-        "First: put a new one in the place of tls-cert-file, and have the node load it by CONFIG SET tls-cert-file.",
+    own = Text(
+        f"The exporter's client certificate for {FLEET} {ends}",
+        f"The client certificate that the exporter shows to nodes of {FLEET} {ends}; {before} before there should be a new "
+        f"one.{_shown_to(policy)} Once it has ended, nodes that ask for it refuse every new connection of the exporter, and with "
+        "the prober's next ones they page as down (CacheNodeDown, tls), all at once, though the cache is well. First: openssl "
+        "x509 -enddate -noout -in FILE, the cert_file of the exporter's policy; then put a new one, and its key, in its place: "
+        "each new connection reads them.",
     )
+    node = Text(
+        f"The certificate of {NODE}{OF_SHARD} {ends}",
+        f"The certificate that {NODE}{OF_SHARD} shows {ends}; {before} before there should be a new one. Once it "
+        "has ended new connections of whoever checks it fail, while those that are open go on. First: put "
+        "a new one in the place of tls-cert-file, and have the node load it by CONFIG SET tls-cert-file.",
+    )
+    return Text(_own_or(own.summary, node.summary), _own_or(own.description, node.description))
+
+
+def _own_or(own: str, node: str) -> str:
+    return f'{{{{ if eq $labels.part "{CLIENT_CERTIFICATE}" }}}}{own}{{{{ else }}}}{node}{{{{ end }}}}'
+
+
+def _shown_to(policy: Policy) -> str:
+    """How many nodes are shown a client certificate that ends soon, and one whose ends first: overrides may name other files."""
+    ends, soon = f"{metrics.OWN_CERTIFICATE_ENDS.name}{{fleet=%q}}", plain(seconds(policy.alerts.certificate.before))
+    count = lookup(f"count({ends} - time() < {soon})", " Nodes that it concerns: {{ .Value }}", "fleet")
+    return count + lookup(f"bottomk(1, {ends})", ", first {{ .Labels.instance }}.", "fleet")
 
 
 TEXTS: dict[str, Callable[[Policy], Text]] = {

@@ -87,7 +87,9 @@ def test_what_one_cause_does_to_many_nodes_in_one_minute_is_one_message() -> Non
     together, others = config["route"]["routes"][-2:]
     assert together["matchers"] == ['alertname=~"CacheCertificateExpiring|CacheMemoryFragmentation"']
     assert {key for key in together if together[key] != others.get(key)} == {"matchers", "group_by"}
-    assert together["group_by"] == ["alertname", "fleet"]
+    assert together["group_by"] == ["alertname", "fleet", "part"], (
+        "the exporter's own certificate is a matter of its own"
+    )
 
 
 def test_the_heartbeat_is_repeated_at_each_interval_and_its_end_is_no_beat() -> None:

@@ -52,7 +52,7 @@ def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object
         ("CacheMemoryFragmentation", ["**1.5** times", "**30m**", "100MiB"]),
         ("CacheNodesDiffer", ["**1h**"]),
         ("CacheCollectionFailing", ["**5m**", "tries one each 5m", "tried each\n   1m"]),
-        ("CacheCertificateExpiring", ["**14d**", "Each\n5m it is"]),
+        ("CacheCertificateExpiring", ["**14d**", "Each 5m both are"]),
         ("CacheNodeDown", ["3 health checks in a row", "each 500ms", "given up after 1s", "for 15s"]),
     ],
 )
