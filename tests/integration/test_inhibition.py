@@ -9,7 +9,7 @@ import pytest
 
 from alerts import alertmanager
 from alerts.stack import EVERY_WAY
-from policy.alerts import BY_NAME, WATCHDOG
+from policy.alerts import BY_NAME, CERTIFICATE_EXPIRING, CLIENT_CERTIFICATE, WATCHDOG
 from sandbox.process import StartFailed, wait_until
 from tests.integration.routing_stage import NODE, OTHER, Stage, alert, staged
 from tests.unit.alerts.policies import HOSTILE
@@ -82,6 +82,30 @@ def test_nodes_without_a_shard_are_not_one_subject(stage: Stage) -> None:
         del labels["shard"]
     stage.tell(down, full)
     wait_until(lambda: ("firing", "CacheMemoryHigh", OTHER) in stage.notices("no-shard"), 60, "the ticket")
+
+
+def test_the_exporters_own_certificate_is_told_apart_from_a_nodes_and_beside_the_pages_that_it_causes(
+    stage: Stage,
+) -> None:
+    """It is what explains them. Without the exporter nobody knows of it."""
+
+    def own(fleet: str) -> dict[str, str]:
+        return {**alert(CERTIFICATE_EXPIRING, fleet), "part": CLIENT_CERTIFICATE}
+
+    def told(fleet: str) -> list[list[tuple[str, str]]]:
+        named = {"alertname": CERTIFICATE_EXPIRING, "fleet": fleet}
+        groups = [group["alerts"] for group in stage.inbox.received if named.items() <= group["groupLabels"].items()]
+        each = [[alert["labels"] for alert in alerts] for alerts in groups]
+        return sorted([(labels.get("part", ""), labels.get("instance", "")) for labels in group] for group in each)
+
+    of_nodes = [alert(CERTIFICATE_EXPIRING, "own", instance) for instance in (NODE, OTHER)]
+    stage.tell(own("own"), *of_nodes, alert("CacheNodeDown", "own", NODE))
+    stage.tell(own("unwatched"), {**alert("CacheNodeDown", "unwatched", "127.0.0.1:9121"), "cause": "unwatched"})
+    stage.tell(own("watched"))
+    wait_until(lambda: len(told("own")) == 2 and bool(told("watched")), 60, "both")
+    assert told("own") == [[("", OTHER)], [(CLIENT_CERTIFICATE, "")]]
+    assert told("watched") == [[(CLIENT_CERTIFICATE, "")]]
+    assert told("unwatched") == []
 
 
 @pytest.mark.parametrize("which", BROKEN)

@@ -145,6 +145,10 @@ def test_links_lead_to_grafana_and_the_wiki_when_the_policy_names_them() -> None
         f"{base}?var-fleet=prod-cache&var-instance={{{{ $labels.instance | urlquery }}}}"
     )
     assert one(policy("static"), "CacheLowHitRate").annotations["dashboard_url"] == f"{base}?var-fleet=prod-cache"
+    assert one(policy("static"), "CacheCertificateExpiring").annotations["dashboard_url"] == (
+        f"{base}?var-fleet=prod-cache&var-instance={{{{ with $labels.instance }}}}{{{{ . | urlquery }}}}"
+        "{{ else }}$__all{{ end }}"
+    ), "of the exporter's own certificate all nodes, for none would be an empty page"
     link = one(policy("sentinel"), "CacheMemoryHigh").annotations["runbook_url"]
     assert link == "https://wiki.example.com/r/CacheMemoryHigh"
 

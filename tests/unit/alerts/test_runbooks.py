@@ -266,3 +266,28 @@ def test_as_a_page_a_runbook_has_its_tables_commands_and_the_way_to_the_others()
     assert "redis-cli -h HOST -p PORT PING" in page
     assert '<a href="../runbooks">' in page
     assert 'name="viewport"' in page
+
+
+def test_the_files_of_client_certificates_are_named_in_commands_that_show_their_end() -> None:
+    """Each once, whatever its name; where the policy names none, that."""
+    own, other = ({"cert_file": f"/etc/{name}.crt", "key_file": "/etc/key"} for name in ("its own", "other"))
+    overrides = [{"match": f"10.0.{n}.*", "tls": tls} for n, tls in enumerate((other, own, {"enabled": False}))]
+
+    def commands(name: str, fleet: dict[str, Any]) -> list[str]:
+        text = runbooks.page(Policy.model_validate({"fleet": fleet}), name)
+        return re.findall(r"openssl (?:x509 -enddate -noout -in|storeutl -noout -text -certs) (.+?)(?: \||`|\n)", text)
+
+    several = {"tls": own, "overrides": overrides}
+    assert commands("CacheCertificateExpiring", several) == ["'/etc/its own.crt'"] * 2 + ["/etc/other.crt"] * 2
+    assert commands("CacheCertificateExpiring", {}) == []
+    assert "The policy names no cert_file" in runbooks.page(Policy(), "CacheCertificateExpiring")
+    for name in ("CacheNodeDown", "CacheCollectionFailing"):
+        assert commands(name, {"tls": own}) == ["'/etc/its own.crt'"]
+        assert commands(name, several) == commands(name, {}) == ["FILE"]
+
+
+def test_both_subjects_of_an_expiring_certificate_can_be_silenced() -> None:
+    text = runbooks.page(Policy(), "CacheCertificateExpiring")
+    (first, second) = [line for line in text.splitlines() if line.startswith("amtool silence add")]
+    assert first.endswith("'instance=\"HOST:PORT\"'")
+    assert second.endswith("'part=\"client\"'")
