@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from policy.model import Policy
 from sandbox.certificates import Authority, ServerTls
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.process import wait_until
-from sandbox.prometheus import start_prometheus
+from sandbox.prometheus import Prometheus, start_prometheus
 from sandbox.redis_node import RedisNode
 from tests.integration.exporter_support import Serving, shown, watching
 from tests.unit.alerts.policies import write
@@ -163,77 +164,78 @@ async def test_a_server_refuses_an_intermediate_that_has_ended_and_nothing_that_
 
 
 Told = dict[str, dict[str, Any]]
+_CACHE = (TICKET, "CacheCollectionFailing", "CacheNodeDown")
 
 
-def _until(told: Callable[[], Told], what: Callable[[Told], bool], words: str) -> Told:
-    wait_until(lambda: what(told()), PATIENCE, words)
-    return told()
+@dataclass(frozen=True)
+class Watched:
+    """An exporter, and the Prometheus that judges what it says."""
+
+    prometheus: Prometheus
+
+    def told(self) -> Told:
+        """What fires about the cache, by name and instance."""
+        found = [alert for alert in self.prometheus.alerts() if alert["state"] == "firing"]
+        named = [(alert["labels"]["alertname"], alert["labels"].get("instance", ""), alert) for alert in found]
+        return {f"{name} {instance}".strip(): alert for name, instance, alert in named if name in _CACHE}
+
+    def until(self, what: Callable[[Told], bool], words: str) -> Told:
+        wait_until(lambda: what(self.told()), PATIENCE, words)
+        return self.told()
+
+    def says(self, alert: str, part: str, words: str) -> None:
+        """Wait until the alert's annotation has these words."""
+        self.until(lambda found: alert in found and words in found[alert]["annotations"][part], f"{alert}: {words}")
+
+
+@contextmanager
+def _watched(room: Room, *nodes: RedisNode) -> Iterator[Watched]:
+    said = {
+        **FAST,
+        "fleet": {"nodes": [f"redis://{each.instance}" for each in nodes], "tls": room.tls("client", 3)},
+        "alerts": {"collection": {"for": "1s"}},
+        "rules": {"interval": "500ms", "liveness_interval": "500ms", "liveness_timeout": "500ms", "rate_window": "4s"},
+    }
+    exporter, port = Serving(room.folder / "serving", said), free_port()
+    stack = {"exporter": exporter.url.removeprefix("http://"), "prometheus": f"http://127.0.0.1:{port}"}
+    write(files(Policy.model_validate({**said, "stack": stack})), room.folder / "built")
+    exporter.start()
+    try:
+        with start_prometheus(room.folder / "built" / "prometheus.yml", room.folder, port) as prometheus:
+            yield Watched(prometheus)
+    finally:
+        exporter.stop()
 
 
 def test_one_ticket_comes_before_and_the_page_when_it_has_ended_says_so(room: Room) -> None:
-    with room.node() as one, room.node("two") as two:
-        said = {
-            **FAST,
-            "fleet": {"nodes": [f"redis://{each.instance}" for each in (one, two)], "tls": room.tls("client", 3)},
-            "alerts": {"collection": {"for": "1s"}},
-            "rules": {
-                "interval": "500ms",
-                "liveness_interval": "500ms",
-                "liveness_timeout": "500ms",
-                "rate_window": "4s",
-            },
-        }
-        exporter, port = Serving(room.folder / "serving", said), free_port()
-        stack = {"exporter": exporter.url.removeprefix("http://"), "prometheus": f"http://127.0.0.1:{port}"}
-        policy = Policy.model_validate({**said, "stack": stack})
-        write(files(policy), room.folder / "built")
-        exporter.start()
-        try:
-            with start_prometheus(room.folder / "built" / "prometheus.yml", room.folder, port) as prometheus:
+    with room.node() as one, room.node("two") as two, _watched(room, one, two) as watched:
+        alert = watched.until(lambda found: list(found) == [TICKET], "the ticket")[TICKET]
+        labels = {"alertname": TICKET, "fleet": "cache", "part": "client", "severity": "warning"}
+        assert alert["labels"] == {**labels, "action": "investigate"}
+        watched.says(TICKET, "summary", "The exporter's client certificate for cache ends in 2d 23h ")
+        watched.says(TICKET, "description", "Nodes that it concerns: 2, first 127.0.0.1:")
 
-                def told() -> Told:
-                    found = [alert for alert in prometheus.alerts() if alert["state"] == "firing"]
-                    cache = [TICKET, "CacheCollectionFailing", "CacheNodeDown"]
-                    return {
-                        f"{alert['labels']['alertname']} {alert['labels'].get('instance', '')}".strip(): alert
-                        for alert in found
-                        if alert["labels"]["alertname"] in cache
-                    }
+        room.tls("client", -1)
+        each = [f"CacheCollectionFailing {node.instance}" for node in (one, two)]
+        found = watched.until(lambda found: set(each) < set(found), "no new connection to come in")
+        assert found.keys() == {TICKET, *each}, "nobody is paged"
+        watched.says(TICKET, "summary", "The exporter's client certificate for cache has ended")
 
-                alert = _until(told, lambda found: list(found) == [TICKET], "the ticket")[TICKET]
-                labels = {"alertname": TICKET, "fleet": "cache", "part": "client", "severity": "warning"}
-                assert alert["labels"] == {**labels, "action": "investigate"}
-                assert alert["annotations"]["summary"].startswith(
-                    "The exporter's client certificate for cache ends in 2d 23h "
-                )
-                concerned = "Nodes that it concerns: 2, first 127.0.0.1:"
-                wait_until(lambda: concerned in told()[TICKET]["annotations"]["description"], PATIENCE, "both nodes")
+        for node in (one, two):
+            with node.client() as client:
+                client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        for node in (one, two):
+            page, reason = (
+                f"CacheNodeDown {node.instance}",
+                "The client certificate that the exporter shows to it has ended",
+            )
+            watched.says(page, "description", reason)
+            watched.says(page, "description", "health checks in a row of ")
+            watched.says(page, "description", " (tls)")
+        assert TICKET in watched.told()
 
-                room.tls("client", -1)
-                each = [f"CacheCollectionFailing {node.instance}" for node in (one, two)]
-                found = _until(told, lambda found: set(each) < set(found), "no new connection to come in")
-                assert found.keys() == {TICKET, *each}, "nobody is paged"
-                ended = "The exporter's client certificate for cache has ended"
-                wait_until(lambda: told()[TICKET]["annotations"]["summary"] == ended, PATIENCE, "the ticket to say so")
-
-                for node in (one, two):
-                    with node.client() as client:
-                        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-                pages = [f"CacheNodeDown {node.instance}" for node in (one, two)]
-                reason = "The client certificate that the exporter shows to it has ended"
-                found = _until(
-                    told,
-                    lambda found: all(reason in found.get(page, alert)["annotations"]["description"] for page in pages),
-                    "the pages with their reason",
-                )
-                assert "health checks in a row" in found[pages[0]]["annotations"]["description"]
-                assert " (tls)" in found[pages[0]]["annotations"]["description"]
-                assert TICKET in found
-
-                room.tls("client", 90)
-                _until(told, lambda found: TICKET not in found, "the new one to be seen")
-        finally:
-            exporter.stop()
+        room.tls("client", 90)
+        watched.until(lambda found: TICKET not in found, "the new one to be seen")
 
 
 @pytest.mark.parametrize(("days", "said"), [(3, "ends on "), (-1, "has ended, on "), (90, "")])
