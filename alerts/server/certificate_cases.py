@@ -26,7 +26,8 @@ def expiring(cast: Cast, clock: Clock) -> Iterator[Case]:
     before = seconds(cast.policy.alerts.certificate.before)
     close, far = before - 1, before + _FAR
     node = selector(metrics.CERTIFICATE_ENDS.name, **cast.primary)
-    own, others = (selector(metrics.OWN_CERTIFICATE_ENDS.name, **each) for each in (cast.primary, cast.replica))
+    elsewhere = {**cast.replica, "shard": "elsewhere"}
+    own, others = (selector(metrics.OWN_CERTIFICATE_ENDS.name, **each) for each in (cast.primary, elsewhere))
     of_node, of_fleet = cast.of_primary(_NAME), cast.alert(_NAME, part=CLIENT_CERTIFICATE)
     yield from _of_one(cast, clock, node, of_node, {})
     once = {
