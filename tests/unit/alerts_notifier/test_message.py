@@ -288,6 +288,17 @@ def test_of_nodes_that_nobody_knows_the_exporter_is_told_and_not_as_a_node(cause
     assert ("Exporter" in _table(message)) is bool(who)
 
 
+def test_a_ticket_on_the_exporters_own_certificate_is_about_the_fleet_and_names_no_node() -> None:
+    own = alert(labels={"alertname": "CacheCertificateExpiring", "severity": "warning", "part": "client"})
+    for label in ("instance", "shard"):
+        del own["labels"][label]
+    message = render(notification(own))
+    assert ": CacheCertificateExpiring on fleet prod-cache" in _texts(message)[0]
+    table = _table(message)
+    assert table["Part"] == "client"
+    assert table.keys().isdisjoint({"Instance", "Exporter", "Shard"})
+
+
 def test_the_table_has_the_part_by_which_a_runbook_tells_failures_apart() -> None:
     assert (
         _table(render(notification(alert(labels={"alertname": "CacheRuleFailures", "part": "routes"}))))["Part"]

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from exporter import certificate
+from exporter.access import REFUSED_LATER, Access
+from exporter.failures import OWN_EXPIRED
+from policy.key_files import TlsFiles
 from sandbox import binaries
 from sandbox.certificates import Authority
 
@@ -150,3 +153,16 @@ def test_where_there_is_none_or_it_cannot_be_read_there_is_no_end_of_a_chain(tmp
     for at in range(len(whole)):
         assert isinstance(certificate.chain_ends([whole[:at], whole]), float | None)
         assert certificate.chain_ends([whole, whole[:at]]) == certificate.ends(whole)
+
+
+def test_a_server_that_hangs_up_without_a_word_has_seen_a_client_certificate_that_has_ended_where_it_has(
+    tmp_path: Path,
+) -> None:
+    """Its word for it may be lost with the connection."""
+    pair = Authority(tmp_path).issue("client")
+    own = Access(tls=TlsFiles("node", cert=str(pair.cert), key=str(pair.key)))
+    end = _end(pair.cert)
+    assert str(own.refused_later(end)) == OWN_EXPIRED
+    assert str(own.refused_later(end - 1)) == REFUSED_LATER
+    assert str(Access(tls=TlsFiles("node")).refused_later(end)) == REFUSED_LATER
+    assert own.refused_later(end).result == "tls"
