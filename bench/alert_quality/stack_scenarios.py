@@ -137,6 +137,8 @@ _LISTED: tuple[Scenario, ...] = (
         begin=stack.node_and_first,
         end=stack.node_and_first_back,
         fleet=("CacheAlertmanagerPeerDown",),
+        # The one that comes back does not know of the dead node, which silences this, until Prometheus says so again.
+        also=("CacheReplicasMissing",),
         where="listed",
     ),
     fault(

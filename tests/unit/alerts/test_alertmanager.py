@@ -8,6 +8,7 @@ from alerts import alertmanager
 from alerts.rules import groups
 from policy.alerts import ALERTS, BY_NAME, AlertSpec
 from policy.model import Policy
+from policy.units import parse_duration
 from tests.unit.alerts.policies import DATA, policy
 
 HOOK = {"url": "https://tickets.example.com/in?x=1", "token_file": "/run/secrets/tickets"}
@@ -286,3 +287,24 @@ def test_a_page_calls_a_graph_of_prometheus_no_dashboard(stack: dict[str, str], 
     )
     (events,) = found["receivers"][0]["pagerduty_configs"]
     assert [link["text"] for link in events["links"]] == ["Runbook", shown]
+
+
+def test_of_several_alertmanagers_no_turn_of_a_group_comes_with_an_evaluation() -> None:
+    """Or one tells of an end that the other has not heard of, and that tells after it that the alert fires."""
+    alone = policy("told")
+    stack = alone.stack.model_copy(update={"alertmanager_peers": ("10.0.0.8:9093",)})
+    for route in alertmanager.config(alone.model_copy(update={"stack": stack}))["route"]["routes"]:
+        pages, tickets = (route["receiver"].startswith(kind) for kind in ("pages", "tickets"))
+        if not (pages or tickets):
+            continue
+        wait, turn = (parse_duration(route[key]) for key in ("group_wait", "group_interval"))
+        evaluated = alone.rules.liveness_evaluation if pages else alone.rules.interval
+        phases = [(wait + turns * turn) / evaluated % 1 for turns in range(1 if pages else 0, 30)]
+        assert all(0.01 < phase < 0.99 for phase in phases)
+        usual = alone.notify.page if pages else alone.notify.ticket
+        assert usual.group_interval - evaluated / 2 < turn <= usual.group_interval
+        assert (wait == usual.group_wait) if pages else (0 <= (wait - usual.group_wait) / evaluated < 0.5)
+    (first, *_) = [
+        route for route in alertmanager.config(alone)["route"]["routes"] if route["receiver"].startswith("tickets")
+    ]
+    assert (first["group_wait"], first["group_interval"]) == ("30s", "5m")
