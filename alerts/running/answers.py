@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from policy.printable import short
 
@@ -20,6 +29,13 @@ class Unusable(Exception):
     """A part gave no answer that can be used; the text says why, in words that follow the part's name."""
 
 
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,6 +44,8 @@ class _Told(BaseModel):
 _List = BeforeValidator(lambda value: () if value is None else value)
 _Map = BeforeValidator(lambda value: {} if value is None else value)
 Texts = Annotated[Mapping[str, str], _Map]
+# One that cannot be read is as none: nothing else hangs on it.
+_Moment = WrapValidator(_or_none)
 
 
 class Rule(_Told):
@@ -111,8 +129,9 @@ class _Config(_Told):
 
 
 class Status(_Told):
-    """Alertmanager's `/api/v2/status`."""
+    """Alertmanager's `/api/v2/status`; `began` is when it was started."""
 
+    began: Annotated[AwareDatetime | None, _Moment] = Field(default=None, alias="uptime")
     cluster: Cluster
     config: _Config
 

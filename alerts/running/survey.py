@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import UTC, datetime
 
 from alerts.running import alertmanager, answers, exporter, notifier, watchdog
 from alerts.running.answers import Status, Unusable
@@ -51,8 +52,8 @@ async def _notifier(policy: Policy, ask: Asker) -> Iterable[str]:
 
 async def _alertmanager(policy: Policy, ask: Asker) -> Iterable[str]:
     told, heard = await asyncio.gather(ask.json("/api/v2/status"), ask.json(watchdog.page(policy)))
-    config = alertmanager.problems(policy, answers.read(Status, told, "Alertmanager"))
-    return [*config, *watchdog.problems(policy, heard)]
+    status = answers.read(Status, told, "Alertmanager")
+    return [*alertmanager.problems(policy, status), *watchdog.problems(policy, heard, status.began, datetime.now(UTC))]
 
 
 async def _prometheus(policy: Policy, ask: Asker) -> Iterable[str]:

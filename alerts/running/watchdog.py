@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from alerts.running.model import few
 from policy.alerts import WATCHDOG
 from policy.model import Policy
+
+# Prometheus sends what fires once a minute, at its start into the void as long as it knows of no Alertmanager.
+_YOUNG = timedelta(minutes=2)
 
 
 def page(policy: Policy) -> str:
@@ -19,12 +23,12 @@ def page(policy: Policy) -> str:
     return f"/api/v2/alerts?{urlencode(filters)}"
 
 
-def problems(policy: Policy, told: Any) -> Iterator[str]:
-    """What is wrong with it, by what stands there."""
+def problems(policy: Policy, told: Any, began: datetime | None, now: datetime) -> Iterator[str]:
+    """What is wrong with it, by what stands there; `began` is when this Alertmanager was started, if it tells."""
     found = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    if not found:
+    if not found and (began is None or now - began > _YOUNG):
         always = f"{WATCHDOG.name} of this fleet, which always fires"
-        yield f"has no {always}: no Prometheus brings it alerts (one that has just begun does within a minute); its log says why"
+        yield f"has no {always}: no Prometheus brings it alerts; its log says why"
     by = [name for one in found for name in _silences(one)]
     if by and policy.notify.heartbeat is not None:
         yield (

@@ -18,7 +18,7 @@ from bench.alert_quality.scenarios import SCENARIOS
 )
 @click.option("--markdown", is_flag=True, help="The table as the documentation has it; progress on standard error.")
 def main(only: tuple[str, ...], as_json: bool, markdown: bool) -> None:
-    """Break a real fleet in many ways, do harmless things to it, and see who is told. Almost half an hour for all."""
+    """Break a real fleet in many ways, do harmless things to it, and see who is told. An hour and a quarter for all."""
     console = Console(stderr=as_json or markdown)
     found = alert_quality.measure(console, only)
     if markdown:

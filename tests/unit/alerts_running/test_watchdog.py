@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from alerts.running import watchdog
 from tests.unit.alerts import policies
 
+NOW = datetime(2026, 11, 30, 21, 0, tzinfo=UTC)
+LONG = NOW - timedelta(minutes=3)
 BEATS, QUIET = policies.policy("told"), policies.policy("default")
 
 
+@pytest.mark.parametrize("began", [None, LONG])
 @pytest.mark.parametrize("told", [[], {}, None, ["x"]])
-def test_one_that_has_not_come_is_told(told: Any) -> None:
-    (problem,) = watchdog.problems(QUIET, told)
+def test_one_that_has_not_come_is_told(told: Any, began: datetime | None) -> None:
+    (problem,) = watchdog.problems(QUIET, told, began, NOW)
     assert problem.startswith("has no CacheWatchdog of this fleet, which always fires: ")
 
 
@@ -22,12 +26,16 @@ def test_one_that_has_not_come_is_told(told: Any) -> None:
     "status", [{"silencedBy": [], "inhibitedBy": ["x"]}, {"silencedBy": None}, {"silencedBy": "x"}, None]
 )
 def test_one_that_is_there_is_fine(status: Any) -> None:
-    assert list(watchdog.problems(BEATS, [{"status": status}])) == []
+    assert list(watchdog.problems(BEATS, [{"status": status}], LONG, NOW)) == []
 
 
 def test_a_silence_stops_the_heartbeat_where_there_is_one() -> None:
     told = [{"status": {"silencedBy": ["a", "b"]}}]
     assert BEATS.notify.heartbeat is not None
-    (problem,) = watchdog.problems(BEATS, told)
+    (problem,) = watchdog.problems(BEATS, told, NOW, NOW)
     assert problem.startswith("CacheWatchdog is silenced (by a, b), and so the heartbeat stops: ")
-    assert list(watchdog.problems(QUIET, told)) == []
+    assert list(watchdog.problems(QUIET, told, LONG, NOW)) == []
+
+
+def test_one_that_has_just_begun_is_given_time() -> None:
+    assert list(watchdog.problems(QUIET, [], NOW - timedelta(minutes=1), NOW)) == []
