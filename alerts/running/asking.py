@@ -21,7 +21,7 @@ class Asker:
 
     def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
         self._session = session
-        self._base = base
+        self.base = base
 
     async def text(self, path: str, form: dict[str, str] | None = None, *, posted: object = None) -> str:
         """What stands at a path (with its query), as text. Unusable says why there is nothing.
@@ -29,7 +29,7 @@ class Asker:
         A `form` is posted, and so is what is to be `posted` as JSON.
         """
         method = "GET" if form is None and posted is None else "POST"
-        asked = self._session.request(method, f"{self._base}{path}", data=form, json=posted, allow_redirects=False)
+        asked = self._session.request(method, f"{self.base}{path}", data=form, json=posted, allow_redirects=False)
         try:
             async with asked as answer:
                 body = await _body(answer)

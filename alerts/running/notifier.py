@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from alerts.notifier.agreement import fingerprint
 from alerts.notifier.counters import POLICY_INFO
-from alerts.running.series import labels_of
+from alerts.running.series import samples
 from policy.model import Policy
 
 PAGE = "/metrics"
@@ -14,7 +14,7 @@ PAGE = "/metrics"
 
 def problems(policy: Policy, page: str) -> Iterator[str]:
     """What differs from the policy, each with its cure."""
-    told = {labels.get("hash", "") for labels, _ in labels_of(page, POLICY_INFO)}
+    told = {labels.get("hash", "") for labels, _ in samples(page, POLICY_INFO)}
     if not told:
         yield f"{PAGE} tells no {POLICY_INFO}: a notifier of an older version, or something else listens there"
     elif fingerprint(policy) not in told:

@@ -9,11 +9,11 @@ _LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:\\.|[^"\\])*)"')
 _ESCAPE = re.compile(r"\\(.)")
 
 
-def labels_of(page: str, name: str) -> Iterator[tuple[Mapping[str, str], str]]:
-    """The labels and the value, as text, of each sample of a series with labels."""
+def samples(page: str, name: str) -> Iterator[tuple[Mapping[str, str], str]]:
+    """The labels, none or some, and the value, as text, of each sample of a series."""
     for line in page.split("\n"):
-        if line.startswith(f"{name}{{"):
-            inside, _, behind = line.removeprefix(f"{name}{{").rpartition("}")
+        if line.startswith((f"{name}{{", f"{name} ")):
+            inside, _, behind = line.removeprefix(name).rpartition("}")
             yield {label: _ESCAPE.sub(_plain, text) for label, text in _LABEL.findall(inside)}, behind.strip()
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
+from alerts.running import heard
 from alerts.running.model import few
 from policy.alerts import WATCHDOG
 from policy.model import Policy
@@ -18,26 +17,18 @@ _YOUNG = timedelta(minutes=2)
 
 def page(policy: Policy) -> str:
     """Where an Alertmanager tells of it."""
-    labels = {"alertname": WATCHDOG.name, "fleet": policy.fleet.name}
-    filters = [("filter", f"{name}={json.dumps(value, ensure_ascii=False)}") for name, value in labels.items()]
-    return f"/api/v2/alerts?{urlencode(filters)}"
+    return heard.page({"alertname": WATCHDOG.name, "fleet": policy.fleet.name})
 
 
 def problems(policy: Policy, told: Any, began: datetime | None, now: datetime) -> Iterator[str]:
     """What is wrong with it, by what stands there; `began` is when this Alertmanager was started, if it tells."""
-    found = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    found = heard.read(told)
     if not found and (began is None or now - began > _YOUNG):
         always = f"{WATCHDOG.name} of this fleet, which always fires"
         yield f"has no {always}: no Prometheus brings it alerts; its log says why"
-    by = [name for one in found for name in _silences(one)]
+    by = [name for one in found for name in one.silenced_by]
     if by and policy.notify.heartbeat is not None:
         yield (
             f"{WATCHDOG.name} is silenced (by {few(by)}), and so the heartbeat stops: make that silence anew with "
             f"alertname!={WATCHDOG.name} in it"
         )
-
-
-def _silences(alert: Mapping[str, Any]) -> list[str]:
-    state = alert.get("status")
-    by = state.get("silencedBy") if isinstance(state, Mapping) else None
-    return [str(name) for name in by] if isinstance(by, list) else []

@@ -7,17 +7,19 @@ counts as the test's. What Slack took the notifier counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from alerts.running.series import labels_of
+from alerts.running import heard
+from alerts.running.series import samples
 from policy.model import Policy
 from policy.notify import Timing
 from policy.units import duration_text
 
 Kind = Literal["pages", "tickets"]
+_Key = TypeVar("_Key", bound=Hashable)
 NAMES: Mapping[Kind, str] = {"pages": "CacheTestPage", "tickets": "CacheTestTicket"}
 _SEVERITIES: Mapping[Kind, str] = {"pages": "critical", "tickets": "warning"}
 _TRIED, _FAILED = "alertmanager_notification_requests_total", "alertmanager_notification_requests_failed_total"
@@ -36,10 +38,18 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Requests so far that were taken, by channel, and that failed, by channel and reason (of Slack; else empty)."""
+    """Requests by channel: all of them, and those that failed, by channel and reason (of Slack; else empty)."""
 
-    taken: Mapping[str, int]
+    tried: Mapping[str, int]
     failed: Mapping[tuple[str, str], int]
+
+    def taken(self, channel: str) -> int:
+        """Those that did not fail."""
+        return self.tried.get(channel, 0) - sum(n for (name, _), n in self.failed.items() if name == channel)
+
+    def reasons(self, channel: str) -> list[str]:
+        """Why some failed; none where none did."""
+        return [reason for (name, reason), number in sorted(self.failed.items()) if name == channel and number > 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +112,36 @@ def _timing(policy: Policy, kind: Kind) -> Timing:
     return policy.notify.page if kind == "pages" else policy.notify.ticket
 
 
-def counts(pages: Iterable[str]) -> Counts:
-    """From the pages of metrics of every Alertmanager, and of the notifier."""
-    taken, failed = Counter[str](), Counter[tuple[str, str]]()
-    for page in pages:
-        for labels, value in labels_of(page, _TRIED):
-            taken[labels.get("integration", "")] += _number(value)
-        for labels, value in labels_of(page, _FAILED):
-            taken[labels.get("integration", "")] -= _number(value)
-            failed[labels.get("integration", ""), ""] += _number(value)
-        for labels, value in labels_of(page, _SLACK_FAILED):
-            failed["slack", labels.get("reason", "")] += _number(value)
-        for line in page.splitlines():
-            if line.startswith(f"{_SLACK_TOOK} "):
-                taken["slack"] += _number(line.partition(" ")[2])
-    return Counts(taken, failed)
+def counts(page: str) -> Counts:
+    """From the page of metrics of an Alertmanager, or of the notifier, which counts what Slack took and what it did not."""
+    tried, failed = Counter[str](), Counter[tuple[str, str]]()
+    for labels, value in samples(page, _TRIED):
+        tried[labels.get("integration", "")] += _number(value)
+    for labels, value in samples(page, _FAILED):
+        failed[labels.get("integration", ""), ""] += _number(value)
+    for labels, value in samples(page, _SLACK_FAILED):
+        failed["slack", labels.get("reason", "")] += _number(value)
+        tried["slack"] += _number(value)
+    for _, value in samples(page, _SLACK_TOOK):
+        tried["slack"] += _number(value)
+    return Counts(tried, failed)
+
+
+def grown(before: Mapping[str, Counts], now: Mapping[str, Counts]) -> Counts:
+    """What has come since, over all parts by their names.
+
+    A part that told nothing before has no beginning: all that it ever counted would be taken for the test's. One that was
+    started anew counts from nothing.
+    """
+    tried, failed = Counter[str](), Counter[tuple[str, str]]()
+    for part in before.keys() & now.keys():
+        tried.update(_increase(before[part].tried, now[part].tried))
+        failed.update(_increase(before[part].failed, now[part].failed))
+    return Counts(tried, failed)
+
+
+def _increase(before: Mapping[_Key, int], now: Mapping[_Key, int]) -> dict[_Key, int]:
+    return {key: n - before.get(key, 0) if n >= before.get(key, 0) else n for key, n in now.items()}
 
 
 def _number(text: str) -> int:
@@ -126,30 +151,22 @@ def _number(text: str) -> int:
         return 0
 
 
-def took(policy: Policy, kind: Kind, channel: Channel, before: Counts, now: Counts) -> bool:
-    """Whether the channel has taken what was sent since."""
-    return _more(channel.name, before, now) >= _least(policy, kind, channel, before, now)
+def took(policy: Policy, kind: Kind, channel: Channel, since: Counts) -> bool:
+    """Whether the channel has taken what was sent, by what was counted since."""
+    return since.taken(channel.name) >= _least(policy, kind, channel, since)
 
 
-def _least(policy: Policy, kind: Kind, channel: Channel, before: Counts, now: Counts) -> int:
-    """One request; of webhooks one each, and the notifier's beside them once Slack took it, for it is a webhook too."""
+def _least(policy: Policy, kind: Kind, channel: Channel, since: Counts) -> int:
+    """One request; of webhooks one each, and the notifier's, for it is one too, unless Slack is known to have refused."""
     if channel.name != "webhook":
         return 1
     others = sum(webhook.takes(kind) for webhook in policy.notify.webhooks)
-    return others + (policy.notify.slack is not None and _more("slack", before, now) > 0)
+    return others + (policy.notify.slack is not None and not since.reasons("slack"))
 
 
-def _more(name: str, before: Counts, now: Counts) -> int:
-    return now.taken.get(name, 0) - before.taken.get(name, 0)
-
-
-def failure(channel: Channel, before: Counts, now: Counts, patience: timedelta) -> str:
+def failure(channel: Channel, since: Counts, patience: timedelta) -> str:
     """Why a channel has not taken it, in words with what to do."""
-    reasons = [
-        reason
-        for (name, reason), number in sorted(now.failed.items())
-        if name == channel.name and number > before.failed.get((name, reason), 0)
-    ]
+    reasons = since.reasons(channel.name)
     if not reasons:
         return f"nothing within {duration_text(patience)}"
     log = "the notifier's log" if channel.name == "slack" else "the log of Alertmanager"
@@ -159,13 +176,12 @@ def failure(channel: Channel, before: Counts, now: Counts, patience: timedelta) 
 
 def kept_back(policy: Policy, kind: Kind, told: Any) -> str:
     """Why it does not leave, by what `/api/v2/alerts` of Alertmanager told of it; or that a calendar may mute it."""
-    found = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    found = heard.read(told)
     if not found:
         return "Alertmanager does not know it: is its route tree that of the build? (cachewatch check --stack)"
-    state = found[0].get("status")
-    for key, word in (("silencedBy", "silenced by"), ("inhibitedBy", "inhibited by")):
-        if isinstance(state, Mapping) and (by := state.get(key)):
-            return f"Alertmanager keeps it back: {word} {', '.join(map(str, by)) if isinstance(by, list) else by}"
+    for names, word in ((found[0].silenced_by, "silenced"), (found[0].inhibited_by, "inhibited")):
+        if names:
+            return f"Alertmanager keeps it back: {word} by {', '.join(names)}"
     calendars = ["maintenance"] if policy.notify.maintenance else []
     if kind == "tickets" and policy.notify.office_hours is not None:
         calendars.append("office_hours")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -139,6 +140,21 @@ def test_a_silence_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> No
     assert f"Alertmanager keeps it back: silenced by {kept}" in sent.stdout
     assert "nothing within 4s" in sent.stdout
     assert stage.told() == []
+
+
+def test_an_end_that_nobody_could_be_told_is_not_called_unsent(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_ATTEMPT", SHORT)
+    stage.sink.fail("slack", 500, times=100)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(stage.send, "--yes", "--json")
+        wait_until(lambda: ("pagerduty", "trigger") in stage.told(), 60, "the page")
+        stage.alertmanager.kill()
+        sent = sending.result()
+    report = json.loads(sent.stdout)
+    assert (sent.exit_code, report["well"]) == (1, False)
+    assert report["kept_back"].startswith("No Alertmanager could be told of its end (cannot connect: ")
+    assert report["kept_back"].endswith("): it ends by itself within 1m4s")
+    assert all(channel["end"] is None for channel in report["channels"])
 
 
 def test_ctrl_c_ends_the_page_too(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import pytest
 from alerts.notifier import agreement
 from alerts.notifier.counters import Counters
 from alerts.running import exporter, notifier
-from alerts.running.series import labels_of
+from alerts.running.series import samples
 from policy.agreement import fingerprint
 from tests.unit.alerts import policies
 
@@ -67,4 +67,4 @@ def test_a_notifier_of_this_policy_is_fine_and_of_another_told() -> None:
 
 def test_labels_are_read_as_they_are_written() -> None:
     text = 'a{x="1",y="a\\"b\\\\c\\nd\u2028}"} 2\nab{x="no"} 1\na 3\na{x="2"} NaN\n'
-    assert list(labels_of(text, "a")) == [({"x": "1", "y": 'a"b\\c\nd\u2028}'}, "2"), ({"x": "2"}, "NaN")]
+    assert list(samples(text, "a")) == [({"x": "1", "y": 'a"b\\c\nd\u2028}'}, "2"), ({}, "3"), ({"x": "2"}, "NaN")]

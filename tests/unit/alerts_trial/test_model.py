@@ -19,6 +19,7 @@ WEBHOOK = Channel("webhook", "")
 METRICS = """# TYPE alertmanager_notification_requests_total counter
 alertmanager_notification_requests_total{integration="pagerduty"} 5
 alertmanager_notification_requests_total{integration="webhook",receiver_name="x"} 1.2e+01
+alertmanager_notification_requests_total{integration="webhook",receiver_name="y"} 1
 alertmanager_notification_requests_failed_total{integration="pagerduty"} 2
 alertmanager_notification_requests_failed_total{integration="webhook"} 0
 alertmanager_notifications_total{integration="pagerduty"} 900
@@ -56,37 +57,44 @@ def test_each_test_is_a_group_of_its_own_and_says_that_nothing_is_wrong(kind: Ki
     assert (told["startsAt"], told["endsAt"]) == ("2026-11-30T20:00:00+00:00", "2026-11-30T20:01:20+00:00")
 
 
-def test_all_alertmanagers_count_together() -> None:
-    found = model.counts([METRICS, METRICS, NOTIFIER, "<html>", 'alertmanager_notification_requests_total{x="y"} z'])
-    assert {name: found.taken[name] for name in ("pagerduty", "webhook", "slack")} == {
-        "pagerduty": 6,
-        "webhook": 24,
-        "slack": 7,
-    }
-    assert (found.failed["pagerduty", ""], found.failed["slack", "channel"]) == (4, 3)
+def test_a_page_is_counted_by_integration_and_the_notifiers_by_reason() -> None:
+    found = model.counts(METRICS)
+    assert (found.taken("pagerduty"), found.taken("webhook"), found.reasons("pagerduty")) == (3, 13, [""])
+    found = model.counts(NOTIFIER)
+    assert (found.taken("slack"), found.reasons("slack")) == (7, ["channel"])
+    assert model.counts('<html>\nalertmanager_notification_requests_total{integration="x"} z').taken("x") == 0
+
+
+def test_what_has_come_since_is_summed_over_the_parts_that_told_before() -> None:
+    one, more = Counts({"pagerduty": 5}, {("pagerduty", ""): 1}), Counts({"pagerduty": 8}, {("pagerduty", ""): 2})
+    assert model.grown({"a": one, "b": one}, {"a": more, "b": more}).taken("pagerduty") == 4
+    assert model.grown({"a": one}, {"a": one, "b": more}).taken("pagerduty") == 0, "b has counted for years"
+    assert model.grown({"a": one, "b": one}, {"a": one}).taken("pagerduty") == 0
+    assert model.grown({"a": more}, {"a": Counts({"pagerduty": 1}, {})}).taken("pagerduty") == 1, "started anew"
 
 
 @pytest.mark.parametrize(
-    ("slack", "taken", "took"),
+    ("slack", "tried", "failed", "took"),
     [
-        (None, {"webhook": 0}, False),
-        (None, {"webhook": 1}, True),
-        (SLACK, {"webhook": 1}, True),
-        (SLACK, {"webhook": 1, "slack": 1}, False),
-        (SLACK, {"webhook": 2, "slack": 1}, True),
+        (None, {"webhook": 0}, {}, False),
+        (None, {"webhook": 1}, {}, True),
+        (None, {"webhook": 2}, {("webhook", ""): 2}, False),
+        (SLACK, {"webhook": 1}, {}, False),
+        (SLACK, {"webhook": 1, "slack": 1}, {}, False),
+        (SLACK, {"webhook": 2, "slack": 1}, {}, True),
+        (SLACK, {"webhook": 2, "slack": 1}, {("slack", "token"): 1, ("webhook", ""): 1}, True),
     ],
 )
-def test_the_notifier_is_a_webhook_too(slack: Any, taken: dict[str, int], took: bool) -> None:
+def test_the_notifier_is_a_webhook_too(slack: Any, tried: dict[str, int], failed: Any, took: bool) -> None:
     own = policy(slack=slack, webhooks=BOTH) if slack else policy(webhooks=BOTH)
-    assert model.took(own, "pages", WEBHOOK, Counts({}, {}), Counts(taken, {})) is took
+    assert model.took(own, "pages", WEBHOOK, Counts(tried, failed)) is took
 
 
 def test_why_it_was_not_taken() -> None:
-    before, after = Counts({}, {("slack", "token"): 1}), Counts({}, {("slack", "token"): 1, ("slack", "channel"): 2})
     slack, late = Channel("slack", "Slack"), timedelta(seconds=20)
-    told = model.failure(slack, before, after, late)
+    told = model.failure(slack, Counts({}, {("slack", "token"): 0, ("slack", "channel"): 2}), late)
     assert told == "refused or not reached (channel): the notifier's log says why"
-    assert model.failure(slack, after, after, late) == "nothing within 20s"
+    assert model.failure(slack, Counts({}, {("slack", "token"): 0}), late) == "nothing within 20s"
 
 
 @pytest.mark.parametrize(
