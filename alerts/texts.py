@@ -143,11 +143,14 @@ def discovery(policy: Policy, hold: timedelta) -> Text:
         "from the new one may wait for what the exporter does not show, as the bucket of a new latency threshold: they "
         "never fire. First: cachewatch check with the exporter's file, then reload it.",
     )
-    return Text(_of_policy(refused.summary, source.summary), _of_policy(refused.description, source.description))
+    return by_part(POLICY_PART, refused, source)
 
 
-def _of_policy(text: str, otherwise: str) -> str:
-    return f'{{{{ if eq $labels.part "{POLICY_PART}" }}}}{text}{{{{ else }}}}{otherwise}{{{{ end }}}}'
+def by_part(part: str, of_it: Text, otherwise: Text) -> Text:
+    """The one text where the alert's label `part` is this, else the other: what both tell is one alert."""
+    when = f'{{{{ if eq $labels.part "{part}" }}}}'
+    both = zip((of_it.summary, of_it.description), (otherwise.summary, otherwise.description), strict=True)
+    return Text(*(f"{when}{one}{{{{ else }}}}{other}{{{{ end }}}}" for one, other in both))
 
 
 def lasting(hold: timedelta) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import aiohttp
 from yarl import URL
 
+from alerts.whole import whole
+
 MOST_POINTS = 10_000
 """Of a range query, per series; Prometheus refuses more than 11,000."""
 _MOST_BYTES = 64 * 1024**2
@@ -152,13 +154,10 @@ def _refused(name: str, status: int, said: str) -> Exception:
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
     """All of an answer, but never more of it than fits: what is larger is asked for in smaller parts."""
-    parts, size = [], 0
-    async for part in answer.content.iter_chunked(1 << 18):
-        size += len(part)
-        if size > _MOST_BYTES:
-            raise TooMuch(f"an answer of more than {_MOST_BYTES >> 20} MiB")
-        parts.append(part)
-    return b"".join(parts)
+    body = await whole(answer, _MOST_BYTES)
+    if body is None:
+        raise TooMuch(f"an answer of more than {_MOST_BYTES >> 20} MiB")
+    return body
 
 
 def _series(found: Mapping[str, Any]) -> Series:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from alerts.running.answers import Unusable
+from alerts.whole import whole
 
 PATIENCE = 5.0
 """Seconds for one question, its answer included."""
@@ -32,9 +33,11 @@ class Asker:
         asked = self._session.request(method, f"{self.base}{path}", data=form, json=posted, allow_redirects=False)
         try:
             async with asked as answer:
-                body = await _body(answer)
+                body = await whole(answer, MOST_BYTES)
         except _FAILURES as error:
             raise Unusable(_words(error)) from error
+        if body is None:
+            raise Unusable(f"answers more than {MOST_BYTES >> 20} MiB")
         _check(answer.status, body)
         return body.decode("utf-8", "replace")
 
@@ -61,16 +64,6 @@ def session() -> aiohttp.ClientSession:
 
 
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
-
-
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
-    async for part in answer.content.iter_chunked(1 << 18):
-        size += len(part)
-        if size > MOST_BYTES:
-            raise Unusable(f"answers more than {MOST_BYTES >> 20} MiB")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _check(status: int, body: bytes) -> None:

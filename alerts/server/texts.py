@@ -9,7 +9,7 @@ from alerts.promql import duration, quote
 from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window, without_quorum
 from alerts.server.facts import memory
 from alerts.server.replication_lag import LAG, behind_after
-from alerts.texts import FLEET, NODE, OF_SHARD, Text, lasting, lookup
+from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
 from policy import metrics
 from policy.alerts import CLIENT_CERTIFICATE
 from policy.model import Policy
@@ -226,11 +226,7 @@ def _certificate(policy: Policy) -> Text:
         "has ended new connections of whoever checks it fail, while those that are open go on. First: put "
         "a new one in the place of tls-cert-file, and have the node load it by CONFIG SET tls-cert-file.",
     )
-    return Text(_own_or(own.summary, node.summary), _own_or(own.description, node.description))
-
-
-def _own_or(own: str, node: str) -> str:
-    return f'{{{{ if eq $labels.part "{CLIENT_CERTIFICATE}" }}}}{own}{{{{ else }}}}{node}{{{{ end }}}}'
+    return by_part(CLIENT_CERTIFICATE, own, node)
 
 
 def _shown_to(policy: Policy) -> str:
