@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import click
@@ -55,28 +55,38 @@ def check(context: Context, connect: bool, running: bool, as_json: bool) -> None
             f"warning: {loaded.file} has no key: the built-in defaults watch 127.0.0.1:6379", fg="yellow", err=True
         )
     _warn(*lead_to_loopback(loaded.policy), *cannot_fire(loaded.policy))
-    with only_faults("exporter"):
-        answers, trouble = asyncio.run(survey(loaded.policy, os.environ)) if connect else ([], "")
-    shards = list(shard_problems(loaded.policy, answers))
-    expiring = list(certificate_warnings(loaded.policy, answers, datetime.now(UTC)))
-    _warn(*expiring)
-    parts = _stack(loaded.policy) if running else []
+    found = _ask(loaded.policy, connect, running)
+    _warn(*found.expiring)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    **_report(loaded, answers, trouble, shards),
-                    "certificate_warnings": expiring,
-                    "stack": list(map(asdict, parts)),
-                },
-                indent=2,
-            )
-        )
+        click.echo(json.dumps(_report(loaded, found), indent=2))
     else:
-        _show(loaded, answers, [trouble, *shards])
-        check_stack.show(output(), parts)
-    if trouble or shards or any(answer.error for answer in answers) or not all(part.well for part in parts):
+        _show(loaded, found)
+    if not found.well:
         raise SystemExit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What nodes, their sources and the parts of the stack said, and what is wrong with that."""
+
+    answers: list[Answer]
+    trouble: str
+    shards: list[str]
+    expiring: list[str]
+    parts: list[Part]
+
+    @property
+    def well(self) -> bool:
+        faults = self.trouble or self.shards or any(answer.error for answer in self.answers)
+        return not faults and all(part.well for part in self.parts)
+
+
+def _ask(policy: Policy, connect: bool, running: bool) -> _Found:
+    with only_faults("exporter"):
+        answers, trouble = asyncio.run(survey(policy, os.environ)) if connect else ([], "")
+    expiring = list(certificate_warnings(policy, answers, datetime.now(UTC)))
+    parts = _stack(policy) if running else []
+    return _Found(answers, trouble, list(shard_problems(policy, answers)), expiring, parts)
 
 
 def _warn(*warnings: str) -> None:
@@ -100,31 +110,34 @@ def _sound(context: Context, connect: bool, running: bool) -> Loaded:
     context.require_secrets(loaded, *needed)
     spared = tuple(part for part in _SECRETS if part not in needed)
     for problem in secret_files.problems(loaded, os.environ, spared):
-        click.secho(f"warning: {problem} (whoever needs it must find it where it runs)", fg="yellow", err=True)
+        _warn(f"{problem} (whoever needs it must find it where it runs)")
     return loaded
 
 
-def _report(loaded: Loaded, answers: list[Answer], trouble: str, shards: list[str]) -> dict[str, object]:
+def _report(loaded: Loaded, found: _Found) -> dict[str, object]:
     return {
         "policy": loaded.file,
         "fingerprint": fingerprint(loaded.policy),
         "page_bound_seconds": loaded.policy.page_bound_seconds() if loaded.policy.collect.background else None,
-        "discovery_error": trouble,
-        "nodes": [asdict(answer) for answer in answers],
-        "shard_problems": shards,
+        "discovery_error": found.trouble,
+        "nodes": [asdict(answer) for answer in found.answers],
+        "shard_problems": found.shards,
+        "certificate_warnings": found.expiring,
+        "stack": [asdict(part) for part in found.parts],
     }
 
 
-def _show(loaded: Loaded, answers: list[Answer], troubles: list[str]) -> None:
+def _show(loaded: Loaded, found: _Found) -> None:
     click.echo(f"{loaded.file}: fine. {_promise(loaded.policy)}")
     click.echo(
         f"Fingerprint {fingerprint(loaded.policy)}: the exporter shows it in cache_policy_info when it has this policy."
     )
     console = output()
-    for trouble in filter(None, troubles):
+    for trouble in filter(None, (found.trouble, *found.shards)):
         console.print(Text(printable(trouble), "red"))
-    if answers:
-        tables.show(console, _COLUMNS, list(map(_row, answers)))
+    if found.answers:
+        tables.show(console, _COLUMNS, list(map(_row, found.answers)))
+    check_stack.show(console, found.parts)
 
 
 def _promise(policy: Policy) -> str:
