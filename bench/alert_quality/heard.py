@@ -54,11 +54,12 @@ def told(received: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
 def _page(entry: Mapping[str, Any], keys: dict[str, tuple[str, str]], incidents: set[str]) -> Iterator[Told]:
     """A trigger or a resolve; the latter is known by the key that the former had.
 
-    A trigger of an incident that is open is a line in its log and wakes nobody: both of a pair of Alertmanagers may send it.
+    A trigger of an incident that is open is a line in its log and wakes nobody, and an end of one that is over is nothing:
+    both of a pair of Alertmanagers may send either.
     """
     body = entry["body"]
     action, key = body.get("event_action"), body.get("dedup_key", "")
-    if action == "trigger" and key in incidents:
+    if action == ("trigger" if key in incidents else "resolve"):
         return
     if action == "resolve":
         incidents.discard(key)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alerts.build import files
 from alerts.running.survey import survey
+from bench.alert_quality.heard import told
 from policy.model import Policy
 from sandbox import web
 from sandbox.ports import LOOPBACK, free_ports
@@ -93,16 +94,10 @@ def _firing(prometheus: Prometheus) -> set[str]:
     return {alert["labels"]["alertname"] for alert in prometheus.alerts() if alert["state"] == "firing"}
 
 
-def _events(sink: Sink) -> list[str]:
-    return [entry["body"]["event_action"] for entry in sink.received("pagerduty")]
-
-
 def _said(sink: Sink) -> list[str]:
-    return [
-        entry["body"]["event_action"]
-        for entry in sink.received("pagerduty")
-        if entry["body"].get("payload", {}).get("class") == "CacheNodeDown"
-    ]
+    """What somebody was told of the page: both may send the same, for which PagerDuty wakes nobody a second time."""
+    pages = (page for page in told(sink.received("pagerduty")) if page.alert == "CacheNodeDown")
+    return ["began" if page.firing else "ended" for page in pages]
 
 
 def test_a_page_comes_once_and_of_two_alertmanagers_one_may_go(tmp_path: Path) -> None:
@@ -113,11 +108,13 @@ def test_a_page_comes_once_and_of_two_alertmanagers_one_may_go(tmp_path: Path) -
         wait_until(lambda: len(one.alerts()) == len(other.alerts()) > 0, _PATIENCE, "both to hear of all")
         one.kill()
         wait_until(lambda: "CacheAlertmanagerPeerDown" in _firing(prometheus), _PATIENCE, "the ticket")
-        (told,) = (each for each in prometheus.alerts() if each["labels"]["alertname"] == "CacheAlertmanagerPeerDown")
-        assert told["annotations"]["summary"] == f"No answer from Alertmanager 127.0.0.1:{one.port}, of the 2 of cache"
-        assert f"no answer from 127.0.0.1:{one.port} (" in told["annotations"]["description"]
+        (ticket,) = (each for each in prometheus.alerts() if each["labels"]["alertname"] == "CacheAlertmanagerPeerDown")
+        assert (
+            ticket["annotations"]["summary"] == f"No answer from Alertmanager 127.0.0.1:{one.port}, of the 2 of cache"
+        )
+        assert f"no answer from 127.0.0.1:{one.port} (" in ticket["annotations"]["description"]
         assert not {"CacheAlertmanagerDown", "CacheNotificationsFailing"} & _firing(prometheus)
-        assert _said(sink) == ["trigger"]
+        assert _said(sink) == ["began"]
         other.kill()
         wait_until(lambda: "CacheAlertmanagerDown" in _firing(prometheus), _PATIENCE, "that all are gone")
         wait_until(lambda: "CacheAlertmanagerPeerDown" not in _firing(prometheus), _PATIENCE, "one alert of it")
@@ -144,9 +141,9 @@ def test_a_page_that_ends_soon_is_told_no_more_when_it_is_over(tmp_path: Path) -
     with _both(tmp_path, *free_ports(2)) as (both, sink):
         began = time.time()
         _tell(both, began, None)
-        wait_until(lambda: _said(sink) == ["trigger"], _PATIENCE, "the page")
+        wait_until(lambda: _said(sink) == ["began"], _PATIENCE, "the page")
         time.sleep(3.0)
         _tell(both, began, time.time())
-        wait_until(lambda: len(_events(sink)) > 1, _PATIENCE, "its end")
+        wait_until(lambda: len(_said(sink)) > 1, _PATIENCE, "its end")
         time.sleep(_LONG + 5.0)
-        assert _events(sink) == ["trigger", "resolve"]
+        assert _said(sink) == ["began", "ended"]

@@ -60,7 +60,8 @@ def test_a_page_and_its_end_are_known_by_their_key() -> None:
 
 
 def test_a_trigger_of_an_incident_that_is_open_wakes_nobody_and_one_that_was_resolved_is_opened_anew() -> None:
-    events = [page("trigger"), page("trigger", at=1.5), page("resolve", at=3.0), page("trigger", at=4.0)]
+    turns = [("trigger", 1.0), ("trigger", 1.5), ("resolve", 3.0), ("resolve", 3.5), ("trigger", 4.0)]
+    events = [page(action, at=at) for action, at in turns]
     assert [(each.at, each.firing) for each in told(events)] == [(1.0, True), (3.0, False), (4.0, True)]
 
 
