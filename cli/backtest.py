@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.asking import ask
 from cli.context import Context, Refused
 from cli.files import CannotWrite, replace, require_place
 
@@ -124,18 +124,12 @@ def _run(url: str, policies: list[Policy], window: Window) -> Outcome:
     from alerts.backtest.prometheus import BadQuery, TooMuch, Unusable
 
     try:
-        return asyncio.run(_ask(url, policies, window))
+        return ask(_ask(url, policies, window))
     except KeyboardInterrupt:
         click.echo("interrupted: nothing was written", err=True)
         raise SystemExit(130) from None
     except (Unusable, TooMuch, BadQuery, ValueError) as error:
         raise Refused(str(error)) from error
-
-
-def _but_late_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what nobody caught, but for a connection that comes about in the moment of Ctrl-C: Python 3.11 calls it an error."""
-    if not isinstance(context.get("exception"), asyncio.InvalidStateError):
-        loop.default_exception_handler(context)
 
 
 async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
@@ -148,7 +142,6 @@ async def _ask(url: str, policies: list[Policy], window: Window) -> Outcome:
     from alerts.promql import milliseconds
     from alerts.rules import groups
 
-    asyncio.get_running_loop().set_exception_handler(_but_late_connections)
     planned = [rules(groups(policy)) for policy in policies]
     scrape = max(milliseconds(max(policy.rules.interval, policy.rules.liveness_interval)) for policy in policies)
     columns = (

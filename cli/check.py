@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from alerts.running.model import Part
 from cli import check_stack, tables
+from cli.asking import ask
 from cli.blind import cannot_fire
 from cli.console import output
 from cli.context import Context, Refused
@@ -83,7 +83,7 @@ class _Found:
 
 def _ask(policy: Policy, connect: bool, running: bool) -> _Found:
     with only_faults("exporter"):
-        answers, trouble = asyncio.run(survey(policy, os.environ)) if connect else ([], "")
+        answers, trouble = ask(survey(policy, os.environ)) if connect else ([], "")
     expiring = list(certificate_warnings(policy, answers, datetime.now(UTC)))
     parts = _stack(policy) if running else []
     return _Found(answers, trouble, list(shard_problems(policy, answers)), expiring, parts)
@@ -95,9 +95,9 @@ def _warn(*warnings: str) -> None:
 
 
 def _stack(policy: Policy) -> list[Part]:
-    from alerts.running.survey import survey as ask
+    from alerts.running.survey import survey as all_parts
 
-    return asyncio.run(ask(policy))
+    return ask(all_parts(policy))
 
 
 def _sound(context: Context, connect: bool, running: bool) -> Loaded:

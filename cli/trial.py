@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import socket
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.asking import ask
 from cli.context import Context, Refused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_page(context: Context, ticket: bool, yes: bool, as_json: bool) -> None:
     kind: Kind = "tickets" if ticket else "pages"
     _agree(loaded.policy, kind, yes)
     try:
-        sent = asyncio.run(send(loaded.policy, kind, _sender(), lambda told: click.echo(told, err=True)))
+        sent = ask(send(loaded.policy, kind, _sender(), lambda told: click.echo(told, err=True)))
     except Unusable as error:
         where = ", ".join(loaded.policy.stack.alertmanagers)
         raise Refused(f"Alertmanager {where}: {error}; nothing was sent") from error

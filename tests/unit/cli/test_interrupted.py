@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import backtest
+from cli import asking
 from sandbox.ports import LOOPBACK
 from tests.unit.cli.command import CHECKOUT, TIMEOUT_SECONDS, cachewatch
 
@@ -46,6 +46,6 @@ def test_a_connection_that_comes_about_at_ctrl_c_is_no_news_and_all_else_is(
     error: Exception, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.new_event_loop()
-    backtest._but_late_connections(loop, {"message": "Exception in callback", "exception": error})
+    asking.but_late_connections(loop, {"message": "Exception in callback", "exception": error})
     loop.close()
     assert ("Exception in callback" in caplog.text) == told
