@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alerts import links, unseen_ends
-from alerts.model import Alert
+from alerts import keeping, links, unseen_ends
+from alerts.model import Alert, Kept
 from alerts.texts import Text
 from policy.alerts import CERTIFICATE_EXPIRING, AlertSpec
 from policy.model import Policy
@@ -13,7 +13,20 @@ from policy.model import Policy
 
 def alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: Text) -> Alert:
     """The rule, with the labels and annotations that every alert has; other labels come from the expression."""
+    return Alert(spec.name, expr, _labels(spec), _notes(policy, spec, expr, text), hold)
+
+
+def kept(policy: Policy, spec: AlertSpec, parts: Kept, lately: str, hold: timedelta, text: Text) -> Alert:
+    """One that goes on once it fires, see `keeping.expression`; a graph of what begins it says more than one of the whole."""
+    expr, notes = keeping.expression(policy, spec, parts, lately), _notes(policy, spec, parts.begins, text)
+    return Alert(spec.name, expr, _labels(spec), notes, hold, parts)
+
+
+def _labels(spec: AlertSpec) -> dict[str, str]:
+    return {"severity": spec.severity, "action": spec.action}
+
+
+def _notes(policy: Policy, spec: AlertSpec, expr: str, text: Text) -> dict[str, str]:
     label = links.ANY_INSTANCE if spec.name == CERTIFICATE_EXPIRING else links.INSTANCE_LABEL
     instance = label if "instance" in spec.per else None
-    notes = {**links.notes(policy, spec.name, expr, text, instance), **unseen_ends.note(policy, spec)}
-    return Alert(spec.name, expr, {"severity": spec.severity, "action": spec.action}, notes, hold)
+    return {**links.notes(policy, spec.name, expr, text, instance), **unseen_ends.note(policy, spec)}

@@ -38,7 +38,8 @@ def _ratio(policy: Policy, spec: AlertSpec) -> Ratio:
     under = max(0, whole(level.above * total, ROUND_CEILING) - 1)
     of_node, broken = labels(spec, node(policy)), f"{record} > {plain(level.above)}"
     window = 4 * policy.rules.liveness_interval  # so that samples come as often as the fast scrape brings them
-    return Ratio(spec.name, of_node, level.for_, over, under, record, broken, series, window, counters=False)
+    keep = policy.rules.keep_firing_for
+    return Ratio(spec.name, of_node, level.for_, over, under, record, broken, series, window, keep, counters=False)
 
 
 def _used_by(own: Labels, used: int, limit: int, source: str = "maxmemory") -> dict[str, int]:

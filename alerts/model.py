@@ -25,14 +25,33 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What the expression of an alert that goes on once it fires is put together from, see `alerts.keeping`.
+
+    It begins by `begins`, unless one of the alerts `beside` fires about the same subject; it goes on while `broken` has held
+    within the time `within`; and whatever it does, it is silent about what `ends` gives, an empty one gives nothing.
+    """
+
+    begins: str
+    broken: str
+    within: timedelta
+    ends: str = ""
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """An alerting rule. `hold` is its `for`; label and annotation values are Go templates, expanded by Prometheus."""
+    """An alerting rule. `hold` is its `for`; label and annotation values are Go templates, expanded by Prometheus.
+
+    `kept` is for who replays it without the series `ALERTS`, on which its expression stands; None of one that does not.
+    """
 
     name: str
     expr: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     hold: timedelta | None = None
+    kept: Kept | None = None
 
     def data(self) -> dict[str, Any]:
         """As the rule file has it."""

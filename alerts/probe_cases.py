@@ -12,7 +12,7 @@ from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
 from alerts.rule_cases import Case, Edge, Expect, Watch, counter, edge, gauge, up_to
 from policy import metrics
-from policy.alerts import ALERTS, AlertSpec, Severity
+from policy.alerts import ALERTS, BY_NAME, AlertSpec, Severity
 from policy.buckets import latency_bounds
 from policy.metrics import le
 from policy.model import Policy
@@ -32,6 +32,7 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
     """The cases that are about several rows, or about a node that is down."""
     for ratio in ratios(policy):
         yield _down_is_not_slow(policy, ratio, step)
+        yield from _beside_and_down(policy, ratio, step)
         yield from _slow_after_down(policy, ratio, step)
         yield from _goes_on(policy, ratio, step)
         yield from _by_a_hair(policy, ratio, step)
@@ -60,9 +61,8 @@ def _ratio(policy: Policy, spec: AlertSpec) -> Ratio:
     def events(good: int) -> Mapping[str, int]:
         return series(policy, good, total)
 
-    return Ratio(
-        spec.name, labels(spec, node(policy)), own.hold, over, under, own.record, own.broken, events, own.window
-    )
+    of_node, keep = labels(spec, node(policy)), policy.rules.keep_firing_for
+    return Ratio(spec.name, of_node, own.hold, over, under, own.record, own.broken, events, own.window, keep)
 
 
 def _checks(policy: Policy, good: int, total: int) -> dict[str, int]:
@@ -103,6 +103,37 @@ def _down_is_not_slow(policy: Policy, ratio: Ratio, step: int) -> Case:
     }
     expects = (Watch(ratio.name).silent_until(end),)
     return Case(f"{ratio.name}: silent about a node that is or was down", when.sample, series, expects)
+
+
+def _beside_and_down(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """It goes on where another row's alert fires as well, as where two began in one moment; when the node dies it ends."""
+    if ratio.over is None:
+        return
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    beside = when.fires // when.sample + 2
+    goes_on = up_to(step, beside * when.sample)
+    down = goes_on // when.sample + 2
+    ends = up_to(step, down * when.sample)
+    count = ends // when.sample + 2
+    own, told = node(policy), {"alertstate": "firing", "fleet": policy.fleet.name, "instance": node(policy)["instance"]}
+    series = {
+        **{name: counter(value, count) for name, value in ratio.series(ratio.over).items()},
+        **{
+            selector("ALERTS", alertname=name, **told): f"_x{beside} {gauge(1, count - beside)}"
+            for name in _others(ratio)
+        },
+        selector(metrics.NODE_UP.name, **own): f"{gauge(1, down)} {gauge(0, count - down)}",
+    }
+    expects = (watch.firing(goes_on, ratio.labels), watch.firing(ends))
+    yield Case(
+        f"{ratio.name}: goes on beside another one, and ends when the node goes down", when.sample, series, expects
+    )
+
+
+def _others(ratio: Ratio) -> Iterator[str]:
+    """The alerts on the other rows at the same level."""
+    level = BY_NAME[ratio.name].level
+    return (spec.name for spec in ALERTS if spec.row in IN_TURN and spec.level == level and spec.name != ratio.name)
 
 
 def _slow_after_down(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
@@ -150,6 +181,9 @@ def _by_a_hair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     if ratio.over is None or ratio.record.startswith(recording.AVAILABILITY_RATIO):
         return
     at, own = edge(milliseconds(ratio.window), step, milliseconds(ratio.window) // 4), ratio.labels
+    missing = (at.last + 1) * at.sample
+    if at.inside - milliseconds(ratio.keep) <= up_to(step, missing) < missing + at.sample:
+        return  # at that evaluation the newest sample is missing: the share is not exact, and remembered
     samples = at.outside // at.sample + 2
     told = {"alertname": ratio.name, "fleet": own["fleet"], "instance": own["instance"]}
     fires = {selector("ALERTS", **told, alertstate="firing"): gauge(1, samples)}
@@ -187,7 +221,7 @@ def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
 
 
 def _in_turn(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
-    """Each row beside one before it, where that can be broken alone: silent from the moment that it has spoken, not before."""
+    """Each row beside one before it, where that can be broken alone: silent about what that spoke of, or speaking alone."""
     deltas = milliseconds(policy.rules.rate_window) // step
     for index, behind in enumerate(IN_TURN):
         for before in IN_TURN[:index]:
@@ -196,7 +230,7 @@ def _in_turn(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
                 continue
             if milliseconds(promise(policy, before, level).hold) // step > 2:
                 yield _flapping(policy, level, step, before, behind)
-            yield _handed_over(policy, level, step, before, behind)
+            yield _goes_first(policy, level, step, before, behind)
 
 
 def _flapping(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
@@ -215,30 +249,24 @@ def _flapping(policy: Policy, level: Severity, step: int, before: str, behind: s
     return Case(f"{watch.name}: fires beside a {before} that comes and goes", step, series, expects)
 
 
-def _handed_over(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
-    """`behind` broken all the time, `before` well by a hair and then broken by as little: the one speaks, then the other.
+def _goes_first(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
+    """`behind` broken all the time, `before` well by a hair and then broken by as little: who speaks first goes on alone.
 
     Three evaluations lie between what is looked at, for the two windows that are open at their left end in Prometheus 3.
     """
     deltas = milliseconds(policy.rules.rate_window) // step
     hold = up_to(step, milliseconds(promise(policy, before, level).hold))
     good = max(_fires(policy, level, step, behind) - hold, 0) // step + 3
-    speaks = (good + deltas) * step + hold
+    end = (good + 2 * deltas) * step + hold
     ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
-    count = deltas + hold // step + 2
+    count = 2 * deltas + hold // step + 2
     series = {
         name: f"{counter(well[name], good + 1)} {counter(grows, count, good * well[name] + grows)}"
         for name, grows in ill.items()
     }
     first, then = _spec(behind, level), _spec(before, level)
-    own, other = (labels(spec, node(policy)) for spec in (first, then))
-    watches = Watch(first.name), Watch(then.name)
-    expects = (
-        watches[0].firing(speaks - 3 * step, own),
-        watches[0].firing(speaks),
-        watches[1].firing(speaks, other),
-    )
-    return Case(f"{first.name}: silent once {before} has spoken, not before", step, series, expects)
+    expects = (Watch(first.name).firing(end, labels(first, node(policy))), Watch(then.name).silent_until(end))
+    return Case(f"{first.name}: goes on alone when {before} is broken as well", step, series, expects)
 
 
 def _fires(policy: Policy, level: Severity, step: int, row: str) -> int:

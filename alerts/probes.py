@@ -1,8 +1,10 @@
 """The alerts on what the prober sees of each node: latency at three percentiles, and availability. Pure.
 
-One slow node is one page. The rows stand in turn; each keeps silent about a node of which a row before it has spoken, that
-is, whose condition has held for as long as that row's alert waits. Only the condition of the moment would leave a hole:
-a p95 that comes and goes would never speak and silence p99 for ever. `policy.thresholds` holds the waits to that order.
+One slow node is one page: whichever row speaks first, the others add nothing while it does, and what one has said goes on
+until it is over. Of rows that speak in one moment the first counts. So each keeps silent about a node of which a row before it
+has spoken, that is, whose condition has held for as long as that row's alert waits; where the rules write to a database, as
+vmalert's, the series `ALERTS` comes too late for that. Only the condition of the moment would leave a hole: a p95 that comes
+and goes would never speak and silence p99 for ever. `policy.thresholds` holds the waits to that order.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from decimal import Decimal
 from typing import Any
 
 from alerts import recording, texts
-from alerts.alerting import alert
-from alerts.model import Alert
+from alerts.alerting import kept
+from alerts.keeping import within
+from alerts.model import Alert, Kept
 from alerts.promql import duration, selector
 from policy import metrics
 from policy.alerts import ALERTS, AlertSpec, Severity
@@ -41,6 +44,10 @@ class Promise:
         """The condition."""
         return f"{self.record} < {plain(self.least)}"
 
+    def lately(self, time: timedelta) -> str:
+        """Where it has been broken within that time, and is still seen."""
+        return f"{within(self.record, f'< {plain(self.least)}', time)} and {self.record}"
+
     @property
     def spoken(self) -> str:
         """The nodes of which the row's alert has spoken: broken for all of its duration."""
@@ -65,30 +72,35 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
 
 
 def _alert(policy: Policy, spec: AlertSpec) -> Alert:
-    row, level = str(spec.row), spec.severity
+    row, level, time = str(spec.row), spec.severity, policy.rules.keep_firing_for
     own = promise(policy, row, level)
     # A node that was down in the window is CacheNodeDown's story. Without this, the alert that grew under the outage
     # would page once the node is back and its page no longer inhibits this one, until the window has passed.
     verdict = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
-    told = [f"(min_over_time({verdict}[{duration(own.window)}]) == 0)"]
-    told += [promise(policy, before, level).spoken for before in IN_TURN[: IN_TURN.index(row)]]
-    broken = own.broken if row == _AVAILABILITY else _slow(policy, spec, own)
+    down = f"min_over_time({verdict}[{duration(own.window)}]) == 0"
+    told = [promise(policy, before, level).spoken for before in IN_TURN[: IN_TURN.index(row)]]
     silenced = "".join(f" unless on (fleet, instance) {other}" for other in told)
-    return alert(policy, spec, f"{broken}{silenced}", own.hold, _text(policy, row, level))
+    broken, lately = (own.broken, own.lately(time)) if row == _AVAILABILITY else _slow(policy, spec, own)
+    first = own.broken if row == _AVAILABILITY else f"sum without (le) ({own.broken})"
+    others = tuple(each.name for each in ALERTS if each.row in IN_TURN and each.level == level and each is not spec)
+    parts = Kept(f"{first}{silenced}", broken, time, down, others)
+    return kept(policy, spec, parts, lately, own.hold, _text(policy, row, level))
 
 
-def _slow(policy: Policy, spec: AlertSpec, own: Promise) -> str:
-    """Too small a share within the bound.
+def _slow(policy: Policy, spec: AlertSpec, own: Promise) -> tuple[str, str]:
+    """Too small a share within the bound, for an alert that is told already: now, and within the time that it is kept.
 
     For a window after the exporter began to tell the bound, or ceased to, the share would be too small. No node is told of
     by that; but what is told already goes on, where it would end as if the node were well.
     """
     level: Any = getattr(getattr(policy.thresholds, str(spec.row)), spec.severity)
-    fleet, least = policy.fleet.name, plain(own.least)
-    young = selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=fleet, le=le(seconds(level.above)))
-    fires = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=fleet)
-    shares = f"{own.record} < {least} or {young} < {least} and on (fleet, instance) {fires}"
-    return f"sum without (le) ({shares})"
+    young = selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=policy.fleet.name, le=le(seconds(level.above)))
+    both, least = (own.record, young), f"< {plain(own.least)}"
+    now, lately = (
+        " or ".join(within(series, least, time) for series in both)
+        for time in (timedelta(0), policy.rules.keep_firing_for)
+    )
+    return f"sum without (le) ({now})", f"sum without (le) (({lately}) and ({' or '.join(both)}))"
 
 
 def _text(policy: Policy, row: str, level: Severity) -> texts.Text:

@@ -22,7 +22,7 @@ from alerts import (
 from alerts.counts import below, labels, node, total_of
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Watch, gauge, suite
+from alerts.rule_cases import Case, Watch, gauge, suite, up_to
 from alerts.server import cases as server
 from alerts.slo import cases as slo
 from policy import metrics
@@ -59,6 +59,7 @@ def suites(policy: Policy) -> dict[str, dict[str, Any]]:
 def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[str, Any]:
     step = _step(policy.rules.interval, max(milliseconds(ratio.hold) for ratio in ratios))
     cases = [case for ratio in ratios for case in ratio_cases.cases(ratio, step)]
+    cases.append(ratio_cases.nothing(ratios, step))
     if stem == "latency":
         cases += probe_cases.more(policy, step)
         cases += record_cases.latency(policy, node(policy), step)
@@ -109,7 +110,10 @@ def _hit_rate_of(policy: Policy, spec: AlertSpec, least: Decimal, hold: timedelt
         return dict(zip(names, (hits, total - hits), strict=True))
 
     of_fleet, broken = labels(spec, {"fleet": policy.fleet.name}), f"{record} < {plain(least)}"
-    return Ratio(spec.name, of_fleet, hold, over, under, record, broken, series, policy.rules.rate_window)
+    rules = policy.rules
+    return Ratio(
+        spec.name, of_fleet, hold, over, under, record, broken, series, rules.rate_window, rules.keep_firing_for
+    )
 
 
 def _least(policy: Policy) -> Decimal:
@@ -127,6 +131,26 @@ def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     if ratio.over is not None:
         expects = (watch.firing(when.end, ratio.labels),)
         yield Case(f"{ratio.name}: fires with just enough requests", when.sample, enough, expects)
+        yield from _fewer_requests(policy, ratio, step)
+
+
+def _fewer_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
+    """Nothing but misses, first enough and then too few of them: it goes on for as long as it is kept, and no longer."""
+    when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
+    if not when.kept:
+        return
+    bad = ratio_cases.until_it_fires(when)
+    goes_on = bad * when.sample // step * step + (when.keep - 1) // step * step
+    ends = up_to(step, bad * when.sample + when.mends) + up_to(step, when.keep + 1)
+    enough, few = (round(share * _least(policy), 12) for share in (_ENOUGH, _TOO_FEW))
+    many = ends // when.sample + 2 - bad
+    misses = selector(metrics.MISSES.name, **node(policy))
+    series = {
+        **_only_misses(policy, enough, bad + 1 + many),
+        misses: f"0+{plain(enough)}x{bad} {plain(enough * bad + few)}+{plain(few)}x{many - 1}",
+    }
+    expects = (watch.firing(goes_on, ratio.labels), watch.firing(ends))
+    yield Case(f"{ratio.name}: ends when requests become too few", when.sample, series, expects)
 
 
 def _only_misses(policy: Policy, each: Decimal, samples: int) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alerts import node_down, policy_differs, prober_down, probes, recording, stack, texts
-from alerts.alerting import alert
-from alerts.model import Alert, Group, Record
+from alerts import keeping, node_down, policy_differs, prober_down, probes, recording, stack, texts
+from alerts.alerting import alert, kept
+from alerts.model import Alert, Group, Kept, Record
 from alerts.promql import duration, one_of, quote, selector
 from alerts.server import facts
 from alerts.server import rules as server
@@ -47,18 +47,24 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
         selector(record, fleet=policy.fleet.name) for record in (recording.FLEET_HIT_RATIO, recording.FLEET_REQUESTS)
     )
     # Five reads in the night, two of them misses, are no reason to wake somebody: /health has the same minimum.
-    enough = f"{policy.health.min_requests} / {plain(seconds(policy.health.window))}"
-    expr = f"{ratio} < {plain(level.below)} and {requests} >= {enough}"
-    return alert(policy, spec, expr, level.for_, texts.hit_rate(policy, level.below, level.for_))
+    enough = f">= {policy.health.min_requests} / {plain(seconds(policy.health.window))}"
+    low, time = f"< {plain(level.below)}", policy.rules.keep_firing_for
+    broken = f"{ratio} {low} and {requests} {enough}"
+    lately = f"{keeping.within(ratio, low, time)} and {ratio} and {keeping.within(requests, enough, time)}"
+    text = texts.hit_rate(policy, level.below, level.for_)
+    return kept(policy, spec, Kept(broken, broken, time), lately, level.for_, text)
 
 
 def _memory(policy: Policy, spec: AlertSpec) -> Alert:
-    level = getattr(policy.thresholds.memory, str(spec.level))
-    full = f"{selector(recording.MEMORY_RATIO, fleet=policy.fleet.name)} > {plain(level.above)}"
-    if spec.severity == "critical":
-        full += f" unless on (fleet, instance) ({_evicts(policy)})"
-    expr = f"{full} unless on (fleet, instance) ({_as_full_as_its_primary(policy, full)})"
-    return alert(policy, spec, expr, level.for_, texts.memory(level.above, level.for_, spec.severity))
+    level, time = getattr(policy.thresholds.memory, str(spec.level)), policy.rules.keep_firing_for
+    used, above = selector(recording.MEMORY_RATIO, fleet=policy.fleet.name), f"> {plain(level.above)}"
+    full = f"{used} {above}"
+    evicts = _evicts(policy) if spec.severity == "critical" else ""
+    told = f"{full} unless on (fleet, instance) ({evicts})" if evicts else full
+    others = [_as_full_as_its_primary(policy, told), *([evicts] if evicts else [])]
+    parts = Kept(full, full, time, " or ".join(others))
+    lately = f"{keeping.within(used, above, time)} and {used}"
+    return kept(policy, spec, parts, lately, level.for_, texts.memory(level.above, level.for_, spec.severity))
 
 
 def _evicts(policy: Policy) -> str:

@@ -24,12 +24,14 @@ from bench import (
     scrape_cost,
     server_cost,
     soak,
+    swing,
     time_to_page,
 )
 
 FIGURES: dict[str, Callable[[Console, int | None, int | None], dict[str, Any]]] = {
     "time_to_page": lambda console, trials, _: time_to_page.measure(console, trials),
     "alert_quality": lambda console, _trials, _nodes: alert_quality.measure(console),
+    "swing": lambda console, hours, _nodes: swing.measure(console, hours),
     "mutation": lambda console, _trials, _nodes: mutation.measure(console),
     "rules_cost": rules_cost.measure,
     "exporter_cost": exporter_cost.measure,

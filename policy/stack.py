@@ -139,6 +139,7 @@ class Rules(Model):
     liveness_timeout: Duration = parse_duration("1s")
     liveness_evaluation: Duration = parse_duration("1s")
     rate_window: Duration = parse_duration("1m")
+    keep_firing_for: Duration = parse_duration("5m")
     exporter_grace: Duration = parse_duration("15s")
     discovery_grace: Duration = parse_duration("5m")
     stack_grace: Duration = parse_duration("1m")
@@ -157,6 +158,9 @@ class Rules(Model):
                 yield name, "must be at least 100ms"
         if self.slo_interval > parse_duration("5m"):
             yield "slo_interval", "must be at most 5m: Prometheus forgets older values"
+        if self.keep_firing_for and self.keep_firing_for < self.interval:
+            least = f"interval ({duration_text(self.interval)})"
+            yield "keep_firing_for", f"must be 0s, which keeps nothing, or at least {least}: nobody looks in between"
         if self.liveness_timeout > self.liveness_interval:
             yield "liveness_timeout", f"is longer than liveness_interval ({duration_text(self.liveness_interval)})"
         if self.exporter_grace < self.liveness_interval:

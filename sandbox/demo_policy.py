@@ -28,6 +28,7 @@ SHORTENED: dict[str, str] = {
     "rules.interval": "2s",
     "rules.slo_interval": "5s",
     "rules.rate_window": "10s",
+    "rules.keep_firing_for": "10s",
     "rules.exporter_grace": "10s",
     "rules.stack_grace": "10s",
     "notify.ticket.group_wait": "5s",

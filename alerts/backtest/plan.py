@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, TypeGuard
 
 from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, meant, read_by
 from alerts.backtest.selectors import NotUnderstood, Selector
-from alerts.model import Group
+from alerts.model import Alert, Group, Record
 from alerts.promql import milliseconds
-from policy.alerts import POLICY_DIFFERS
+from policy.alerts import BY_NAME, POLICY_DIFFERS
 from policy.units import parse_duration
 
 Labels = Mapping[str, str]
@@ -23,6 +24,21 @@ _BRACE = '{{"{"}}'
 _TEMPLATE = re.compile(r'\{\{"\{"\}\}|\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}|\{\{')
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What an alert is replayed from that goes on once it fires: what breaks it and what ends it, on raw series.
+
+    `within` is how long it is kept, in milliseconds; `beside` are the alerts beside which it does not begin, about the same
+    subject: the labels `per`.
+    """
+
+    broken: str
+    ends: str
+    within: int
+    beside: tuple[str, ...]
+    per: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)  # told apart by identity: two equal rules of two policies are two
 class Rule:
     """One alerting rule. `query` is its expression on raw series, empty where `problem` says why there is none.
@@ -30,7 +46,7 @@ class Rule:
     `step` is the group's interval in milliseconds; `reads` are all selectors below it, `records` the names of all that was
     put into it, `kept` of what is taken from the history, `siblings` of what its own group records; `notes` say what is not
     exact, `in_part` what the history has for a part of the time only. One that is not `phased` is evaluated at multiples of
-    its interval: the points of a subquery stand there.
+    its interval: the points of a subquery stand there. Of one that is `keeping` on, `query` is what begins it.
     """
 
     name: str
@@ -48,6 +64,18 @@ class Rule:
     kept: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     in_part: tuple[str, ...] = ()
+    keeping: Keeping | None = None
+
+    @property
+    def before(self) -> int:
+        """How long it must have been seen to know whether it fires, in milliseconds."""
+        return self.hold + (self.keeping.within if self.keeping else 0)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """All that is asked for it, on raw series."""
+        kept = (self.keeping.broken, self.keeping.ends) if self.keeping else ()
+        return (self.query, *(each for each in dict.fromkeys(kept) if each not in ("", self.query)))
 
     @property
     def reach(self) -> int:
@@ -75,13 +103,12 @@ class Rule:
 
 def rules(groups: Mapping[str, Group]) -> tuple[Rule, ...]:
     """Every alerting rule of a policy, in order, but for the one on the policy itself: the exporter had that of its time."""
-    data = [group.data() for group in groups.values()]
-    recorded = book(rule for group in data for rule in _records(group))
-    return tuple(_rule(group, rule, recorded) for group in data for rule in group["rules"] if _asked(rule))
+    recorded = book(rule for group in groups.values() for rule in _records(group.data()))
+    return tuple(_rule(group, rule, recorded) for group in groups.values() for rule in group.rules if _asked(rule))
 
 
-def _asked(rule: Mapping[str, Any]) -> bool:
-    return "alert" in rule and rule["alert"] != POLICY_DIFFERS.name
+def _asked(rule: Record | Alert) -> TypeGuard[Alert]:
+    return isinstance(rule, Alert) and rule.name != POLICY_DIFFERS.name
 
 
 def recorded_by(groups: Iterable[Mapping[str, Any]], interval: str) -> Book:
@@ -95,35 +122,42 @@ def _records(group: Mapping[str, Any]) -> Iterator[Recorded]:
             yield Recorded(rule["record"], str(rule["expr"]), rule.get("labels", {}), group["name"], group["interval"])
 
 
-def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], recorded: Book) -> Rule:
-    expr = str(rule["expr"])
-    query, problem = "", ""
-    reads: tuple[Selector, ...] = ()
-    kept: Mapping[str, str] = {}
-    ranges = False
+def _rule(group: Group, alert: Alert, recorded: Book) -> Rule:
+    step, labels = milliseconds(group.interval), alert.labels
+    siblings = tuple(dict.fromkeys(rule.name for rule in group.rules if isinstance(rule, Record)))
+    rule = Rule(alert.name, group.name, step, milliseconds(alert.hold or timedelta(0)), labels, alert.expr, "")
     try:
-        reads = read_by(expr, recorded)
-        inlined = inline(expr, recorded)
-        query, kept, ranges = inlined.text, inlined.kept, inlined.ranges
-        _check_templates(rule.get("labels", {}))
+        reads = read_by(alert.expr, recorded)
+        begins, broken, ends = (inline(expr, recorded) for expr in _parts(alert))
+        _check_templates(labels)
     except NotUnderstood as error:
-        query, problem = "", str(error)
-    return Rule(
-        rule["alert"],
-        group["name"],
-        _ms(group["interval"]),
-        _ms(rule.get("for", "0s")),
-        rule.get("labels", {}),
-        expr,
-        query,
-        problem,
-        reads,
-        frozenset(recorded) - set(kept),
-        () if ranges else tuple(dict.fromkeys(record.name for record in _records(group))),
-        not ranges,
-        frozenset(kept),
-        (*_taken(kept), *_elsewhere(group["name"], reads, recorded)),
+        return replace(rule, problem=str(error), records=frozenset(recorded), siblings=siblings)
+    kept = {**begins.kept, **broken.kept, **ends.kept}
+    ranges = begins.ranges or broken.ranges or ends.ranges
+    return replace(
+        rule,
+        query=begins.text,
+        reads=reads,
+        records=frozenset(recorded) - set(kept),
+        siblings=() if ranges else siblings,
+        phased=not ranges,
+        kept=frozenset(kept),
+        notes=(*_taken(kept), *_elsewhere(group.name, reads, recorded)),
+        keeping=_keeping(alert, broken.text, ends.text),
     )
+
+
+def _parts(alert: Alert) -> tuple[str, str, str]:
+    """What begins it, what breaks it and what ends it; of an alert that is as its condition, that alone."""
+    kept = alert.kept
+    return (alert.expr, "", "") if kept is None else (kept.begins, kept.broken, kept.ends)
+
+
+def _keeping(alert: Alert, broken: str, ends: str) -> Keeping | None:
+    if alert.kept is None:
+        return None
+    within, beside = milliseconds(alert.kept.within), alert.kept.beside
+    return Keeping(broken, ends, within, beside, BY_NAME[alert.name].per)
 
 
 def _taken(kept: Mapping[str, str]) -> Iterator[str]:

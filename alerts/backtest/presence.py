@@ -93,7 +93,7 @@ def wanted(rule: Rule) -> tuple[Wanted, ...]:
 def earliest(rules: Sequence[Rule], window: Window) -> int:
     """From when on it must be known whether Prometheus ran: for series that stand alone, as far back as they are read."""
     alone = (one.reach for rule in rules for one in wanted(rule) if not one.beside)
-    return min(window.start - max(alone, default=0), *(window.start - rule.hold for rule in rules))
+    return min(window.start - max(alone, default=0), *(window.start - rule.before for rule in rules))
 
 
 async def presence(

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from heapq import merge
 
 from alerts.backtest import history, presence
 from alerts.backtest.bounds import require_bounds
-from alerts.backtest.compare import Firing, Told
+from alerts.backtest.compare import Told
+from alerts.backtest.fired import Gave, Held, firings
 from alerts.backtest.history import Window
 from alerts.backtest.plan import Rule
 from alerts.backtest.prometheus import BadQuery, Prometheus, Series
-from alerts.backtest.simulate import Clock, Run, runs, spans
-
-Pairs = tuple[tuple[str, str], ...]
-Held = dict[Pairs, list[list[int]]]
-"""By the labels of a series: `[first, last]` of each stretch of steps at which an expression gave it."""
+from alerts.backtest.simulate import Run
 
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
@@ -62,9 +58,10 @@ async def run(
     every = [rule for rules in policies for rule in rules]
     phases = await _phases(server, every, window)
     jobs = {
-        rule: _job(rule, window, phases[rule.group, rule.step] if rule.phased else 0) for rule in every if rule.query
+        rule: _jobs(rule, window, phases[rule.group, rule.step] if rule.phased else 0) for rule in every if rule.query
     }
-    held, problems = await _evaluate(server, sorted(set(jobs.values()), key=_order), window.end, progress)
+    todo = {job for several in jobs.values() for job in several}
+    held, problems = await _evaluate(server, sorted(todo, key=_order), window.end, progress)
     told = tuple(_told(rules, jobs, held, problems, window, holes or ()) for rules in policies)
     return Outcome(told, tuple(_within(holes or (), window)), tuple(notes))
 
@@ -95,13 +92,10 @@ async def _phases(server: Prometheus, rules: Iterable[Rule], window: Window) -> 
     return found
 
 
-def _job(rule: Rule, window: Window, phase: int) -> _Job:
-    return _Job(rule.query, rule.step, -(-(_early(rule, window) - phase) // rule.step) * rule.step + phase)
-
-
-def _early(rule: Rule, window: Window) -> int:
-    """So early that an alert that fires at the window's beginning has been seen to wait."""
-    return window.start - rule.hold
+def _jobs(rule: Rule, window: Window, phase: int) -> tuple[_Job, ...]:
+    """All that is asked for a rule, from so early on that an alert that fires at the window's beginning was seen to begin."""
+    early = -(-(window.start - rule.before - phase) // rule.step) * rule.step + phase
+    return tuple(_Job(query, rule.step, early) for query in rule.queries)
 
 
 def _order(job: _Job) -> tuple[int, int, str]:
@@ -188,43 +182,25 @@ def _note(held: dict[_Job, Held], batch: list[_Job], series: Series, step: int) 
 
 def _told(
     rules: tuple[Rule, ...],
-    jobs: dict[Rule, _Job],
+    jobs: dict[Rule, tuple[_Job, ...]],
     held: dict[_Job, Held],
     problems: dict[_Job, str],
     window: Window,
     holes: tuple[Run, ...],
 ) -> Told:
-    known, firings = [], []
-    for rule in rules:
-        job = jobs.get(rule)
-        problem = rule.problem if job is None else problems.get(job, "")
-        if job is not None and not problem:
-            found, problem = _firings(rule, job, held[job], window, holes)
-            firings += found
-        known.append(replace(rule, problem=problem))
-    return Told(tuple(known), tuple(sorted(firings, key=lambda f: (f.span.start, f.labels))))
+    refused = {rule: problem for rule in rules for job in jobs.get(rule, ()) if (problem := problems.get(job))}
+    gave = {rule: _gave(rule, jobs[rule], held) for rule in rules if rule in jobs and rule not in refused}
+    fired, twice = firings(gave, window, holes)
+    known = (replace(rule, problem=rule.problem or refused.get(rule) or twice.get(rule, "")) for rule in rules)
+    return Told(tuple(known), tuple(sorted(fired, key=lambda f: (f.span.start, f.labels))))
 
 
-def _firings(rule: Rule, job: _Job, held: Held, window: Window, holes: tuple[Run, ...]) -> tuple[list[Firing], str]:
-    clock = Clock(job.start, window.end, job.step, holes)
-    found: list[Firing] = []
-    for labels, several in _by_alert(rule, held).items():
-        times = list(_times(several, job.step))
-        if len(several) > 1 and len(set(times)) < len(times):
-            return [], "two series at a time give alerts of the same labels: Prometheus refuses to evaluate that"
-        fired = (span for span in spans(runs(times, clock), rule.hold, clock) if span.end > window.start)
-        found += [Firing(labels, replace(span, start=max(span.start, window.start))) for span in fired]
-    return found, ""
-
-
-def _by_alert(rule: Rule, held: Held) -> dict[Pairs, list[list[list[int]]]]:
-    """The stretches of the series that make one alert: most often of one series."""
-    found: dict[Pairs, list[list[list[int]]]] = {}
-    for series, stretches in held.items():
-        found.setdefault(tuple(sorted(rule.alert(dict(series)).items())), []).append(stretches)
-    return found
-
-
-def _times(several: list[list[list[int]]], step: int) -> Iterator[int]:
-    walks = ((at for first, last in stretches for at in range(first, last + 1, step)) for stretches in several)
-    return merge(*walks)
+def _gave(rule: Rule, jobs: tuple[_Job, ...], held: dict[_Job, Held]) -> Gave:
+    by_query = {job.query: held[job] for job in jobs}
+    kept = rule.keeping
+    return Gave(
+        jobs[0].start,
+        by_query[rule.query],
+        by_query.get(kept.broken, {}) if kept else {},
+        by_query.get(kept.ends, {}) if kept else {},
+    )

@@ -80,6 +80,22 @@ def late(pace: Pace) -> Callable[[Lab], str]:
     return begin
 
 
+def late_in_turn(*turns: tuple[Pace, float]) -> Going:
+    """What a primary answers is held up for so many seconds each, one after the other and again; at the end not any more."""
+
+    def said(lab: Lab) -> str:
+        return f"what {lab.path.address(lab.path.primary)} answers is late, one way and another"
+
+    def work(lab: Lab, over: threading.Event) -> None:
+        for pace, lasts in itertools.cycle(turns):
+            lab.path.hold_up(lab.path.primary, pace)
+            if over.wait(lasts):
+                lab.path.hold_up(lab.path.primary, Pace())
+                return
+
+    return Going(said, work)
+
+
 def in_time(lab: Lab) -> str:
     """What it answers is in time again."""
     lab.path.hold_up(lab.path.primary, Pace())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from bench.alert_quality import cache_events as events
@@ -28,9 +29,11 @@ def _going(
     fleet: tuple[str, ...] = (),
     where: Where = "path",
     patience: float = 120.0,
+    stays: float = 0.0,
 ) -> Scenario:
     begin, end = trouble.begin, trouble.end
-    return fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
+    found = fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
+    return replace(found, stays=stays)
 
 
 CACHE_FAULTS: tuple[Scenario, ...] = (
@@ -80,6 +83,20 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         end=events.in_time,
         patience=150.0,
         where="path",
+    ),
+    _going(
+        "swinging-path",
+        "the way to a primary takes 8 ms longer for 14 s, then none for 10 s, and so on",
+        events.late_in_turn((Pace(delay=0.008), 14.0), (Pace(), 10.0)),
+        "CacheVeryHighLatency",
+        stays=80.0,
+    ),
+    _going(
+        "worsening-path",
+        "the way to a primary takes 3 ms longer, and 8 ms from 20 s on",
+        events.late_in_turn((Pace(delay=0.003), 20.0), (Pace(delay=0.008), 600.0)),
+        "CacheVeryHighLatencyP50",
+        stays=45.0,
     ),
     _going(
         "cuts",

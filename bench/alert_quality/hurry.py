@@ -64,6 +64,7 @@ _STACK: dict[str, Any] = {
     "rules.liveness_interval": "1s",
     "rules.liveness_timeout": "1s",
     "rules.rate_window": "4s",
+    "rules.keep_firing_for": "20s",
     "rules.exporter_grace": "6s",  # a restart of the exporter takes as long as ever
     "rules.discovery_grace": "20s",
     "rules.stack_grace": "10s",

@@ -42,7 +42,7 @@ def _played(lab: Lab, scenario: Scenario, watch: float) -> Outcome:
     wanted = frozenset(_wanted(scenario, scenario.begin(lab)))
     if scenario.kind == "fault":
         _all_told(lab, before, wanted, scenario)
-        time.sleep(SETTLE)
+        time.sleep(max(SETTLE, scenario.stays))
     else:
         time.sleep(max(0.0, began + watch * (_LONG if scenario.long else 1) - time.time()))
     healed = time.time()

@@ -18,7 +18,8 @@ class Scenario:
     An alert of `fleet` with a `part` is written with it: `CacheRuleFailures/reload`. `also` may come as well, or not: what it
     tells is true, and whether it comes is a matter of seconds. `deaf` are those who cannot be told while it goes on. A `long`
     one is harmless while it goes on, and is watched until the slowest alert would have come. `patience` are the seconds
-    in which all that must come has to, `rest` those after healing in which all must be over.
+    in which all that must come has to, `rest` those after healing in which all must be over; `stays` those for which a fault
+    goes on when all has come: what should not come as well, or again, has the time to.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scenario:
     long: bool = False
     patience: float = 120.0
     rest: float = 90.0
+    stays: float = 0.0
 
     @property
     def of_fleet(self) -> tuple[tuple[str, str], ...]:

@@ -23,7 +23,7 @@ WORKERS = 2
 _TOGETHER = 24
 # Tests of a suite that every mutant must pass before the others are run.
 _FIRST = 3
-_TIMEOUT = 300.0
+_TIMEOUT = 900.0
 _STEP = 1000
 
 

@@ -29,6 +29,7 @@ CHANGES: dict[str, tuple[str | int, ...]] = {
     "thresholds.memory.warning.for": ("8s", "12s"),
     "alerts.node_down.keep_firing_for": ("50s", "70s"),
     "rules.exporter_grace": ("10s", "20s"),
+    "rules.keep_firing_for": ("34s", "46s"),
     "rules.discovery_grace": ("4m58s", "5m2s"),
     "rules.rollout_grace": ("14m56s", "15m4s"),
     "health.min_requests": (50, 150),

@@ -243,7 +243,7 @@ def test_the_tables_and_the_picture_show_both_policies(stage: Stage, tmp_path: P
     assert row.split("│")[3:9] == [
         "              1 ",
         "   168.00 ",
-        "  9m40s ",
+        " 14m40s ",
         "                0 ",
         "     0.00 ",
         "        ",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import bad_nodes, exporter_cost, fleet_scale, rules_cost, scrape_cost, server_cost, soak
+from bench import bad_nodes, exporter_cost, fleet_scale, rules_cost, scrape_cost, server_cost, soak, swing
 
 
 @pytest.fixture
@@ -116,3 +116,12 @@ def test_a_cost_is_measured_beside_the_peers(
         assert found[key]["peer"] > 0
         assert found[key]["kept"] is (found[key]["ratio"] <= found[key]["wanted"])
     assert "redis_exporter" in _table(console)
+
+
+def test_the_pages_of_nodes_with_a_constant_share_of_late_answers_are_counted(console: Console) -> None:
+    found = swing.measure(console, 1)
+    assert list(found["pages"]) == [str(share) for share in swing.SHARES]
+    assert found["pages"]["2"] == {"at_once": 0, "kept": 0}
+    assert found["pages"]["8"]["at_once"] > found["pages"]["8"]["kept"] == 1
+    assert _values(found)["pages_at_once"] == sum(each["at_once"] for each in found["pages"].values())
+    assert "8 %" in _table(console)

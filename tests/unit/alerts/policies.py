@@ -102,7 +102,7 @@ DATA: dict[str, dict[str, Any]] = {
             "node_down": {"keep_firing_for": "0s"},
         },
         "health": {"failures": 1, "recoveries": 1},
-        "rules": {"exporter_grace": "2s", "discovery_grace": "0s"},
+        "rules": {"exporter_grace": "2s", "discovery_grace": "0s", "keep_firing_for": "0s"},
     },
     "cluster": {
         "fleet": {"cluster": {"addresses": ["10.0.0.1:6379"]}},
@@ -110,7 +110,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "files and names": {"fleet": {"files": ["targets/*.json"], "dns": [{"name": "cache.internal"}]}},
     "not probed": {"fleet": {"nodes": ["redis://10.0.0.1"]}, "collect": {"background": False}},
-    "a wide window": {"rules": {"rate_window": "5m"}, "alerts": {"node_down": {"keep_firing_for": "5m"}}},
+    "a wide window": {"rules": {"rate_window": "5m"}, "alerts": {"node_down": {"keep_firing_for": "5m"}, **_SHORTER}},
     "uneven": {
         "thresholds": {
             "latency_p95": {"warning": {"for": "61s"}, "critical": {"for": "47s"}},
@@ -124,6 +124,7 @@ DATA: dict[str, dict[str, Any]] = {
         "rules": {
             "interval": "7s",
             "rate_window": "41s",
+            "keep_firing_for": "193s",
             "liveness_interval": "700ms",
             "liveness_timeout": "500ms",
             "liveness_evaluation": "300ms",
@@ -155,6 +156,7 @@ DATA: dict[str, dict[str, Any]] = {
             "liveness_timeout": "100ms",
             "liveness_evaluation": "330ms",
             "rate_window": "401ms",
+            "keep_firing_for": "4567ms",
             "exporter_grace": "950ms",
             "discovery_grace": "1999ms",
             "stack_grace": "5s",
@@ -181,7 +183,7 @@ DATA: dict[str, dict[str, Any]] = {
             "nodes_differ": {"for": "30s"},
             "collection": {"for": "10s"},
         },
-        "rules": {"interval": "2s", "rate_window": "10s", "liveness_evaluation": "5s"},
+        "rules": {"interval": "2s", "rate_window": "10s", "keep_firing_for": "40s", "liveness_evaluation": "5s"},
     },
     "objectives": {
         "slos": [
