@@ -24,6 +24,12 @@ def within(series: str, condition: str, time: timedelta) -> str:
     return f"{worst}({series}[{duration(time)}]) {condition}"
 
 
+def unseen(spec: AlertSpec, series: str, measure: str, time: timedelta) -> str:
+    """The subjects of which there was a sample within that time, and is no measure; nothing without a time."""
+    by = ", ".join(spec.per)
+    return f"max by ({by}) (last_over_time({series}[{duration(time)}])) unless on ({by}) ({measure})" if time else ""
+
+
 def expression(policy: Policy, spec: AlertSpec, kept: Kept, lately: str) -> str:
     """The rule's expression; `lately` gives the subjects, which are still seen, where it has been broken within the time."""
     of = f"on ({', '.join(spec.per)})"

@@ -29,13 +29,15 @@ class Kept:
     """What the expression of an alert that goes on once it fires is put together from, see `alerts.keeping`.
 
     It begins by `begins`, unless one of the alerts `beside` fires about the same subject; it goes on while `broken` has held
-    within the time `within`; and whatever it does, it is silent about what `ends` gives, an empty one gives nothing.
+    within the time `within`; and whatever it does, it is silent about what `ends` gives (empty: nothing). `unseen` gives what was
+    measured within that time and is not any more: that ends it as well, for who replays it and cannot look at both.
     """
 
     begins: str
     broken: str
     within: timedelta
     ends: str = ""
+    unseen: str = ""
     beside: tuple[str, ...] = ()
 
 

@@ -182,8 +182,9 @@ def _by_a_hair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
         return
     at, own = edge(milliseconds(ratio.window), step, milliseconds(ratio.window) // 4), ratio.labels
     missing = (at.last + 1) * at.sample
-    if at.inside - milliseconds(ratio.keep) <= up_to(step, missing) < missing + at.sample:
-        return  # at that evaluation the newest sample is missing: the share is not exact, and remembered
+    last = (missing + at.sample - 1) // step * step  # that the newest sample is missing at
+    if last >= at.inside - milliseconds(ratio.keep) and 10 * (last - missing) >= at.sample:
+        return  # for more than Prometheus fills in: the share is not exact then, and remembered
     samples = at.outside // at.sample + 2
     told = {"alertname": ratio.name, "fleet": own["fleet"], "instance": own["instance"]}
     fires = {selector("ALERTS", **told, alertstate="firing"): gauge(1, samples)}
@@ -222,38 +223,61 @@ def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
 
 def _in_turn(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
     """Each row beside one before it, where that can be broken alone: silent about what that spoke of, or speaking alone."""
-    deltas = milliseconds(policy.rules.rate_window) // step
     for index, behind in enumerate(IN_TURN):
         for before in IN_TURN[:index]:
             hides, tells = _p50_hides(policy, level, before, behind), _p99_tells(policy, level, before, behind)
-            if deltas < 2 or hides or tells:
+            if milliseconds(policy.rules.rate_window) // step < 2 or hides or tells:
                 continue
-            if milliseconds(promise(policy, before, level).hold) // step > 2:
-                yield _flapping(policy, level, step, before, behind)
+            yield from _hidden(policy, level, step, before, behind)
             yield _goes_first(policy, level, step, before, behind)
 
 
-def _flapping(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
-    """`behind` broken all the time beside `before`, broken for a little less than it takes to speak, then well.
+_MARGIN = 3
+"""Evaluations between what is looked at, for the two windows that are open at their left end in Prometheus 3."""
 
-    Where windows are open at their left end (Prometheus 3) what is bad fills one an evaluation sooner.
+
+def _hidden(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Iterator[Case]:
+    """`behind` broken all the time, `before` well by a hair, then broken by as little, then well again.
+
+    The one is hidden once the other's condition has held for its wait: also where its alert does not fire yet, for a third one
+    has fired for two moments before, so that nobody has waited long enough. Then it does, and hides while it is kept.
     """
-    deltas = milliseconds(policy.rules.rate_window) // step
-    bad = milliseconds(promise(policy, before, level).hold) // step - 2 + deltas - 1
-    fires = _fires(policy, level, step, behind)
-    cycles = (fires + 2 * step) // step // (bad + 1) + 2
-    ill, well = _side_by_side(policy, level, before, behind, _TOTAL)
-    series = {name: _alternating(well[name], ill[name], bad, cycles) for name in ill}
-    watch = Watch(_spec(behind, level).name)
-    expects = (watch.firing(fires, labels(_spec(behind, level), node(policy))),)
-    return Case(f"{watch.name}: fires beside a {before} that comes and goes", step, series, expects)
+    deltas, hold = (
+        milliseconds(time) // step for time in (policy.rules.rate_window, promise(policy, before, level).hold)
+    )
+    good = deltas + 1
+    if hold < _MARGIN + 4 or _fires(policy, level, step, behind) <= (good + deltas) * step:
+        return
+    speaks = good + deltas + hold + 1
+    fires = speaks + hold
+    dips = fires + deltas + 2
+    ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
+    series = {name: _three(well[name], good, ill[name], fires - good, dips + 2 - fires) for name in ill}
+    third = next(row for row in IN_TURN if row not in (before, behind))
+    told = {"alertname": _spec(third, level).name, "alertstate": "firing"}
+    of_node = {"fleet": policy.fleet.name, "instance": node(policy)["instance"]}
+    between = speaks - _MARGIN - 1 - (good + deltas) - 2
+    series[selector("ALERTS", **told, **of_node)] = f"_x{good + deltas} 1 stale _x{between} 1 stale"
+    speaker, hidden = _spec(before, level), _spec(behind, level)
+    active = f"count({selector('ALERTS', alertname=hidden.name)})"  # it waits, or fires
+    expects = [
+        Expect((speaks - _MARGIN) * step, active, ("{}",)),
+        Expect(speaks * step, active),
+        Watch(speaker.name).firing(fires * step, labels(speaker, node(policy))),
+    ]
+    if milliseconds(policy.rules.keep_firing_for) > (deltas + _MARGIN + 2) * step:
+        expects.append(Expect(dips * step, active))
+    yield Case(f"{hidden.name}: hidden by what {before} has spoken of, not before", step, series, tuple(expects))
+
+
+def _three(well: int, first: int, ill: int, second: int, third: int) -> str:
+    """A counter from 0 that grows so many times by `well`, then by `ill`, then by `well` again; promtool's notation."""
+    turns, ends = first * well, first * well + second * ill
+    return f"{counter(well, first + 1)} {counter(ill, second, turns + ill)} {counter(well, third, ends + well)}"
 
 
 def _goes_first(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
-    """`behind` broken all the time, `before` well by a hair and then broken by as little: who speaks first goes on alone.
-
-    Three evaluations lie between what is looked at, for the two windows that are open at their left end in Prometheus 3.
-    """
+    """`behind` broken all the time, `before` well by a hair and then broken by as little: who speaks first goes on alone."""
     deltas = milliseconds(policy.rules.rate_window) // step
     hold = up_to(step, milliseconds(promise(policy, before, level).hold))
     good = max(_fires(policy, level, step, behind) - hold, 0) // step + 3
@@ -306,12 +330,3 @@ def _side_by_side(
         }
         found.append({**probes(policy, counts, total), **checks})
     return found[0], found[1]
-
-
-def _alternating(well: int, ill: int, bad: int, cycles: int) -> str:
-    """A counter from 0 that grows once by `well`, then `bad` times by `ill`, and so on; promtool's notation."""
-    parts, value = ["0"], 0
-    for _ in range(cycles):
-        parts += [str(value + well), counter(ill, bad, value + well + ill)]
-        value += well + bad * ill
-    return " ".join(parts)

@@ -16,7 +16,7 @@ from typing import Any
 
 from alerts import recording, texts
 from alerts.alerting import kept
-from alerts.keeping import within
+from alerts.keeping import unseen, within
 from alerts.model import Alert, Kept
 from alerts.promql import duration, selector
 from policy import metrics
@@ -40,19 +40,20 @@ class Promise:
     window: timedelta
 
     @property
+    def below(self) -> str:
+        """The comparison that says that it is broken."""
+        return f"< {plain(self.least)}"
+
+    @property
     def broken(self) -> str:
         """The condition."""
-        return f"{self.record} < {plain(self.least)}"
-
-    def lately(self, time: timedelta) -> str:
-        """Where it has been broken within that time, and is still seen."""
-        return f"{within(self.record, f'< {plain(self.least)}', time)} and {self.record}"
+        return f"{self.record} {self.below}"
 
     @property
     def spoken(self) -> str:
         """The nodes of which the row's alert has spoken: broken for all of its duration."""
         record = f"max_over_time({self.record}[{duration(self.hold)}])" if self.hold else self.record
-        return f"(sum without (le) ({record}) < {plain(self.least)})"
+        return f"(sum without (le) ({record}) {self.below})"
 
 
 def promise(policy: Policy, row: str, level: Severity) -> Promise:
@@ -71,36 +72,65 @@ def alerts(policy: Policy) -> tuple[Alert, ...]:
     return tuple(_alert(policy, spec) for row in IN_TURN for spec in ALERTS if spec.row == row)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a row's alert judges: `begins` and `broken` give the nodes of which it may begin, and goes on, by what is so now.
+
+    `lately` gives those that it goes on about by what was so within the time that it is kept; `measure` all that are judged,
+    `series` what that is made from.
+    """
+
+    begins: str
+    broken: str
+    lately: str
+    measure: str
+    series: str
+
+
 def _alert(policy: Policy, spec: AlertSpec) -> Alert:
     row, level, time = str(spec.row), spec.severity, policy.rules.keep_firing_for
     own = promise(policy, row, level)
+    judged = _checked(policy, own) if row == _AVAILABILITY else _timed(policy, spec, own)
     # A node that was down in the window is CacheNodeDown's story. Without this, the alert that grew under the outage
     # would page once the node is back and its page no longer inhibits this one, until the window has passed.
     verdict = selector(metrics.NODE_UP.name, fleet=policy.fleet.name)
     down = f"min_over_time({verdict}[{duration(own.window)}]) == 0"
     told = [promise(policy, before, level).spoken for before in IN_TURN[: IN_TURN.index(row)]]
-    silenced = "".join(f" unless on (fleet, instance) {other}" for other in told)
-    broken, lately = (own.broken, own.lately(time)) if row == _AVAILABILITY else _slow(policy, spec, own)
-    first = own.broken if row == _AVAILABILITY else f"sum without (le) ({own.broken})"
+    begins = judged.begins + "".join(f" unless on (fleet, instance) {other}" for other in told)
     others = tuple(each.name for each in ALERTS if each.row in IN_TURN and each.level == level and each is not spec)
-    parts = Kept(f"{first}{silenced}", broken, time, down, others)
-    return kept(policy, spec, parts, lately, own.hold, _text(policy, row, level))
+    gone = unseen(spec, judged.series, judged.measure, time)
+    parts = Kept(begins, judged.broken, time, down, gone, others)
+    return kept(policy, spec, parts, judged.lately, own.hold, _text(policy, row, level))
 
 
-def _slow(policy: Policy, spec: AlertSpec, own: Promise) -> tuple[str, str]:
-    """Too small a share within the bound, for an alert that is told already: now, and within the time that it is kept.
+def _checked(policy: Policy, own: Promise) -> _Judged:
+    """Too small a share of good checks."""
+    lately = f"{within(own.record, own.below, policy.rules.keep_firing_for)} and {own.record}"
+    checks = selector(metrics.HEALTH_CHECKS.name, fleet=policy.fleet.name)
+    return _Judged(own.broken, own.broken, lately, own.record, checks)
+
+
+def _timed(policy: Policy, spec: AlertSpec, own: Promise) -> _Judged:
+    """Too small a share within the bound.
 
     For a window after the exporter began to tell the bound, or ceased to, the share would be too small. No node is told of
     by that; but what is told already goes on, where it would end as if the node were well.
     """
     level: Any = getattr(getattr(policy.thresholds, str(spec.row)), spec.severity)
-    young = selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=policy.fleet.name, le=le(seconds(level.above)))
-    both, least = (own.record, young), f"< {plain(own.least)}"
+    fleet, bound = policy.fleet.name, le(seconds(level.above))
+    both = (own.record, selector(recording.PROBES_WITHIN_YOUNG_RATIO, fleet=fleet, le=bound))
+    measure = " or ".join(both)
     now, lately = (
-        " or ".join(within(series, least, time) for series in both)
+        " or ".join(within(series, own.below, time) for series in both)
         for time in (timedelta(0), policy.rules.keep_firing_for)
     )
-    return f"sum without (le) ({now})", f"sum without (le) (({lately}) and ({' or '.join(both)}))"
+    return _Judged(
+        f"sum without (le) ({own.broken})",
+        f"sum without (le) ({now})",
+        f"sum without (le) (({lately}) and ({measure}))",
+        measure,
+        selector(f"{metrics.PROBE_DURATION.name}_count", fleet=fleet, op=recording.PROBE_OP),
+    )
 
 
 def _text(policy: Policy, row: str, level: Severity) -> texts.Text:

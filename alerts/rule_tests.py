@@ -139,7 +139,7 @@ def _fewer_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
     if not when.kept:
         return
-    bad = ratio_cases.until_it_fires(when)
+    bad = ratio_cases.until_it_fires(when) + when.window // when.sample  # a counter's first window is not full
     goes_on = bad * when.sample // step * step + (when.keep - 1) // step * step
     ends = up_to(step, bad * when.sample + when.mends) + up_to(step, when.keep + 1)
     enough, few = (round(share * _least(policy), 12) for share in (_ENOUGH, _TOO_FEW))

@@ -52,7 +52,8 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
     broken = f"{ratio} {low} and {requests} {enough}"
     lately = f"{keeping.within(ratio, low, time)} and {ratio} and {keeping.within(requests, enough, time)}"
     text = texts.hit_rate(policy, level.below, level.for_)
-    return kept(policy, spec, Kept(broken, broken, time), lately, level.for_, text)
+    gone = keeping.unseen(spec, selector(metrics.HITS.name, fleet=policy.fleet.name), ratio, time)
+    return kept(policy, spec, Kept(broken, broken, time, unseen=gone), lately, level.for_, text)
 
 
 def _memory(policy: Policy, spec: AlertSpec) -> Alert:
@@ -62,7 +63,8 @@ def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     evicts = _evicts(policy) if spec.severity == "critical" else ""
     told = f"{full} unless on (fleet, instance) ({evicts})" if evicts else full
     others = [_as_full_as_its_primary(policy, told), *([evicts] if evicts else [])]
-    parts = Kept(full, full, time, " or ".join(others))
+    gone = keeping.unseen(spec, selector(metrics.MEMORY_USED.name, fleet=policy.fleet.name), used, time)
+    parts = Kept(full, full, time, " or ".join(others), gone)
     lately = f"{keeping.within(used, above, time)} and {used}"
     return kept(policy, spec, parts, lately, level.for_, texts.memory(level.above, level.for_, spec.severity))
 

@@ -1,8 +1,7 @@
 """The spans for which alerts fired that go on once they fire, and add nothing beside one of their kind: `alerts.keeping`. Pure.
 
 Their expression stands on the series `ALERTS`, which a history has of the rules of its time alone. So they are replayed from
-the parts that it is made of, evaluation by evaluation, those of one subject together: each sees what the others did. What
-nobody sees any more ends at once in Prometheus; here, where the history is asked only for what was bad, it is kept.
+the parts that it is made of, evaluation by evaluation, those of one subject together: each sees what the others did.
 Times are milliseconds since 1970.
 """
 

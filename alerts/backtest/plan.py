@@ -150,7 +150,9 @@ def _rule(group: Group, alert: Alert, recorded: Book) -> Rule:
 def _parts(alert: Alert) -> tuple[str, str, str]:
     """What begins it, what breaks it and what ends it; of an alert that is as its condition, that alone."""
     kept = alert.kept
-    return (alert.expr, "", "") if kept is None else (kept.begins, kept.broken, kept.ends)
+    if kept is None:
+        return alert.expr, "", ""
+    return kept.begins, kept.broken, " or ".join(each for each in (kept.ends, kept.unseen) if each)
 
 
 def _keeping(alert: Alert, broken: str, ends: str) -> Keeping | None:

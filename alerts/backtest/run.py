@@ -18,6 +18,7 @@ Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 _BATCH = 25
+_BATCH_CHARACTERS = 12_000  # VictoriaMetrics takes 16,384 bytes, and each expression gets a label
 _TAG = "__rule__"
 
 
@@ -125,7 +126,9 @@ def _batches(jobs: list[_Job]) -> Iterator[list[_Job]]:
     """Expressions that are asked in one query: those of the same times."""
     batch: list[_Job] = []
     for job in jobs:
-        if batch and (len(batch) == _BATCH or (job.step, job.start) != (batch[0].step, batch[0].start)):
+        size = len(job.query) + sum(len(each.query) for each in batch)
+        full = len(batch) == _BATCH or size > _BATCH_CHARACTERS
+        if batch and (full or (job.step, job.start) != (batch[0].step, batch[0].start)):
             yield batch
             batch = []
         batch.append(job)

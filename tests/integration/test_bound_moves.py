@@ -111,6 +111,7 @@ def policy_data(nodes: list[str]) -> dict[str, Any]:
             "liveness_evaluation": "250ms",
             "slo_interval": "500ms",
             "rate_window": f"{WINDOW:g}s",
+            "keep_firing_for": "1s",
             "rollout_grace": "40s",
         },
         "slos": [{"name": "latency", "objective": 99, "within": "20ms"}],
