@@ -53,6 +53,7 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     data = hostile_data(free_port(), free_port())
     data["thresholds"]["memory"]["critical"] = {"for": "0s"}
+    data["rules"]["keep_firing_for"] = data["rules"]["interval"]
     data["stack"] |= {"notifier": f"127.0.0.1:{free_port()}", "alertmanager": f"127.0.0.1:{free_port()}"}
     data["notify"] = {"slack": {"channel": "#cache", "token_file": "/run/secrets/slack"}}
     policy = Policy.model_validate(data)
