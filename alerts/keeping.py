@@ -33,10 +33,26 @@ def unseen(spec: AlertSpec, series: str, measure: str, time: timedelta) -> str:
 def expression(policy: Policy, spec: AlertSpec, kept: Kept, lately: str) -> str:
     """The rule's expression; `lately` gives the subjects, which are still seen, where it has been broken within the time."""
     of = f"on ({', '.join(spec.per)})"
-    fires = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=policy.fleet.name)
     begins = kept.begins
     if kept.beside:
         others = selector("ALERTS", alertstate="firing", fleet=policy.fleet.name)
         begins += f" unless {of} {narrowed(others, f'alertname=~{one_of(kept.beside)}')}"
-    expr = f"{begins} or {lately} and {of} {fires}"
+    expr = f"{begins} or {lately} and {fires(policy, spec)}"
     return f"({expr}) unless {of} ({kept.ends})" if kept.ends else expr
+
+
+def fires(policy: Policy, spec: AlertSpec) -> str:
+    """What it fires about, to the right of `and`."""
+    series = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=policy.fleet.name)
+    return f"on ({', '.join(spec.per)}) {series}"
+
+
+def ends(time: timedelta, interval: timedelta) -> dict[str, str]:
+    """When it ends, for the runbook: the words before the condition, and those behind it."""
+    each = f"one each {duration(interval)}"
+    if not time:
+        return {"ended": f"At the first evaluation ({each}) that finds", "swings": ""}
+    return {
+        "ended": f"When every evaluation ({each}) of {duration(time)} has found",
+        "swings": ": what swings is one alert",
+    }

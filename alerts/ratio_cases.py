@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from alerts.promql import milliseconds, span
-from alerts.rule_cases import Case, Expect, Labels, Watch, counter, gauge, gone, up_to
+from alerts.rule_cases import LOOKBACK, Case, Expect, Labels, Watch, counter, gauge, gone, up_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,8 @@ def times(ratio: Ratio, step: int) -> Times:
     else:
         seen, window = 0, 0
     keep = milliseconds(ratio.keep)
-    kept = keep if step < min(keep, _LOOKBACK) else 0
+    kept = keep if step < min(keep, LOOKBACK) else 0
     return Times(step, sample, window, seen, seen + up_to(step, milliseconds(ratio.hold)), keep, kept)
-
-
-_LOOKBACK = 300_000  # so long an instant selector sees the last sample
 
 
 def cases(ratio: Ratio, step: int) -> Iterator[Case]:

@@ -12,6 +12,8 @@ from typing import Any
 from alerts.promql import selector, span
 
 Labels = Mapping[str, str]
+LOOKBACK = 300_000
+"""So long an instant selector sees a sample; one that is exactly as old up to Prometheus 2."""
 
 
 @dataclass(frozen=True, slots=True)

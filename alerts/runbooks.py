@@ -14,6 +14,7 @@ from string import Template
 from alerts import (
     client_certificate,
     failover_orders,
+    keeping,
     prober_down,
     recording,
     redis_cli,
@@ -69,21 +70,10 @@ def _common(policy: Policy, spec: AlertSpec) -> Values:
         "window": duration(policy.rules.rate_window),
         "interval": duration(policy.rules.interval),
         "told_within": f"The news of it follows within {duration(timing.group_interval)}.{_UNSEEN if spec.ends_unseen else ''}",
-        **_kept(policy),
+        **keeping.ends(policy.rules.keep_firing_for, policy.rules.interval),
         "redis_cli": redis_cli.node(policy.fleet),
         **client_certificate.values(policy),
         "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
-    }
-
-
-def _kept(policy: Policy) -> Values:
-    """When an alert on a threshold ends: the words before the condition, and those behind it."""
-    each, keep = f"one each {duration(policy.rules.interval)}", policy.rules.keep_firing_for
-    if not keep:
-        return {"ended": f"At the first evaluation ({each}) that finds", "swings": ""}
-    return {
-        "ended": f"When every evaluation ({each}) of {duration(keep)} has found",
-        "swings": ": what swings is one alert",
     }
 
 

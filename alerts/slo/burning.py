@@ -8,6 +8,8 @@ one that it goes on. Beside it:
 - A long window that was not watched from its first quarter on says nothing: of ten minutes' history, two bad seconds would
   be an hour's budget.
 - Of too few events nothing is said: one bad one among six is a share, and no fault.
+- Once it fires it goes on for `rules.keep_firing_for` after it burns no more: errors that come and go, or a constant share near
+  the burn rate's, would page again each time the short window crosses it (`alerts.keeping`).
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from alerts import links, unseen_ends
-from alerts.model import Alert
+from alerts import keeping, links, unseen_ends
+from alerts.model import Alert, Kept
 from alerts.promql import duration, one_of, quote
 from alerts.slo import texts
 from alerts.slo.scope import Scope
@@ -66,28 +68,59 @@ def hold(scope: Scope, spec: AlertSpec) -> timedelta:
 
 
 def _alert(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Alert:
-    expr = " or ".join(f"({_burns(scope, spec, pair)})" for pair in pairs)
+    parts = _kept(scope, spec, pairs)
+    burns = " or ".join(_burns(scope, spec, pair, parts.within) for pair in pairs)
     text = texts.burning(scope, spec, pairs)
     labels = {"severity": spec.severity, "action": spec.action, "sloth_severity": SLOTH_SEVERITY[spec.name]}
     notes = links.notes(scope.policy, spec.name, scope.of(o.CURRENT_BURN), text)
     if spec.ends_unseen:
         notes |= unseen_ends.note_of_objective(scope.policy, scope.slo)
-    return Alert(spec.name, expr, labels, notes, hold(scope, spec))
+    return Alert(spec.name, f"({burns}) unless on (fleet, slo) ({parts.ends})", labels, notes, hold(scope, spec), parts)
 
 
-def _burns(scope: Scope, spec: AlertSpec, pair: Burn) -> str:
-    share, least = plain(pair.share(scope.slo.objective)), scope.slo.least_events(pair)
+def _burns(scope: Scope, spec: AlertSpec, pair: Burn, time: timedelta) -> str:
+    """A burn rate that begins it, or has been exceeded within the time that it is kept: of enough events that were watched."""
+    lately = f"{_exceeded(scope, pair, time)} and {_short(scope, pair)} and {keeping.fires(scope.policy, spec)}"
+    return f"({_new(scope, spec, pair)} or {lately}) and {_enough(scope, pair)}"
+
+
+def _kept(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Kept:
+    """What it is put together from. Who has it from another alert is not told of it any more, whatever it burnt before."""
+    time, shortest = scope.policy.rules.keep_firing_for, min(pairs, key=lambda pair: pair.short)
+    begins = " or ".join(f"({_new(scope, spec, pair)}) and {_enough(scope, pair)}" for pair in pairs)
+    broken = " or ".join(f"{_exceeded(scope, pair)} and {_enough(scope, pair)}" for pair in pairs)
+    seen = _short(scope, shortest)
+    gone = keeping.unseen(spec, scope.of(o.STEP), f"{seen} or {broken}", time and time + shortest.short)
+    return Kept(begins, broken, time, f"{seen} and on (fleet) {_told(scope, spec)}", gone)
+
+
+def _new(scope: Scope, spec: AlertSpec, pair: Burn) -> str:
+    told = f"max_over_time({_told(scope, spec)}[{scope.exactly(pair.short)}])"
+    return f"{_exceeded(scope, pair)} unless on (fleet) {told}"
+
+
+def _exceeded(scope: Scope, pair: Burn, time: timedelta = timedelta(0)) -> str:
+    """More bad than the burn rate's share over both windows: now, or within a time."""
+    share = plain(pair.share(scope.slo.objective))
+    ratios = [scope.of(o.error_ratio(window)) for window in (pair.long, pair.short)]
+    worst = [f"max_over_time({ratio}[{scope.exactly(time)}])" if time else ratio for ratio in ratios]
     # Of two windows with different labels `and` matches nothing, and the alert's labels must not change with the window.
-    long, short = (
-        f"sum without (sloth_window) ({scope.of(o.error_ratio(window))}) > {share}"
-        for window in (pair.long, pair.short)
-    )
-    counted = scope.of(o.counted(pair.long))
-    quarter = pair.long / 4
+    return " and ".join(f"sum without (sloth_window) ({each}) > {share}" for each in worst)
+
+
+def _enough(scope: Scope, pair: Burn) -> str:
+    """So many events in the long window, which was watched."""
+    counted, quarter = scope.of(o.counted(pair.long)), pair.long / 4
     watched = f"count_over_time({counted}[{duration(quarter)}] offset {duration(pair.long - quarter)})"
+    return f"{counted} >= {scope.slo.least_events(pair)} and {watched}"
+
+
+def _short(scope: Scope, pair: Burn) -> str:
+    """The objective, while anything is in the short window."""
+    return f"sum without (sloth_window) ({scope.of(o.error_ratio(pair.short))})"
+
+
+def _told(scope: Scope, spec: AlertSpec) -> str:
+    """The others that tell of it."""
     names = one_of(s.name for s in told_by(scope, spec))
-    told = f'ALERTS{{alertname=~{names},alertstate="firing",fleet={quote(scope.fleet)}}}'
-    return (
-        f"{long} and {short} and {counted} >= {least} and {watched}"
-        f" unless on (fleet) max_over_time({told}[{scope.exactly(pair.short)}])"
-    )
+    return f'ALERTS{{alertname=~{names},alertstate="firing",fleet={quote(scope.fleet)}}}'

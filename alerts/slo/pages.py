@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alerts import keeping
 from alerts.promql import duration, markdown_code, quote, selector
 from alerts.slo import burning, texts
 from alerts.slo.scope import scopes
@@ -22,7 +23,7 @@ def values(policy: Policy, spec: AlertSpec) -> dict[str, str]:
         "hold": ", ".join(dict.fromkeys(duration(burning.hold(scope, spec)) for scope in found)) or "no time",
         "burns": "\n".join(_table(policy, spec)) if found else "The policy has no objective with this alert.",
         "told_by": " or ".join(others) or "another alert on them",
-        "slo_interval": duration(policy.rules.slo_interval),
+        **keeping.ends(policy.rules.keep_firing_for, policy.rules.slo_interval),
     }
 
 

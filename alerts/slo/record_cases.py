@@ -148,4 +148,4 @@ def _spared(scene: Scene) -> Case:
 
 
 def _silent(scene: Scene) -> tuple[Expect, ...]:
-    return tuple(scene.not_waiting_until(spec, _STEPS) for spec in (BURN_FAST, BURN_SLOW))
+    return tuple(scene.not_waiting(spec, 0, _STEPS) for spec in (BURN_FAST, BURN_SLOW))

@@ -58,20 +58,50 @@ class Story:
 
     def exceeds(self, scope: Scope, pair: Burn, at: int) -> bool:
         """Whether one burn rate is exceeded."""
-        long, short = self.within(at, pair.long), self.within(at, pair.short)
-        if sum(long) < scope.slo.least_events(pair) or not self._watched(at, pair.long):
-            return False
-        share = Fraction(pair.share(scope.slo.objective))
-        return all(bad > share * (good + bad) for good, bad in (long, short))
+        return self._enough(scope, pair, at) and all(
+            self._over(scope, pair, at, window) for window in (pair.long, pair.short)
+        )
+
+    def _enough(self, scope: Scope, pair: Burn, at: int) -> bool:
+        """Whether the long window holds enough events, and was watched."""
+        return sum(self.within(at, pair.long)) >= scope.slo.least_events(pair) and self._watched(at, pair.long)
 
     def _watched(self, at: int, window: timedelta) -> bool:
         """Whether the first quarter of the window held a step; the first ends with step 1."""
         return (at - 1) * self.step >= milliseconds(window) - milliseconds(window / 4)
 
-    def fires(self, scope: Scope, spec: AlertSpec, at: int) -> bool:
-        """Whether the alert fires then: it has burnt for the alert's duration."""
-        waits = self.waits(scope, spec)
-        return at >= waits and all(self.burns(scope, spec, index) for index in range(at - waits, at + 1))
+    def firing(self, scope: Scope, spec: AlertSpec, remembered: bool) -> list[bool]:
+        """At the end of each step, whether the alert fires: it has burnt for its duration, or did within the time it is kept.
+
+        `remembered` says whether an alert is still seen in the series `ALERTS` a step later.
+        """
+        found: list[bool] = []
+        since = None
+        for at in range(self.steps + 1):
+            goes_on = remembered and found[-1:] == [True] and self._lately(scope, spec, at)
+            if not (goes_on or self.burns(scope, spec, at)):
+                since = None
+            elif since is None:
+                since = at
+            found.append(since is not None and at - since >= self.waits(scope, spec))
+        return found
+
+    def _lately(self, scope: Scope, spec: AlertSpec, at: int) -> bool:
+        """Whether a burn rate was exceeded within the time that an alert is kept, and something is in its short window."""
+        steps = -(-milliseconds(scope.policy.rules.keep_firing_for) // self.step) or 1
+        lately = range(max(0, at - steps + 1), at + 1)
+        return any(
+            self._enough(scope, pair, at)
+            and sum(self.within(at, pair.short))
+            and all(
+                any(self._over(scope, pair, index, window) for index in lately) for window in (pair.long, pair.short)
+            )
+            for pair in burning.pairs_of(scope, spec)
+        )
+
+    def _over(self, scope: Scope, pair: Burn, at: int, window: timedelta) -> bool:
+        good, bad = self.within(at, window)
+        return bad > Fraction(pair.share(scope.slo.objective)) * (good + bad)
 
     def waits(self, scope: Scope, spec: AlertSpec) -> int:
         """The steps that an alert's duration takes."""
