@@ -47,6 +47,7 @@ PAIRS = {
     "warning.1d": Pair("1d", "0.03", "0.031", "0.029", 34, "18h", "1h59m59s999ms"),
     "warning.3d": Pair("3d", "0.01", "0.011", "0.009", 100, "2d6h", "5h59m59s999ms"),
 }
+_MAX, _NOW = " without (sloth_window) (max", " without (sloth_window) (slo"
 # What stands there of a pair, and what is put in its place; and the promise of the case that minds.
 Change = Callable[[Pair], tuple[str, str]]
 CHANGES: dict[tuple[str, str], dict[str, Change]] = {
@@ -81,7 +82,6 @@ CHANGES: dict[tuple[str, str], dict[str, Change]] = {
         "a short window that forgets": lambda p: (f"[{p.quiet}]", "[1s]"),
     },
 }
-_MAX, _NOW = " without (sloth_window) (max", " without (sloth_window) (slo"
 _EVENTS = 'sum without (sloth_window) (slo:sli_error:ratio_rate%s{fleet="cache",slo="latency"})'
 # The same of what the pairs have in common: the test file that minds, what stands in the rules, and what is put there.
 BROKEN = {
