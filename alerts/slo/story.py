@@ -64,7 +64,7 @@ class Story:
 
     def _enough(self, scope: Scope, pair: Burn, at: int) -> bool:
         """Whether the long window holds enough events, and was watched."""
-        return sum(self.within(at, pair.long)) >= scope.slo.least_events(pair) and self._watched(at, pair.long)
+        return self._watched(at, pair.long) and sum(self.within(at, pair.long)) >= scope.slo.least_events(pair)
 
     def _watched(self, at: int, window: timedelta) -> bool:
         """Whether the first quarter of the window held a step; the first ends with step 1."""
