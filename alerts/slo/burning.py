@@ -86,12 +86,13 @@ def _burns(scope: Scope, spec: AlertSpec, pair: Burn, time: timedelta) -> str:
 
 def _kept(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Kept:
     """What it is put together from. Who has it from another alert is not told of it any more, whatever it burnt before."""
-    time, shortest = scope.policy.rules.keep_firing_for, min(pairs, key=lambda pair: pair.short)
+    time = scope.policy.rules.keep_firing_for
+    shortest, widest = (choice(pairs, key=lambda pair: pair.short) for choice in (min, max))
     begins = " or ".join(f"({_new(scope, spec, pair)}) and {_enough(scope, pair)}" for pair in pairs)
     broken = " or ".join(f"{_exceeded(scope, pair)} and {_enough(scope, pair)}" for pair in pairs)
-    seen = _short(scope, shortest)
-    gone = keeping.unseen(spec, scope.of(o.STEP), f"{seen} or {broken}", time and time + shortest.short)
-    return Kept(begins, broken, time, f"{seen} and on (fleet) {_told(scope, spec)}", gone)
+    seen = f"{_short(scope, shortest)} or {broken}"
+    gone = keeping.unseen(spec, scope.of(o.STEP), seen, time and time + shortest.short)
+    return Kept(begins, broken, time, f"{_short(scope, widest)} and on (fleet) {_told(scope, spec)}", gone)
 
 
 def _new(scope: Scope, spec: AlertSpec, pair: Burn) -> str:

@@ -6,6 +6,7 @@ Each burn rate is shown at the pace of its own windows: a test of three days, ev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from alerts.promql import milliseconds, selector, span
@@ -93,13 +94,21 @@ def _crossing(scene: Scene, pair: Burn, early: int, lasts: int) -> tuple[Story, 
 
 
 def _goes_on(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
-    """It fires already, as a series beside says: it goes on while both windows were over lately and no other tells of it."""
+    """It fires already, as a series beside says: it goes on while both windows were over lately and no other tells of it.
+
+    When the last one does, nothing is in the shortest window of all burn rates any more.
+    """
     others = burning.told_by(scene.scope, spec)
-    story, over, end = _crossing(scene, pair, 2, 2 * len(others) + 3)
+    quiet = scene.steps(min(each.short for each in burning.pairs_of(scene.scope, spec)))
+    quiet = quiet if quiet < scene.steps(pair.short) else 0
+    story, over, end = _crossing(scene, pair, 2, 2 * len(others) + quiet + 3)
+    turns = [over + 1 + 2 * at for at in range(1, len(others) + 1)]
+    turns[-1] += quiet
+    silence = dict.fromkeys(range(turns[-1] - quiet + 1, turns[-1] + 1), NOTHING)
+    story = replace(story, events={**story.events, **silence})
     if _spoilt(scene, spec, pair, story):
         return
-    told = {_firing(other, scene.scope.fleet): f"_x{over + 1 + 2 * at} 1 stale" for at, other in enumerate(others, 1)}
-    turns = [over + 1 + 2 * at for at in range(1, len(others) + 1)]
+    told = {_firing(each, scene.scope.fleet): f"_x{at} 1 stale" for each, at in zip(others, turns, strict=True)}
     own = {"alertname": spec.name, "fleet": scene.scope.fleet, "slo": scene.scope.identity}
     told[selector("ALERTS", **own, alertstate="firing")] = f"1x{story.steps}"
     active = f"count({selector('ALERTS', **own, severity=spec.severity)})"  # it waits, or fires
