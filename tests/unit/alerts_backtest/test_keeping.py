@@ -1,6 +1,5 @@
-"""Alerts that go on once they fire: against a plain walk, evaluation by evaluation, over thousands of histories."""
+"""Alerts that go on once they fire: against a plain walk, evaluation by evaluation, over hundreds of histories."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,8 +7,7 @@ import pytest
 
 from alerts.backtest.keeping import Replayed, spans
 from alerts.backtest.simulate import Clock, Span
-
-STEP = 1000
+from tests.unit.alerts_backtest.histories import STEP, history
 
 
 @dataclass
@@ -51,10 +49,8 @@ def walked(alerts: Sequence[Replayed]) -> list[list[Span]]:
 
 @pytest.mark.parametrize("seed", range(400))
 def test_the_spans_are_those_of_a_plain_walk(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311  # a repeatable history, no secret
-    start = STEP * 1000 + chance.randrange(STEP)
-    blind = ((start + 20 * STEP, start + 20 * STEP + chance.randrange(1, 15) * STEP),) if seed % 3 == 0 else ()
-    clock = Clock(start, start + 80 * STEP, STEP, blind)
+    chance, clock = history(seed, 80)
+    start = clock.start
     alerts = []
     for _ in range(1 + seed % 4):
         stays, bad, times = chance.random(), False, set()

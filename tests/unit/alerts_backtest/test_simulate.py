@@ -1,13 +1,11 @@
-"""From held conditions to firing spans: against a plain walk, evaluation by evaluation, over thousands of histories."""
+"""From held conditions to firing spans: against a plain walk, evaluation by evaluation, over hundreds of histories."""
 
-import random
 from collections.abc import Iterable
 
 import pytest
 
 from alerts.backtest.simulate import Clock, Span, runs, spans
-
-STEP = 1000
+from tests.unit.alerts_backtest.histories import STEP, history
 
 
 def walked(present: set[int], hold: int, clock: Clock) -> list[Span]:
@@ -36,10 +34,8 @@ def computed(present: Iterable[int], hold: int, clock: Clock) -> list[Span]:
 
 @pytest.mark.parametrize("seed", range(400))
 def test_the_spans_are_those_of_a_plain_walk(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311  # a repeatable history, no secret
-    start = STEP * 1000 + chance.randrange(STEP)
-    blind = ((start + 20 * STEP, start + 20 * STEP + chance.randrange(1, 15) * STEP),) if seed % 3 == 0 else ()
-    clock = Clock(start, start + 60 * STEP, STEP, blind)
+    chance, clock = history(seed, 60)
+    start = clock.start
     good = chance.random()
     present = {start + k * STEP for k in range(61) if chance.random() < good}
     hold = chance.choice([0, 1, 500, STEP, 2500, 5 * STEP])
