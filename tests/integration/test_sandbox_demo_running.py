@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import web
 from sandbox.process import wait_until
-from tests.integration.sandbox_demo import START_TIMEOUT, call, demo, endpoints, output, running
+from tests.integration.sandbox_demo import START_TIMEOUT, call, demo, endpoints, output, running, said
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "the demo to be up",
         )
         assert process.poll() is None, output(directory)
+        said(directory, "faults made: ")  # the last line of its first look, which comes after endpoints.json
         yield directory
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
