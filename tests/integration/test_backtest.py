@@ -23,10 +23,10 @@ import yaml
 from alerts.backtest.times import parse
 from alerts.build import files
 from policy.model import Policy
-from sandbox.binaries import find
 from sandbox.ports import free_port
 from sandbox.prometheus import WebChild, prometheus_server, start_prometheus
 from tests.integration.backtest_history import STEP, Scene, blocks, promtool_series, scene
+from tests.integration.test_alerts_tools import run
 from tests.unit.alerts.policies import write
 from tests.unit.cli.command import CHECKOUT, Ended, cachewatch
 
@@ -113,8 +113,7 @@ def promtool_says_the_same(stage: Stage, policy: Policy, told: dict[str, Any], w
     }
     suite = {"rule_files": rules, "evaluation_interval": f"{STEP}s", "tests": [test]}
     (folder / "agreement.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
-    argv = [str(find("promtool")), "test", "rules", str(folder / "agreement.yml")]
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    result = run("promtool", "test", "rules", folder / "agreement.yml")
     assert result.returncode == 0, (result.stdout + result.stderr)[:3000]
 
 

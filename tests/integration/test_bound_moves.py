@@ -28,7 +28,7 @@ from tests.unit.alerts.policies import write
 
 PATIENCE, WINDOW = 60.0, 4.0
 PAGE = "CacheVeryHighLatency"
-SLOW = 0.03
+SLOW = 0.12  # far above the bounds, which are far above what a node takes on a busy machine
 
 
 @dataclass
@@ -103,7 +103,7 @@ def policy_data(nodes: list[str]) -> dict[str, Any]:
         "fleet": {"nodes": [f"redis://{node}" for node in nodes]},
         "collect": {"interval": "500ms", "timeout": "300ms"},
         "probe": {"interval": "50ms"},
-        "thresholds": {"latency_p95": {"warning": at_once, "critical": {"above": "11ms", **at_once}}},
+        "thresholds": {"latency_p95": {"warning": at_once, "critical": {"above": "55ms", **at_once}}},
         "rules": {
             "interval": "500ms",
             "liveness_interval": "500ms",
@@ -157,19 +157,19 @@ def heals(stage: Stage) -> str:
 
 
 def test_the_exporter_first_and_the_rules_when_a_window_has_passed(stage: Stage) -> None:
-    stage.move("12ms")
+    stage.move("60ms")
     stage.reload_exporter()
     stage.goes_on(2 * WINDOW + 1)
     stage.reload_rules()
     stage.goes_on(2 * WINDOW)
-    assert stage.share("0.012", stage.slow) == 0.0
+    assert stage.share("0.06", stage.slow) == 0.0
     assert heals(stage) == ""
 
 
 def test_the_exporter_first_and_the_rules_before_a_window_has_passed(stage: Stage) -> None:
-    stage.move("12ms")
+    stage.move("60ms")
     stage.reload_exporter()
-    bucket = 'count_over_time(cache_probe_duration_seconds_bucket{op="ping",le="0.012"}[10s])'
+    bucket = 'count_over_time(cache_probe_duration_seconds_bucket{op="ping",le="0.06"}[10s])'
     wait_until(lambda: any(int(s["value"][1]) > 1 for s in stage.prometheus.query(bucket)), PATIENCE, "it", every=0.1)
     stage.reload_rules()
     stage.goes_on(2 * WINDOW)
@@ -179,11 +179,11 @@ def test_the_exporter_first_and_the_rules_before_a_window_has_passed(stage: Stag
 def test_rules_that_come_at_once_find_no_node_slow_that_is_not(stage: Stage) -> None:
     """Within a window the bound of the new rules is younger than what all probes are: their ratio would be too low."""
     (quick,) = (node for node in stage.nodes if node != stage.slow)
-    stage.move("12ms")
+    stage.move("60ms")
     stage.reload_exporter()
     stage.reload_rules()
-    wait_until(lambda: stage.share("0.012", quick) is not None, PATIENCE, "the new bound to be judged", every=0.1)
-    record = f'min_over_time(instance:cache_probes_within_ratio:rate{{le="0.012",instance="{quick}"}}[30s])'
+    wait_until(lambda: stage.share("0.06", quick) is not None, PATIENCE, "the new bound to be judged", every=0.1)
+    record = f'min_over_time(instance:cache_probes_within_ratio:rate{{le="0.06",instance="{quick}"}}[30s])'
     sleep(WINDOW)
     (least,) = stage.prometheus.query(record)
     assert float(least["value"][1]) > 0.9
@@ -192,15 +192,15 @@ def test_rules_that_come_at_once_find_no_node_slow_that_is_not(stage: Stage) -> 
 
 def test_rules_that_never_come_end_the_page_unseen_when_the_grace_is_over(stage: Stage) -> None:
     stage.data["rules"]["rollout_grace"] = "2s"
-    stage.move("12ms")
+    stage.move("60ms")
     stage.reload_exporter()
     wait_until(lambda: bool(stage.told("resolved")), PATIENCE, "the end", every=0.1)
-    told = f"the exporter {stage.data['stack']['exporter']} has no bucket of 11ms any more"
+    told = f"the exporter {stage.data['stack']['exporter']} has no bucket of 55ms any more"
     assert stage.told("resolved")[0]["annotations"][UNSEEN] == told
 
 
 def test_an_exporter_that_is_restarted_with_the_new_policy_ends_the_page_unseen(stage: Stage) -> None:
-    stage.move("12ms")
+    stage.move("60ms")
     stage.exporter.stop()
     stage.write_policy()
     stage.exporter.start()
@@ -210,7 +210,7 @@ def test_an_exporter_that_is_restarted_with_the_new_policy_ends_the_page_unseen(
 
 def test_the_rules_first_end_the_page_which_comes_again_with_the_exporter(stage: Stage) -> None:
     begun = stage.since()
-    stage.move("12ms")
+    stage.move("60ms")
     stage.reload_rules()
     wait_until(lambda: not stage.since(), PATIENCE, "the end", every=0.1)
     stage.reload_exporter()
