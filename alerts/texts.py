@@ -111,8 +111,8 @@ def memory(above: Decimal, hold: timedelta, severity: str) -> Text:
         "With maxmemory-policy noeviction writes fail when it is full, with another policy keys are evicted and the hit "
         "rate falls."
         if severity == "warning"
-        else "This node does not make room for any key: when it is full, writes fail, or without maxmemory the kernel "
-        "kills it."
+        else "This node does not make room by itself (noeviction, or a volatile policy and few keys with an expiry): when it is "
+        "full, writes fail, or without maxmemory the kernel kills it."
     )
     limit = lookup(
         metrics.MEMORY_LIMIT.name + "{fleet=%q,instance=%q}",

@@ -140,7 +140,7 @@ class Vitals:
 def vitals(fields: Mapping[str, str]) -> Vitals:
     """The vitals of an INFO; `link` is a replica's `master_link_status`, empty of a node that has no primary.
 
-    `evicts` is whether a node that is full makes room by evicting any key.
+    `evicts` is whether a node that is full makes room by evicting keys, and will go on to.
     """
     maxmemory, keys = integer(fields, "maxmemory"), fields.get("maxmemory_policy")
     return Vitals(
@@ -150,6 +150,18 @@ def vitals(fields: Mapping[str, str]) -> Vitals:
         integer(fields, "used_memory"),
         maxmemory,
         integer(fields, "total_system_memory"),
-        None if keys is None else bool(maxmemory) and keys.startswith("allkeys-"),
+        None if keys is None else bool(maxmemory) and _makes_room(fields, keys),
         fields.get("master_link_status", ""),
     )
+
+
+def _makes_room(fields: Mapping[str, str], keys: str) -> bool:
+    """Whether a maxmemory-policy lets any key go, or those with an expiry where they are half of the keys or more.
+
+    Where they are fewer the others may be what fills the node: they stay until writes are refused.
+    """
+    if not keys.startswith("volatile-"):
+        return keys.startswith("allkeys-")
+    held = keyspaces(fields)
+    every, expiring = (sum(map(int, counts)) for counts in ([db.keys for db in held], [db.expires for db in held]))
+    return 0 < every <= 2 * expiring

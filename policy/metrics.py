@@ -92,7 +92,8 @@ MEMORY_EVICTS = Metric(
     "cache_memory_evicts",
     "gauge",
     "",
-    "1 when the full node makes room by evicting any key: maxmemory is set, and an allkeys policy.",
+    "1 when the full node makes room by evicting: maxmemory is set, and an allkeys policy, or a volatile one and half of the "
+    "keys or more have an expiry.",
 )
 SENTINEL_QUORUM = Metric(
     "cache_sentinel_quorum",

@@ -149,7 +149,7 @@ class Yardstick:
         return Row(state, good / checks, on_target, limits=self._limits["availability"])
 
     def memory(self, used: int | None, limit: int | None, instance: str, evicts: bool | None = False) -> Row:
-        """The share of its limit that a node uses. One that `evicts` any key when it is full warns at most, as its alerts do."""
+        """The share of its limit that a node uses. One that `evicts` when it is full warns at most, as its alerts do."""
         row = self.thresholds.memory
         if used is None or not limit:
             return Row(why="the node does not tell")

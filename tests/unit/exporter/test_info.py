@@ -108,6 +108,26 @@ def test_a_full_node_makes_room_where_it_has_a_maxmemory_and_may_evict_any_key(
     assert info.vitals(fields).evicts is expected
 
 
+@pytest.mark.parametrize(
+    ("databases", "expected"),
+    [
+        ({}, False),
+        ({"db0": "keys=10,expires=10,avg_ttl=0"}, True),
+        ({"db0": "keys=10,expires=5,avg_ttl=0"}, True),
+        ({"db0": "keys=10,expires=4,avg_ttl=0"}, False),
+        ({"db0": "keys=10,expires=10,avg_ttl=0", "db7": "keys=11,expires=0"}, False),
+        ({"db0": "keys=10,expires=10,avg_ttl=0", "db7": "keys=10,expires=0"}, True),
+        ({"db0": "garbage"}, False),
+    ],
+)
+def test_with_a_volatile_policy_it_does_where_half_of_its_keys_have_an_expiry(
+    databases: dict[str, str], expected: bool
+) -> None:
+    fields = {"maxmemory": "100", "maxmemory_policy": "volatile-ttl", **databases}
+    assert info.vitals(fields).evicts is expected
+    assert info.vitals({**fields, "maxmemory": "0"}).evicts is False
+
+
 def test_an_info_that_is_too_long_to_be_read_in_a_moment_is_refused() -> None:
     long = b"redis_version:7.0.15\r\n" + b"x:1\r\n" * (info.MOST // 5 + 1)
     with pytest.raises(NodeError, match="more than 1048576 bytes") as refused:
