@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,12 +130,12 @@ class Vitals:
     link: str
 
     def memory_limit(self, of_policy: int | None) -> tuple[int, str] | None:
-        """Bytes the node may use and where that comes from: maxmemory, else the policy, else the machine's memory."""
-        if self.maxmemory:
-            return self.maxmemory, "maxmemory"
-        if of_policy:
-            return of_policy, "policy"
-        return (self.system_memory, "system") if self.system_memory else None
+        """Bytes the node may use and where that comes from: maxmemory, else the policy; the machine's memory, if that is less."""
+        told = ((self.maxmemory, "maxmemory"), (of_policy, "policy"))
+        limit = next(((size, source) for size, source in told if size), None)
+        if self.system_memory and (limit is None or limit[0] > self.system_memory):
+            return self.system_memory, "system"
+        return limit
 
 
 def vitals(fields: Mapping[str, str]) -> Vitals:
@@ -143,14 +144,15 @@ def vitals(fields: Mapping[str, str]) -> Vitals:
     `evicts` is whether a node that is full makes room by evicting keys, and will go on to.
     """
     maxmemory, keys = integer(fields, "maxmemory"), fields.get("maxmemory_policy")
+    system = integer(fields, "total_system_memory")
     return Vitals(
         role(fields),
         integer(fields, "keyspace_hits"),
         integer(fields, "keyspace_misses"),
         integer(fields, "used_memory"),
         maxmemory,
-        integer(fields, "total_system_memory"),
-        None if keys is None else bool(maxmemory) and _makes_room(fields, keys),
+        system,
+        None if keys is None else 0 < (maxmemory or 0) <= (system or math.inf) and _makes_room(fields, keys),
         fields.get("master_link_status", ""),
     )
 

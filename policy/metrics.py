@@ -85,7 +85,7 @@ MEMORY_LIMIT = Metric(
     "cache_memory_limit_bytes",
     "gauge",
     "bytes",
-    "What the node may use: maxmemory, else the policy's limit, else the machine's memory.",
+    "What the node may use: maxmemory, else the policy's limit; the machine's memory if that is less, or there is none.",
     ("source",),
 )
 MEMORY_EVICTS = Metric(

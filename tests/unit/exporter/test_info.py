@@ -80,9 +80,13 @@ def test_databases_are_read_whatever_the_version_adds_to_the_line() -> None:
         ("0", None, "0", None),
         (None, None, None, None),
         (None, 200, None, (200, "policy")),
+        ("400", None, "300", (300, "system")),
+        ("0", 400, "300", (300, "system")),
+        ("300", 400, "300", (300, "maxmemory")),
+        ("400", 300, "0", (400, "maxmemory")),
     ],
 )
-def test_the_memory_limit_is_maxmemory_else_the_policys_else_the_machines(
+def test_the_memory_limit_is_maxmemory_else_the_policys_and_never_more_than_the_machines(
     maxmemory: str | None, of_policy: int | None, system: str | None, expected: tuple[int, str] | None
 ) -> None:
     fields = {k: v for k, v in (("maxmemory", maxmemory), ("total_system_memory", system)) if v is not None}
@@ -126,6 +130,12 @@ def test_with_a_volatile_policy_it_does_where_half_of_its_keys_have_an_expiry(
     fields = {"maxmemory": "100", "maxmemory_policy": "volatile-ttl", **databases}
     assert info.vitals(fields).evicts is expected
     assert info.vitals({**fields, "maxmemory": "0"}).evicts is False
+
+
+@pytest.mark.parametrize(("system", "expected"), [("99", False), ("100", True), ("0", True)])
+def test_a_node_may_not_reach_a_maxmemory_that_is_more_than_the_machine_has(system: str, expected: bool) -> None:
+    fields = {"maxmemory": "100", "maxmemory_policy": "allkeys-lru", "total_system_memory": system}
+    assert info.vitals(fields).evicts is expected
 
 
 def test_an_info_that_is_too_long_to_be_read_in_a_moment_is_refused() -> None:
