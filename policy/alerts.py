@@ -11,7 +11,9 @@ Severity = Literal["none", "warning", "critical"]
 Action = Literal["none", "investigate", "page", "check_nodes", "automatic_failover", "check_eviction"]
 
 # Of one node, and yet explained by the death of another one of its shard.
-_FOLLOWS_ITS_SHARD = frozenset({"CacheReplicaLinkDown", "CacheReplicationLag", "CacheReplicasMissing"})
+_FOLLOWS_ITS_SHARD = frozenset(
+    {"CacheReplicaLinkDown", "CacheReplicasFlapping", "CacheReplicationLag", "CacheReplicasMissing"}
+)
 # Of Redis itself, and yet read from the light page.
 _READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing", "CacheCertificateExpiring"})
 
@@ -122,6 +124,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheSentinelQuorumLost", "critical", "page", _FLEET),
     _other("CacheReplicasMissing", "warning", "check_nodes", _SHARD),
     _other("CacheReplicaLinkDown", "warning", "check_nodes"),
+    _other("CacheReplicasFlapping", "warning", "check_nodes"),
     _other("CacheReplicationLag", "warning", "check_nodes"),
     _other("CacheEvictions", "warning", "check_eviction"),
     _other("CacheRejectedConnections", "warning", "check_nodes"),

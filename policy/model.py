@@ -68,9 +68,11 @@ def _within_faults(rules: Rules, alerts: RedisAlerts | None, collect: Collect | 
     """Redis' own counters change with each collection and come with the slow scrape."""
     if alerts is not None:
         slowest, what = (rules.interval, "scrapes") if collect is None else _slower(rules, collect)
-        if min(alerts.evictions.within, alerts.rejected_connections.within) < 4 * slowest:
-            keys = "alerts.evictions.within and alerts.rejected_connections.within"
-            yield "interval", f"{keys} must be at least {duration_text(4 * slowest)}, four {what}, or they see nothing"
+        counted = ("evictions", "rejected_connections", "replica_flapping")
+        short = [f"alerts.{key}.within" for key in counted if getattr(alerts, key).within < 4 * slowest]
+        if short:
+            need = f"must be at least {duration_text(4 * slowest)}, four {what}"
+            yield "interval", f"{' and '.join(short)} {need}, or {'they see' if short[1:] else 'it sees'} nothing"
 
 
 def _slower(rules: Rules, collect: Collect) -> tuple[timedelta, str]:

@@ -15,6 +15,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "node_down": {"keep_firing_for": "1m"},
     # A replica that restarts takes its copy and is back within one or two minutes.
     "replica_link": {"for": "3m"},
+    # Its own restart, its primary's, a failover: each brings a replica back once or twice.
+    "replica_flapping": {"above": 4, "within": "30m"},
     # A replica acknowledges each second; Redis gives it up after repl-timeout, 60 s by default.
     "replication_lag": {"above": "10s", "for": "3m"},
     # The seed's second RTO, "Cluster fully recovered" at T+5min: the count of replicas is restored.
@@ -66,6 +68,13 @@ class Lag(Lasting):
     def _faults(self) -> Iterator[Fault]:
         if self.above < parse_duration("2s"):
             yield "above", "must be at least 2s: a replica acknowledges once a second"
+
+
+class Flapping(Model):
+    """A replica that came back to its primary more often than `above` times `within` so long."""
+
+    above: int = Field(ge=1, le=1000, strict=True)
+    within: Duration
 
 
 class Replicas(Lasting):
@@ -127,6 +136,7 @@ class RedisAlerts(Model):
 
     node_down: NodeDown
     replica_link: Lasting
+    replica_flapping: Flapping
     replication_lag: Lag
     replicas: Replicas
     failover: Failover

@@ -25,6 +25,7 @@ SHORTENED: dict[str, str] = {
     "thresholds.latency_p95.critical.for": "10s",
     "thresholds.memory.warning.for": "15s",
     "alerts.node_down.keep_firing_for": "10s",
+    "alerts.replica_flapping.within": "2m",
     "rules.interval": "2s",
     "rules.slo_interval": "5s",
     "rules.rate_window": "10s",

@@ -3,8 +3,8 @@
 import os
 import signal
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -21,20 +21,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # A tenth less CPU of the servers that are written in Go, for some memory.
 os.environ["GOGC"] = "400"
+_LONGEST = "test_alerts_proofs.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side, tests that compute run beside tests that wait for servers: the files of the folders are mixed evenly."""
+    """Side by side, tests that compute run beside tests that wait for servers: the files are shuffled, each time alike.
+
+    The longest file begins, for it runs in one process.
+    """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items[:] = mixed(items)
-
-
-def mixed(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The items file by file, in an order in which each folder below `tests/` is as far as every other."""
-    files = [list(group) for _, group in groupby(items, lambda item: item.path)]
-    rooms = [file[0].path.relative_to(Path(__file__).parent).parts[0] for file in files]
-    far = [(rooms[:at].count(room) + 0.5) / rooms.count(room) for at, room in enumerate(rooms)]
-    return [item for _, file in sorted(zip(far, files, strict=True), key=lambda each: each[0]) for item in file]
+        items.sort(key=lambda item: (item.path.name != _LONGEST, crc32(item.path.name.encode()), item.path))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,6 +20,8 @@ READONLY = "readonly"
 # How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
 ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
+# Copies that replicas took of a node: whole ones, and of what they missed.
+RESYNCS = ("redis_replica_resyncs_full", "redis_replica_partial_resync_accepted")
 # The parts of a collection without which a node is not watched, or nobody new can be served.
 UNWELL = ("info", "connect")
 
@@ -144,6 +146,17 @@ def _replica_link_down(policy: Policy) -> tuple[str, timedelta]:
     return f"{newest(policy, 'redis_master_link_up')} == 0", policy.alerts.replica_link.for_
 
 
+def _replicas_flapping(policy: Policy) -> tuple[str, timedelta]:
+    # Each return to the primary is a copy, whole or of what was missed. Counted are samples, for a rate would add to them
+    # what it takes for the window's ends; after a restart those since. Replicas that are away now had their part in it.
+    level, within = policy.alerts.replica_flapping, duration(policy.alerts.replica_flapping.within)
+    resyncs = (selector(name, fleet=policy.fleet.name) for name in RESYNCS)
+    grown = " + ".join(f"(last_over_time({each}[{within}]) - min_over_time({each}[{within}]))" for each in resyncs)
+    replicas = f"max_over_time({selector('redis_connected_slaves', fleet=policy.fleet.name)}[{within}])"
+    shares = f"sum by ({NODE}) ({grown}) / clamp_min(max by ({NODE}) ({replicas}), 1)"
+    return f"{shares} > {level.above}", timedelta(0)
+
+
 def _evictions(policy: Policy) -> tuple[str, timedelta]:
     level = policy.alerts.evictions
     rate = f"rate({selector('redis_evicted_keys_total', fleet=policy.fleet.name)}[{duration(level.within)}])"
@@ -228,6 +241,7 @@ FILES: dict[str, dict[str, Finder]] = {
     },
     "server": {
         "CacheReplicaLinkDown": _replica_link_down,
+        "CacheReplicasFlapping": _replicas_flapping,
         "CacheReplicationLag": replication_lag.condition,
         "CacheEvictions": _evictions,
         "CacheRejectedConnections": _rejected,

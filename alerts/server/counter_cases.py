@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Watch, gauge, up_to
-from alerts.server.conditions import ERRORS, READONLY, Refusals, refusals, refused_memory, refused_window
+from alerts.server.conditions import ERRORS, READONLY, RESYNCS, Refusals, refusals, refused_memory, refused_window
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
@@ -88,6 +88,37 @@ def rejected(cast: Cast, clock: Clock) -> Iterator[Case]:
     yield Case(f"{name}: silent without data", clock.sample, {}, silent)
     yield Case(f"{name}: silent without traffic", clock.sample, {series: steady(5, count)}, silent)
     yield Case(f"{name}: silent when the counter begins anew", clock.sample, {series: _anew(5, count)}, silent)
+
+
+def flapping(cast: Cast, clock: Clock) -> Iterator[Case]:
+    """All cases of CacheReplicasFlapping: replicas come back in one moment, and that is seen for as long as the window."""
+    name, level = "CacheReplicasFlapping", cast.policy.alerts.replica_flapping
+    watch, labels, seen = Watch(name), cast.of_primary(name), 2 * clock.step
+    known_until = seen - clock.sample + milliseconds(level.within)
+    still, ended = max(seen, clock.last_before(known_until)), clock.first_after(known_until)
+    silent = (watch.silent_until(seen + clock.step),)
+
+    def told(full: int, partial: int, connected: str) -> dict[str, str]:
+        before, count = seen // clock.sample, clock.samples(ended)
+        counters = (
+            f"{steady(start, before)} {steady(start + more, count)}" for start, more in ((5, full), (7, partial))
+        )
+        series = (selector(each, **cast.primary) for each in RESYNCS)
+        return {
+            **dict(zip(series, counters, strict=True)),
+            selector("redis_connected_slaves", **cast.primary): connected,
+        }
+
+    none, first = steady(0, clock.samples(ended)), watch.first(seen, clock.step, labels)
+    over = (*first, watch.firing(still, labels), watch.firing(ended))
+    yield Case(
+        f"{name}: fires with one too many, resolves with its window", clock.sample, told(1, level.above, none), over
+    )
+    yield Case(f"{name}: silent at as many as are tolerated", clock.sample, told(1, level.above - 1, none), silent)
+    two = f"{steady(2, seen // clock.sample)} {none}"  # which are away now
+    yield Case(f"{name}: silent when two share them", clock.sample, told(level.above, level.above, two), silent)
+    yield Case(f"{name}: silent when the counters begin anew", clock.sample, told(-5, -7, none), silent)
+    yield Case(f"{name}: silent without data", clock.sample, {}, silent)
 
 
 def writes_refused(cast: Cast, step: int) -> Iterator[Case]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from alerts.node_down import verdict_memory
 from alerts.promql import duration, quote
-from alerts.server.conditions import PERSISTENCE, SLOTS, refused_window, without_quorum
+from alerts.server.conditions import PERSISTENCE, RESYNCS, SLOTS, refused_window, without_quorum
 from alerts.server.facts import memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
@@ -98,6 +98,23 @@ def _replica_link_down(policy: Policy) -> Text:
         f"The link of {NODE}{OF_SHARD} to its primary is down{lasting(policy.alerts.replica_link.for_)}. Who reads there "
         "gets old data, and it cannot take the primary's place without loss. First: INFO replication on it and its log "
         "(MASTERAUTH, network, a full copy that never ends).",
+    )
+
+
+def _replicas_flapping(policy: Policy) -> Text:
+    within = duration(policy.alerts.replica_flapping.within)
+    full = f"{RESYNCS[0]}{{fleet=%q,instance=%q}}[{within}]"
+    whole = lookup(
+        f"sum(last_over_time({full}) - min_over_time({full})) > 0",
+        ' {{ .Value | printf "%.0f" }} of all were whole copies: a fork of the primary, and all of its data over the network.',
+        "fleet",
+        "instance",
+    )
+    return Text(
+        f"Replicas of {NODE}{OF_SHARD} lose it and come back again and again",
+        f"In the last {within} each replica of {NODE}{OF_SHARD} has lost it and come back {_EXACT} times on average, more than "
+        f"{policy.alerts.replica_flapping.above}.{whole} One that copies cannot take its primary's place. First: INFO stats "
+        "(sync_) on the primary, and its log: output buffer limits, timeouts, or a replica that is started again and again.",
     )
 
 
@@ -243,6 +260,7 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheSentinelQuorumLost": _quorum_lost,
     "CacheReplicasMissing": _replicas_missing,
     "CacheReplicaLinkDown": _replica_link_down,
+    "CacheReplicasFlapping": _replicas_flapping,
     "CacheReplicationLag": _replication_lag,
     "CacheEvictions": _evictions,
     "CacheRejectedConnections": _rejected,

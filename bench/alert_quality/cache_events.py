@@ -158,6 +158,17 @@ def cuts(pause: float) -> Going:
     )
 
 
+def replica_cuts(pause: float) -> Going:
+    """The replicas lose their primary again and again, and come back at once."""
+
+    def cut(lab: Lab, _: int) -> None:
+        with lab.path.primary.client() as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+
+    said = "the replicas of {} lose it again and again"
+    return Going(lambda lab: said.format(lab.path.address(lab.path.primary)), _again(cut, pause))
+
+
 def detach(lab: Lab) -> str:
     """Somebody tells a replica to follow nobody."""
     with lab.path.replicas[0].client() as client:

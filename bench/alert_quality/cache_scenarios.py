@@ -121,6 +121,13 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         where="path",
     ),
     _going(
+        "replicas-flap",
+        "the replicas are cut off from their primary each 5 s, and come back at once",
+        events.replica_cuts(5.0),
+        "CacheReplicasFlapping",
+        patience=180.0,
+    ),
+    _going(
         "narrow-link",
         "more is written than the link to a replica carries",
         events.NarrowLink(100_000.0, 0.02),

@@ -199,9 +199,12 @@ def test_a_dead_node_silences_every_ticket_about_a_node_and_none_about_the_fleet
 
 def test_a_dead_node_silences_what_the_others_of_its_shard_miss_in_it() -> None:
     (found,) = [pair for pair in pairs(alertmanager.config(Policy())) if pair[2] == ["fleet", "shard"]]
-    assert found[1] == ["CacheReplicasMissing", "CacheReplicaLinkDown", "CacheReplicationLag"], (
-        "and no page: a failover that is late is worse"
-    )
+    assert found[1] == [
+        "CacheReplicasMissing",
+        "CacheReplicaLinkDown",
+        "CacheReplicasFlapping",
+        "CacheReplicationLag",
+    ], "and no page: a failover that is late is worse"
 
 
 def test_without_the_exporter_no_ticket_is_told_and_without_the_prober_none_on_latency() -> None:
