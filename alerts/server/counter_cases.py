@@ -96,28 +96,26 @@ def flapping(cast: Cast, clock: Clock) -> Iterator[Case]:
     watch, labels, seen = Watch(name), cast.of_primary(name), 2 * clock.step
     known_until = seen - clock.sample + milliseconds(level.within)
     still, ended = max(seen, clock.last_before(known_until)), clock.first_after(known_until)
-    silent = (watch.silent_until(seen + clock.step),)
+    before, after = seen // clock.sample, clock.samples(ended)
 
-    def told(full: int, partial: int, connected: str) -> dict[str, str]:
-        before, count = seen // clock.sample, clock.samples(ended)
-        counters = (
-            f"{steady(start, before)} {steady(start + more, count)}" for start, more in ((5, full), (7, partial))
-        )
-        series = (selector(each, **cast.primary) for each in RESYNCS)
-        return {
-            **dict(zip(series, counters, strict=True)),
-            selector("redis_connected_slaves", **cast.primary): connected,
+    def case(promise: str, full: int, partial: int, expects: Iterable[Expect], replicas: int = 0) -> Case:
+        """So many more whole copies, and of what was missed; of the replicas none is there any more."""
+        full_series, partial_series = (selector(each, **cast.primary) for each in RESYNCS)
+        told = {
+            full_series: f"{steady(5, before)} {steady(5 + full, after)}",
+            partial_series: f"{steady(7, before)} {steady(7 + partial, after)}",
+            selector("redis_connected_slaves", **cast.primary): f"{steady(replicas, before)} {steady(0, after)}",
         }
+        return Case(f"{name}: {promise}", clock.sample, told, tuple(expects))
 
-    none, first = steady(0, clock.samples(ended)), watch.first(seen, clock.step, labels)
+    first, silent, most = watch.first(seen, clock.step, labels), (watch.silent_until(seen + clock.step),), level.above
     over = (*first, watch.firing(still, labels), watch.firing(ended))
-    yield Case(
-        f"{name}: fires with one too many, resolves with its window", clock.sample, told(1, level.above, none), over
-    )
-    yield Case(f"{name}: silent at as many as are tolerated", clock.sample, told(1, level.above - 1, none), silent)
-    two = f"{steady(2, seen // clock.sample)} {none}"  # which are away now
-    yield Case(f"{name}: silent when two share them", clock.sample, told(level.above, level.above, two), silent)
-    yield Case(f"{name}: silent when the counters begin anew", clock.sample, told(-5, -7, none), silent)
+    yield case("fires with one whole copy too many, resolves with its window", most + 1, 0, over)
+    yield case("fires with one too many of what was missed, resolves with its window", 0, most + 1, over)
+    yield case("fires with one too many of both", 1, most, first)
+    yield case("silent at as many as are tolerated", 1, most - 1, silent)
+    yield case("silent when two replicas share them", most, most, (watch.silent_until(still),), replicas=2)
+    yield case("silent when the counters begin anew", -5, -7, silent)
     yield Case(f"{name}: silent without data", clock.sample, {}, silent)
 
 

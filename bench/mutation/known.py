@@ -52,6 +52,14 @@ KNOWN: tuple[Known, ...] = (
         r'CacheReplicationLag: .*slave_state="online"\}\[\[1m30s -> 1m45s\]',
         "a primary tells of its replica and of itself in one INFO: with its own word the other counts no more",
     ),
+    Known(
+        r"CacheReplicasFlapping: .*\[\[30m -> (29m45s|30m15s)\]\]\) - min_over_time",
+        "the newest count is well within either",
+    ),
+    Known(
+        r"CacheReplicasFlapping: .*slaves\{.*\}\[\[30m -> 30m15s\]",
+        "the copies that they had a part in are forgotten before them",
+    ),
     Known(r"CacheProberDown: .*(\[> -> >=\] 2\.5|\[2\.5 -> 2\.4\])", _BETWEEN),
     Known(r"CacheNotificationsFailing: .*\[1\.5 -> 1\.4\]", _BETWEEN),
     Known(r"CacheNotificationsFailing: .* \[> -> >=\] 1", _FLOATS),
