@@ -31,6 +31,7 @@ from alerts.slo import pages as slo_pages
 from alerts.texts import STARTED_LATELY, started_lately
 from policy import metrics
 from policy.alerts import (
+    ACCESS_DENIED,
     BURN_FAST,
     BURN_SLOW,
     BY_NAME,
@@ -239,6 +240,8 @@ def _limits(policy: Policy) -> Values:
         "expected": f"{expected}" if expected else "as many as are watched of it",
         "evictions": plain(alerts.evictions.above),
         "evictions_within": duration(alerts.evictions.within),
+        "denied": plain(alerts.access_denied.above),
+        "denied_within": duration(alerts.access_denied.within),
         "rejected_within": duration(alerts.rejected_connections.within),
         "flapping": str(alerts.replica_flapping.above),
         "flapping_within": duration(alerts.replica_flapping.within),
@@ -351,6 +354,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheReplicasFlapping": ("replicas_flapping", _redis),
     "CacheReplicationLag": ("replication_lag", _redis),
     "CacheEvictions": ("evictions", _redis),
+    ACCESS_DENIED: ("access_denied", _redis),
     "CacheRejectedConnections": ("rejected_connections", _redis),
     "CacheClientsNearLimit": ("clients", _redis),
     "CachePersistenceFailed": ("persistence", _redis),

@@ -116,6 +116,7 @@ ROW_ALERTS: tuple[AlertSpec, ...] = (
 CLIENT_CERTIFICATE = "client"
 """The label `part` of CacheCertificateExpiring where it speaks of the exporter's own certificate, and of no node."""
 CERTIFICATE_EXPIRING, FRAGMENTED = "CacheCertificateExpiring", "CacheMemoryFragmentation"
+ACCESS_DENIED = "CacheAccessDenied"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheFailoverOverdue", "critical", "page", _SHARD),
@@ -127,6 +128,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheReplicasFlapping", "warning", "check_nodes"),
     _other("CacheReplicationLag", "warning", "check_nodes"),
     _other("CacheEvictions", "warning", "check_eviction"),
+    _other(ACCESS_DENIED, "warning", "investigate"),
     _other("CacheRejectedConnections", "warning", "check_nodes"),
     _other("CacheClientsNearLimit", "warning", "check_nodes"),
     _other("CachePersistenceFailed", "warning", "check_nodes"),

@@ -280,3 +280,5 @@ CLUSTER_NAMES = {
 
 # Prefixes of error replies by which a server refuses to write: an alert reads them by name.
 REFUSED_WRITES = ("NOREPLICAS", "MISCONF", "OOM")
+# By which it refuses a login, a command without one, and one that the user has no right to.
+DENIED = ("WRONGPASS", "NOAUTH", "NOPERM")

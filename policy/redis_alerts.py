@@ -27,6 +27,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "writes_refused": {"for": "30s"},
     # A full cache evicts: that is no fault. So many keys a second, for so long, is a cache that is too small.
     "evictions": {"above": "100/s", "within": "5m", "for": "10m"},
+    # One caller without its password tries now and then; so many tries for so long are a service that lost its login.
+    "access_denied": {"above": "1/s", "within": "5m", "for": "5m"},
     # Redis refuses a connection only when maxclients is reached: each one is a caller that got an error.
     "rejected_connections": {"within": "5m"},
     # The first mark of memory, "> 85%": what is left takes one more deployment's worth of connections.
@@ -91,8 +93,8 @@ class Failover(Lasting):
             yield "for", "must be more than zero: it is the time in which a failover has to succeed"
 
 
-class Evictions(Lasting):
-    """More keys evicted a second than `above`, on average of `within`."""
+class Rated(Lasting):
+    """More of what is counted a second than `above`, on average of `within`."""
 
     above: Rate
     within: Duration
@@ -141,7 +143,8 @@ class RedisAlerts(Model):
     replicas: Replicas
     failover: Failover
     writes_refused: Lasting
-    evictions: Evictions
+    evictions: Rated
+    access_denied: Rated
     rejected_connections: Rejected
     clients: Clients
     persistence: Lasting

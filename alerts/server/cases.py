@@ -33,6 +33,7 @@ def server(policy: Policy, step: int) -> Iterator[Case]:
     for each in scenes.server(cast):
         yield from proof.cases(each, clock)
     yield from counter_cases.evictions(cast, clock)
+    yield from counter_cases.access_denied(cast, clock)
     yield from counter_cases.rejected(cast, clock)
     yield from counter_cases.flapping(cast, clock)
     yield from certificate_cases.expiring(cast, clock)

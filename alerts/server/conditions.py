@@ -10,8 +10,8 @@ from alerts.promql import duration, narrowed, one_of, selector
 from alerts.server import facts, replication_lag
 from alerts.server.facts import NODE, earliest_sli, newest, newest_sli
 from policy import metrics
-from policy.alerts import BY_NAME, CLIENT_CERTIFICATE, AlertSpec
-from policy.metrics_redis import REFUSED_WRITES
+from policy.alerts import ACCESS_DENIED, BY_NAME, CLIENT_CERTIFICATE, AlertSpec
+from policy.metrics_redis import DENIED, REFUSED_WRITES
 from policy.model import Policy
 from policy.units import plain, seconds
 
@@ -163,6 +163,12 @@ def _evictions(policy: Policy) -> tuple[str, timedelta]:
     return f"sum by ({NODE}) ({rate}) > {plain(level.above)}", level.for_
 
 
+def _access_denied(policy: Policy) -> tuple[str, timedelta]:
+    level = policy.alerts.access_denied
+    denied = narrowed(selector(ERRORS, fleet=policy.fleet.name), f"err=~{one_of(DENIED)}")
+    return f"sum by ({NODE}) (rate({denied}[{duration(level.within)}])) > {plain(level.above)}", level.for_
+
+
 def _rejected(policy: Policy) -> tuple[str, timedelta]:
     counter = selector("redis_rejected_connections_total", fleet=policy.fleet.name)
     within = duration(policy.alerts.rejected_connections.within)
@@ -244,6 +250,7 @@ FILES: dict[str, dict[str, Finder]] = {
         "CacheReplicasFlapping": _replicas_flapping,
         "CacheReplicationLag": replication_lag.condition,
         "CacheEvictions": _evictions,
+        ACCESS_DENIED: _access_denied,
         "CacheRejectedConnections": _rejected,
         "CacheClientsNearLimit": _clients,
         "CachePersistenceFailed": _persistence,

@@ -12,7 +12,9 @@ from alerts.server.conditions import ERRORS, READONLY, RESYNCS, Refusals, refusa
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
-from policy.metrics_redis import REFUSED_WRITES
+from policy.alerts import ACCESS_DENIED
+from policy.metrics_redis import DENIED, REFUSED_WRITES
+from policy.redis_alerts import Rated
 from policy.units import plain
 
 # Of a second's evictions; so close to the threshold that one sample without any is below it.
@@ -31,24 +33,52 @@ def growing(step: Decimal, count: int, start: Decimal | int = 0) -> str:
 
 
 def evictions(cast: Cast, clock: Clock) -> Iterator[Case]:
-    """All cases of CacheEvictions. Its counter has counted for long: a rate is whole once its window is."""
-    name, level = "CacheEvictions", cast.policy.alerts.evictions
-    series, watch, labels = selector("redis_evicted_keys_total", **cast.primary), Watch(name), cast.of_primary(name)
-    seconds = Decimal(clock.sample) / 1000
-    bad, fine = (round((level.above or _EVENT) * share * seconds, 12) for share in (_OVER, _UNDER))
-    window = milliseconds(level.within)
-    # Where any is one too many, two samples tell; and the alert ends when the window has forgotten the last.
-    fires = (_whole_at(clock, window) if level.above else clock.step) + up_to(clock.step, milliseconds(level.for_))
+    """All cases of CacheEvictions."""
+    series = selector("redis_evicted_keys_total", **cast.primary)
+    yield from _rated(cast, clock, "CacheEvictions", cast.policy.alerts.evictions, series)
+
+
+def access_denied(cast: Cast, clock: Clock) -> Iterator[Case]:
+    """All cases of CacheAccessDenied: by one kind of answer, by all together, and by none that denies nobody access."""
+    name, level = ACCESS_DENIED, cast.policy.alerts.access_denied
+    kinds = {err: selector(ERRORS, **cast.primary, err=err) for err in (*DENIED, *REFUSED_WRITES)}
+    yield from _rated(cast, clock, name, level, kinds[DENIED[0]])
+    watch, bad, end = Watch(name), _step(clock, level, _OVER), _whole(clock, level) + 4 * clock.step
+    count = clock.samples(end)
+    # Each is needed: without one of them it is a fifth too little.
+    together = {kinds[err]: growing(round(bad * Decimal("0.4"), 12), count, 10**6 * bad) for err in DENIED}
+    yield Case(f"{name}: fires by all kinds", clock.sample, together, (watch.firing(end, cast.of_primary(name)),))
+    others = {kinds[err]: growing(bad, count, 10**6 * bad) for err in REFUSED_WRITES}
+    yield Case(f"{name}: silent about other errors", clock.sample, others, (watch.silent_until(end),))
+
+
+def _step(clock: Clock, level: Rated, share: Decimal) -> Decimal:
+    """What a counter grows by from sample to sample at that share of the level."""
+    return round((level.above or _EVENT) * share * Decimal(clock.sample) / 1000, 12)
+
+
+def _whole(clock: Clock, level: Rated) -> int:
+    """When it fires: where any is one too many, two samples tell, else a whole window does."""
+    seen = _whole_at(clock, milliseconds(level.within)) if level.above else clock.step
+    return seen + up_to(clock.step, milliseconds(level.for_))
+
+
+def _rated(cast: Cast, clock: Clock, name: str, level: Rated, series: str) -> Iterator[Case]:
+    """All cases of an alert on a rate. Its counter has counted for long: a rate is whole once its window is."""
+    watch, labels, window = Watch(name), cast.of_primary(name), milliseconds(level.within)
+    bad, fine = (_step(clock, level, share) for share in (_OVER, _UNDER))
+    fires = _whole(clock, level)
     end = fires + 4 * clock.step
     count, ill, start = clock.samples(end), fires // clock.sample + 1, 10**6 * bad
     silent = (watch.silent_until(end),)
     first = (*watch.first(fires, clock.step, labels), watch.firing(end, labels))
     yield Case(f"{name}: fires at its duration, just over", clock.sample, {series: growing(bad, count, start)}, first)
     last = start + bad * (ill - 1) + bad / 1000  # a little more than promtool's sum, which a fall would reset
+    # Where any is one too many it ends when the window has forgotten the last.
     over = fires + 2 * clock.step if level.above else clock.first_after((ill - 1) * clock.sample + window)
     ends = f"{growing(bad, ill, start)} {steady(last, clock.samples(over - fires))}"
     expects = (watch.firing(fires, labels), watch.firing(over))
-    yield Case(f"{name}: resolves when it evicts no more", clock.sample, {series: ends}, expects)
+    yield Case(f"{name}: resolves when there are no more", clock.sample, {series: ends}, expects)
     if level.above:
         under = growing(fine, count, start)
         yield Case(f"{name}: silent just under", clock.sample, {series: under}, silent)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alerts.node_down import verdict_memory
-from alerts.promql import duration, quote
-from alerts.server.conditions import PERSISTENCE, RESYNCS, SLOTS, refused_window, without_quorum
+from alerts.promql import duration, one_of, quote
+from alerts.server.conditions import ERRORS, PERSISTENCE, RESYNCS, SLOTS, refused_window, without_quorum
 from alerts.server.facts import memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
 from policy import metrics
-from policy.alerts import CLIENT_CERTIFICATE
+from policy.alerts import ACCESS_DENIED, CLIENT_CERTIFICATE
+from policy.metrics_redis import DENIED
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain, seconds
 
@@ -150,6 +151,19 @@ def _evictions(policy: Policy) -> Text:
     )
 
 
+def _access_denied(policy: Policy) -> Text:
+    level = policy.alerts.access_denied
+    rate = f"rate({ERRORS}{{fleet=%q,instance=%q,err=~{one_of(DENIED)}}}[{duration(level.within)}])"
+    most = lookup(f"topk(1, sum by (err) ({rate}))", " Most by {{ .Labels.err }}.", "fleet", "instance")
+    return Text(
+        f"{NODE}{OF_SHARD} denies callers access {_RATE} times a second",
+        f"{NODE}{OF_SHARD} denied {_RATE} logins and commands a second over {duration(level.within)}, more than "
+        f"{plain(level.above)}{lasting(level.for_)}.{most} For the callers whom it concerns the cache is gone. WRONGPASS: a "
+        "password was changed here or there; NOAUTH: they do not log in; NOPERM: their user lost a right. First: ACL LOG names "
+        "user, right and address; then undo the change, or give the callers the new password.",
+    )
+
+
 def _rejected(policy: Policy) -> Text:
     within = duration(policy.alerts.rejected_connections.within)
     return Text(
@@ -263,6 +277,7 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheReplicasFlapping": _replicas_flapping,
     "CacheReplicationLag": _replication_lag,
     "CacheEvictions": _evictions,
+    ACCESS_DENIED: _access_denied,
     "CacheRejectedConnections": _rejected,
     "CacheClientsNearLimit": _clients,
     "CachePersistenceFailed": _persistence,

@@ -7,6 +7,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+
+import redis
 
 from bench.alert_quality.lab import Lab
 from policy.objectives import counted
@@ -167,6 +170,18 @@ def replica_cuts(pause: float) -> Going:
 
     said = "the replicas of {} lose it again and again"
     return Going(lambda lab: said.format(lab.path.address(lab.path.primary)), _again(cut, pause))
+
+
+def strangers(pause: float) -> Going:
+    """Callers log in as a user that there is not, again and again."""
+
+    def enter(lab: Lab, _: int) -> None:
+        with lab.path.primary.client() as client, suppress(redis.AuthenticationError):
+            client.execute_command("AUTH", "nobody", "old")
+
+    return Going(
+        lambda lab: f"callers of {lab.path.address(lab.path.primary)} have the wrong login", _again(enter, pause)
+    )
 
 
 def detach(lab: Lab) -> str:

@@ -121,6 +121,12 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         where="path",
     ),
     _going(
+        "access-denied",
+        "callers of a primary have the wrong login, and try five times a second",
+        events.strangers(0.2),
+        "CacheAccessDenied",
+    ),
+    _going(
         "replicas-flap",
         "the replicas are cut off from their primary each 5 s, and come back at once",
         events.replica_cuts(5.0),
