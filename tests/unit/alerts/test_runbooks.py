@@ -48,6 +48,8 @@ def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object
         ("CacheFailoverOverdue", ["**1m**"]),
         ("CacheReplicationLag", ["**10s**", "**3m**"]),
         ("CacheEvictions", ["**100** keys", "**10m**"]),
+        ("CacheAccessDenied", ["**1** logins", "**5m**"]),
+        ("CacheReplicasFlapping", ["**4** times within **30m**"]),
         ("CacheClientsNearLimit", ["**85%**", "**5m**"]),
         ("CacheMemoryFragmentation", ["**1.5** times", "**30m**", "100MiB"]),
         ("CacheNodesDiffer", ["**1h**"]),
