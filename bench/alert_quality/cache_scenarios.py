@@ -126,12 +126,14 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         events.strangers(0.2),
         "CacheAccessDenied",
     ),
-    _going(
-        "replicas-flap",
-        "the replicas are cut off from their primary each 5 s, and come back at once",
-        events.replica_cuts(5.0),
-        "CacheReplicasFlapping",
-        patience=180.0,
+    replace(
+        _going(
+            "replicas-flap",
+            "the replicas are cut off from their primary each 5 s, and come back at once",
+            events.replica_cuts(5.0),
+            "CacheReplicasFlapping",
+        ),
+        rest=180.0,  # it is told until its window is over
     ),
     _going(
         "narrow-link",
