@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerts import keeping, links, unseen_ends
+from alerts.keeping import Seen
 from alerts.model import Alert, Kept
 from alerts.texts import Text
 from policy.alerts import CERTIFICATE_EXPIRING, AlertSpec
@@ -16,9 +17,9 @@ def alert(policy: Policy, spec: AlertSpec, expr: str, hold: timedelta, text: Tex
     return Alert(spec.name, expr, _labels(spec), _notes(policy, spec, expr, text), hold)
 
 
-def kept(policy: Policy, spec: AlertSpec, parts: Kept, lately: str, hold: timedelta, text: Text) -> Alert:
-    """One that goes on once it fires, see `keeping.expression`; a graph of what begins it says more than one of the whole."""
-    expr, notes = keeping.expression(policy, spec, parts, lately), _notes(policy, spec, parts.begins, text)
+def kept(policy: Policy, spec: AlertSpec, parts: Kept, seen: Seen, hold: timedelta, text: Text) -> Alert:
+    """One that goes on once it fires, see `keeping.expression`; a graph of what breaks it says more than one of the whole."""
+    expr, notes = keeping.expression(policy, spec, parts, seen), _notes(policy, spec, parts.broken, text)
     return Alert(spec.name, expr, _labels(spec), notes, hold, parts)
 
 

@@ -8,12 +8,24 @@ Prometheus has it from 2.42 on, vmalert later.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from alerts.model import Kept
-from alerts.promql import duration, narrowed, one_of, selector
+from alerts.promql import duration, selector
 from policy.alerts import AlertSpec
 from policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an expression sees of the past: `lately`, the subjects, still measured, where it has been broken within the time.
+
+    `told` are the subjects of which another alert tells: one that it is `beside`, or about one that it `follows`.
+    """
+
+    lately: str
+    told: str = ""
 
 
 def within(series: str, condition: str, time: timedelta) -> str:
@@ -30,21 +42,36 @@ def unseen(spec: AlertSpec, series: str, measure: str, time: timedelta) -> str:
     return f"max by ({by}) (last_over_time({series}[{duration(time)}])) unless on ({by}) ({measure})" if time else ""
 
 
-def expression(policy: Policy, spec: AlertSpec, kept: Kept, lately: str) -> str:
-    """The rule's expression; `lately` gives the subjects, which are still seen, where it has been broken within the time."""
+def expression(policy: Policy, spec: AlertSpec, kept: Kept, seen: Seen) -> str:
+    """The rule's expression."""
     of = f"on ({', '.join(spec.per)})"
-    begins = kept.begins
-    if kept.beside:
-        others = selector("ALERTS", alertstate="firing", fleet=policy.fleet.name)
-        begins += f" unless {of} {narrowed(others, f'alertname=~{one_of(kept.beside)}')}"
-    expr = f"{begins} or {lately} and {fires(policy, spec)}"
-    return f"({expr}) unless {of} ({kept.ends})" if kept.ends else expr
+    begins = f"{kept.begins} unless {of} ({seen.told})" if kept.beside else kept.begins
+    expr = f"{begins} or {seen.lately} and {fires(policy, spec)}"
+    ends = " or ".join(each for each in (seen.told if kept.follows else "", kept.ends) if each)
+    return f"({expr}) unless {of} ({ends})" if ends else expr
 
 
 def fires(policy: Policy, spec: AlertSpec) -> str:
     """What it fires about, to the right of `and`."""
-    series = selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=policy.fleet.name)
-    return f"on ({', '.join(spec.per)}) {series}"
+    return f"on ({', '.join(spec.per)}) {_firing(policy, spec)}"
+
+
+def stands(policy: Policy, spec: AlertSpec, lately: str) -> str:
+    """What it fires about, and was broken `lately`: within what `alone` leaves. Only then it stands in another one's way."""
+    return f"{_firing(policy, spec)} and on ({', '.join(spec.per)}) ({lately})"
+
+
+def alone(policy: Policy, hold: timedelta) -> timedelta:
+    """How long one that fires stands in the way of another, which waits for `hold`, after it was broken last.
+
+    As long as it is kept, the other one would begin its wait when it ends: RESOLVED, silence for so long, and a page about the
+    same node, which was never well. So the other's wait is over when it ends.
+    """
+    return max(policy.rules.keep_firing_for - hold, timedelta(0))
+
+
+def _firing(policy: Policy, spec: AlertSpec) -> str:
+    return selector("ALERTS", alertname=spec.name, alertstate="firing", fleet=policy.fleet.name)
 
 
 def ends(time: timedelta, interval: timedelta) -> dict[str, str]:

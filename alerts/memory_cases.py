@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR
 
-from alerts import ratio_cases, recording
+from alerts import keeping, ratio_cases, recording
 from alerts.counts import labels, node, total_of, whole
 from alerts.node_down import verdict_memory
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
-from alerts.rule_cases import Case, Expect, Labels, Watch, gauge, gone, up_to
+from alerts.rule_cases import LOOKBACK, Case, Expect, Labels, Watch, gauge, gone, up_to
 from alerts.server.proof import Clock, Proof, forgets, untold
 from policy import metrics
 from policy.alerts import ALERTS, BY_NAME, AlertSpec
@@ -55,6 +55,7 @@ def more(policy: Policy, found: tuple[Ratio, ...], step: int) -> Iterator[Case]:
     for ratio in found:
         yield _no_limit(ratio, step)
         yield from _of_a_pair(policy, ratio, step)
+        yield from _takes_over(policy, ratio, clock)
         yield from _restarts(policy, ratio, clock)
         yield from _roles_untold(policy, ratio, clock)
     yield from _makes_room(policy, found[-1], step)
@@ -88,12 +89,22 @@ def _evicts_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]
     fact = selector(metrics.MEMORY_EVICTS.name, **node(policy))
     scene = {**_used_by(node(policy), _FULL, _LIMIT), fact: 1}
     yield _untold(policy, ratio, clock, scene, fact, "no longer says that it evicts", ratio.labels)
-    primary, replica = (_member(policy, "a", number) for number in (1, 2))
-    fact, memory = selector(metrics.MEMORY_EVICTS.name, **primary), milliseconds(verdict_memory(policy))
-    pair, hold = _pair(policy, (_FULL, _FULL), _LIMIT, evicts=1), milliseconds(ratio.hold)
-    of_primary, of_replica = (labels(BY_NAME[ratio.name], each) for each in (primary, replica))
-    proof = Proof(ratio.name, of_replica, hold, pair, {}, {fact: memory}, what="of a pair")
-    yield forgets(proof, clock, fact, memory, *(() if hold else (of_primary,)))
+    if clock.step < LOOKBACK:
+        yield _evicts_no_more(policy, ratio, clock)
+
+
+def _evicts_no_more(policy: Policy, ratio: Ratio, clock: Clock) -> Case:
+    """The same of a primary whose replica is told of."""
+    memory = milliseconds(verdict_memory(policy))
+    told = up_to(clock.step, milliseconds(ratio.hold)) // clock.sample + 2
+    # Where its last word would leave the window with an evaluation, one more: see `Clock.first_after`.
+    told += ((told - 1) * clock.sample + memory) % clock.step == 0
+    turns = clock.first_after((told - 1) * clock.sample + memory)
+    expects = _until_the_primary(policy, ratio, turns, clock.step)
+    count = clock.samples(expects[-1].at)
+    series = _steady(_pair(policy, (_FULL, _FULL), _LIMIT, evicts=1), count)
+    series[selector(metrics.MEMORY_EVICTS.name, **_member(policy, "a", 1))] = f"{gauge(1, told)} {gone(count)}"
+    return Case(f"{ratio.name}: fires on a primary that no longer says that it evicts", clock.sample, series, expects)
 
 
 def _restarts(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
@@ -122,6 +133,36 @@ def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
         alerts = [labels(spec, _member(policy, shard, number)) for number in told]
         series = _steady(scene, when.samples)
         yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))
+
+
+def _takes_over(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
+    """A replica that is full alone is told of until its primary is; when that is well it waits, and takes over again."""
+    step, hold = clock.step, up_to(clock.step, milliseconds(ratio.hold))
+    if step >= LOOKBACK:
+        return  # no alert sees what it did at its last evaluation
+    alone = hold // clock.sample + 2
+    turns = up_to(step, alone * clock.sample)
+    full = (turns + hold + step) // clock.sample + 1 - alone
+    waits = up_to(step, (alone + full) * clock.sample) + up_to(step, milliseconds(keeping.alone(policy, ratio.hold)))
+    total = total_of(getattr(policy.thresholds.memory, BY_NAME[ratio.name].severity).above)
+    most = ratio.over or total + 1
+    series = _steady(_pair(policy, (ratio.under, most), total), waits // clock.sample + 2)
+    used = selector(metrics.MEMORY_USED.name, **_member(policy, "a", 1))
+    series[used] = f"{gauge(ratio.under, alone)} {gauge(most, full)} {series[used]}"
+    expects = _until_the_primary(policy, ratio, turns, step)
+    if hold:
+        waiting = {"alertname": ratio.name, "alertstate": "pending"}
+        replica = selector("ALERTS", **labels(BY_NAME[ratio.name], _member(policy, "a", 2)), **waiting)
+        expects = (*expects, Expect(waits, selector("ALERTS", **waiting), (replica,)))
+    yield Case(f"{ratio.name}: goes on about a replica until its primary is told of", clock.sample, series, expects)
+
+
+def _until_the_primary(policy: Policy, ratio: Ratio, turns: int, step: int) -> tuple[Expect, ...]:
+    """The replica's alert fires when the primary's begins its wait, and one evaluation longer than that waits."""
+    primary, replica = (labels(BY_NAME[ratio.name], _member(policy, "a", number)) for number in (1, 2))
+    watch, speaks = Watch(ratio.name), turns + up_to(step, milliseconds(ratio.hold))
+    begins = watch.firing(turns, *([replica] if speaks > turns else [primary, replica]))
+    return begins, watch.firing(speaks, primary, replica), watch.firing(speaks + step, primary)
 
 
 def _member(policy: Policy, shard: str, number: int) -> dict[str, str]:

@@ -25,12 +25,25 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """Of subjects that have the labels `of` in common one speaks for another.
+
+    While the alert stands about one that is `ahead`, it is silent about those that are `behind`: both are expressions.
+    """
+
+    behind: str
+    ahead: str
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What the expression of an alert that goes on once it fires is put together from, see `alerts.keeping`.
 
-    It begins by `begins`, unless one of the alerts `beside` fires about the same subject; it goes on while `broken` has held
-    within the time `within`; and whatever it does, it is silent about what `ends` gives (empty: nothing). `unseen` gives what was
-    measured within that time and is not any more: that ends it as well, for who replays it and cannot look at both.
+    It begins by `begins`; it goes on while `broken` has held within the time `within`; and whatever it does, it is silent about
+    what `ends` gives (empty: nothing) and about one that `follows` another. `unseen` gives what was measured within that time and
+    is not any more: that ends it as well, for who replays it and cannot look at both. It does not begin while one of the alerts
+    `beside` stands about the same subject.
     """
 
     begins: str
@@ -39,6 +52,7 @@ class Kept:
     ends: str = ""
     unseen: str = ""
     beside: tuple[str, ...] = ()
+    follows: Follows | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from alerts import ratio_cases, recording
 from alerts.counts import below, labels, node, total_of
+from alerts.keeping import alone
 from alerts.probes import IN_TURN, promise
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
@@ -239,8 +240,8 @@ _MARGIN = 3
 def _hidden(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Iterator[Case]:
     """`behind` broken all the time, `before` well by a hair, then broken by as little, then well again.
 
-    The one is hidden once the other's condition has held for its wait: also where its alert does not fire yet, for a third one
-    has fired for two moments before, so that nobody has waited long enough. Then it does, and hides while it is kept.
+    The one is hidden once the other's condition has held for its wait: also where its alert does not fire yet, for each fired for
+    two moments before, so that the other one began to wait anew. Then it does, and hides as long as it stands in the way.
     """
     deltas, hold = (
         milliseconds(time) // step for time in (policy.rules.rate_window, promise(policy, before, level).hold)
@@ -253,20 +254,22 @@ def _hidden(policy: Policy, level: Severity, step: int, before: str, behind: str
     dips = fires + deltas + 2
     ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
     series = {name: _three(well[name], good, ill[name], fires - good, dips + 2 - fires) for name in ill}
-    third = next(row for row in IN_TURN if row not in (before, behind))
-    told = {"alertname": _spec(third, level).name, "alertstate": "firing"}
     of_node = {"fleet": policy.fleet.name, "instance": node(policy)["instance"]}
-    between = speaks - _MARGIN - 1 - (good + deltas) - 2
-    series[selector("ALERTS", **told, **of_node)] = f"_x{good + deltas} 1 stale _x{between} 1 stale"
     speaker, hidden = _spec(before, level), _spec(behind, level)
+    for at, told in enumerate((speaker, hidden), start=good + deltas):
+        fired = selector("ALERTS", alertname=told.name, alertstate="firing", **of_node)
+        series[fired] = f"_x{at} 1 stale _x{hold - _MARGIN - 3} 1 stale"
     active = f"count({selector('ALERTS', alertname=hidden.name)})"  # it waits, or fires
     expects = [
         Expect((speaks - _MARGIN) * step, active, ("{}",)),
         Expect(speaks * step, active),
         Watch(speaker.name).firing(fires * step, labels(speaker, node(policy))),
     ]
-    if milliseconds(policy.rules.keep_firing_for) > (deltas + _MARGIN + 2) * step:
+    left = milliseconds(alone(policy, promise(policy, behind, level).hold))
+    if left > (deltas + _MARGIN + 2) * step:
         expects.append(Expect(dips * step, active))
+    elif left < deltas * step:
+        expects.append(Expect(dips * step, active, ("{}",)))
     yield Case(f"{hidden.name}: hidden by what {before} has spoken of, not before", step, series, tuple(expects))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alerts import keeping, node_down, policy_differs, prober_down, probes, recording, stack, texts
 from alerts.alerting import alert, kept
-from alerts.model import Alert, Group, Kept, Record
+from alerts.keeping import Seen
+from alerts.model import Alert, Follows, Group, Kept, Record
 from alerts.promql import duration, one_of, quote, selector
 from alerts.server import facts
 from alerts.server import rules as server
@@ -53,7 +54,7 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
     lately = f"{keeping.within(ratio, low, time)} and {ratio} and {keeping.within(requests, enough, time)}"
     text = texts.hit_rate(policy, level.below, level.for_)
     gone = keeping.unseen(spec, selector(metrics.HITS.name, fleet=policy.fleet.name), ratio, time)
-    return kept(policy, spec, Kept(broken, broken, time, unseen=gone), lately, level.for_, text)
+    return kept(policy, spec, Kept(broken, broken, time, unseen=gone), Seen(lately), level.for_, text)
 
 
 def _memory(policy: Policy, spec: AlertSpec) -> Alert:
@@ -62,11 +63,15 @@ def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     full = f"{used} {above}"
     evicts = _evicts(policy) if spec.severity == "critical" else ""
     told = f"{full} unless on (fleet, instance) ({evicts})" if evicts else full
-    others = [_as_full_as_its_primary(policy, told), *([evicts] if evicts else [])]
     gone = keeping.unseen(spec, selector(metrics.MEMORY_USED.name, fleet=policy.fleet.name), used, time)
-    parts = Kept(full, full, time, " or ".join(others), gone)
-    lately = f"{keeping.within(used, above, time)} and {used}"
-    return kept(policy, spec, parts, lately, level.for_, texts.memory(level.above, level.for_, spec.severity))
+    follows = _follows(policy)
+    # What fires goes on until the primary's alert does, whatever the primary's value is: one that swings, or a failover,
+    # would end the one page before there is the other.
+    begins = f"{full} unless on (fleet, instance) ({_of_its_primary(follows, told)})"
+    parts = Kept(begins, full, time, evicts, gone, follows=follows)
+    stands = keeping.stands(policy, spec, keeping.within(used, above, keeping.alone(policy, level.for_)))
+    seen = Seen(f"{keeping.within(used, above, time)} and {used}", _of_its_primary(follows, stands))
+    return kept(policy, spec, parts, seen, level.for_, texts.memory(level.above, level.for_, spec.severity))
 
 
 def _evicts(policy: Policy) -> str:
@@ -74,10 +79,15 @@ def _evicts(policy: Policy) -> str:
     return f"{facts.newest_sli(policy, metrics.MEMORY_EVICTS.name)} == 1"
 
 
-def _as_full_as_its_primary(policy: Policy, full: str) -> str:
-    """The replicas of primaries that are `full`: they hold the same, and the primary's alert says it."""
+def _follows(policy: Policy) -> Follows:
+    """A replica holds the same as its primary, whose alert says it."""
     primary, in_shard = facts.of_role(policy, "primary"), facts.of_role(policy, "replica", 'shard!=""')
-    return f"{in_shard} and on (fleet, shard) ({full} and on (fleet, instance) ({primary}))"
+    return Follows(in_shard, primary, ("fleet", "shard"))
+
+
+def _of_its_primary(follows: Follows, so: str) -> str:
+    """The replicas of those primaries of which something is so."""
+    return f"{follows.behind} and on ({', '.join(follows.of)}) ({so} and on (fleet, instance) {follows.ahead})"
 
 
 def _discovery(policy: Policy) -> Alert:

@@ -20,12 +20,14 @@ _TWO = "two series at a time give alerts of the same labels: Prometheus refuses 
 
 @dataclass(frozen=True, slots=True)
 class Gave:
-    """What the expressions of a rule gave from its evaluation at `start` on; the last two are of one that is kept."""
+    """What the expressions of a rule gave from its evaluation at `start` on; the others are of one that is kept."""
 
     start: int
     begins: Held
     broken: Held = field(default_factory=dict)
     ends: Held = field(default_factory=dict)
+    behind: Held = field(default_factory=dict)
+    ahead: Held = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class _Alert:
     begins: list[int]
     broken: list[int]
     ends: list[int]
+    behind: list[int]
+    ahead: list[int]
 
     @property
     def twice(self) -> bool:
@@ -52,8 +56,9 @@ class _Alert:
 
     def replayed(self, kept: Keeping) -> keeping.Replayed:
         """As it is replayed beside others."""
-        times = (set(self.begins), set(self.broken), set(self.ends))
-        return keeping.Replayed(self.clock, self.rule.hold, kept.within, *times)
+        times, follows = (set(self.begins), set(self.broken), set(self.ends)), kept.follows is not None
+        places = (set(self.behind), set(self.ahead))
+        return keeping.Replayed(self.clock, self.rule.hold, kept.within, *times, follows, *places)
 
 
 def firings(
@@ -73,13 +78,18 @@ def firings(
 
 def _alerts(rule: Rule, gave: Gave, clock: Clock) -> Iterator[_Alert]:
     broken = _by_alert(rule, gave.broken)
-    ends: dict[tuple[str, ...], list[list[list[int]]]] = {}
-    for series, stretches in gave.ends.items():
-        ends.setdefault(_subject(rule, dict(series)), []).append(stretches)
+    about = [_by_subject(rule, held) for held in (gave.ends, gave.behind, gave.ahead)]
     for labels, times in _by_alert(rule, gave.begins).items():
         subject = _subject(rule, dict(labels))
-        ended = list(_times(ends.get(subject, []), rule.step))
-        yield _Alert(rule, labels, subject, clock, times, broken.get(labels, []), ended)
+        others = (list(_times(found.get(subject, []), rule.step)) for found in about)
+        yield _Alert(rule, labels, subject, clock, times, broken.get(labels, []), *others)
+
+
+def _by_subject(rule: Rule, held: Held) -> dict[tuple[str, ...], list[list[list[int]]]]:
+    found: dict[tuple[str, ...], list[list[list[int]]]] = {}
+    for series, stretches in held.items():
+        found.setdefault(_subject(rule, dict(series)), []).append(stretches)
+    return found
 
 
 def _subject(rule: Rule, labels: Labels) -> tuple[str, ...]:
@@ -87,14 +97,21 @@ def _subject(rule: Rule, labels: Labels) -> tuple[str, ...]:
 
 
 def _together(alerts: Iterable[_Alert]) -> Iterable[list[_Alert]]:
-    """Those of which one does not begin beside the other are replayed together, the others alone; in the order of their rules."""
+    """Those of which one stands in the other's way are replayed together, the others alone; in the order of their rules."""
     found: dict[object, list[_Alert]] = {}
     for alert in alerts:
-        kept = alert.rule.keeping
-        alone = (alert.rule, alert.labels)
-        key = (frozenset((alert.rule.name, *kept.beside)), alert.subject) if kept and kept.beside else alone
-        found.setdefault(key, []).append(alert)
+        found.setdefault(_company(alert), []).append(alert)
     return found.values()
+
+
+def _company(alert: _Alert) -> object:
+    kept = alert.rule.keeping
+    if kept and kept.beside:
+        return frozenset((alert.rule.name, *kept.beside)), alert.subject
+    if kept and kept.follows:
+        labels = dict(alert.labels)
+        return alert.rule, tuple(labels.get(label, "") for label in kept.follows.of)
+    return alert.rule, alert.labels
 
 
 def _fired(several: list[_Alert]) -> Iterator[Firing]:

@@ -18,7 +18,8 @@ from alerts.backtest.simulate import Clock, Span
 class Replayed:
     """An alert about a subject: the evaluations at which it would begin, was broken, and is ended whatever it does.
 
-    `hold` is its `for`, `within` how long it is kept.
+    `hold` is its `for`, `within` how long it is kept. Of one that `follows` others of its rule: when it is behind one that is
+    ahead, whose alert ends it; else another one keeps it from beginning alone.
     """
 
     clock: Clock
@@ -27,22 +28,34 @@ class Replayed:
     begins: Set[int]
     broken: Set[int]
     ends: Set[int]
+    follows: bool = False
+    behind: Set[int] = frozenset()
+    ahead: Set[int] = frozenset()
 
     @property
     def times(self) -> list[int]:
         """Every evaluation at which something is so, in order."""
-        return sorted(at for at in self.begins | self.broken | self.ends if self.clock.sees(at))
+        return sorted(at for at in self.begins | self.broken | self.ends | self.behind if self.clock.sees(at))
+
+    @property
+    def alone(self) -> int:
+        """So long after another one was broken last that stands in its way while it fires, see `alerts.keeping.alone`."""
+        return max(self.within - self.hold, 0)
 
 
 @dataclass(slots=True)
 class _State:
-    """What Prometheus knows of it: since when it waits, since when it fires, when it was broken last; the last evaluation."""
+    """What Prometheus knows of it: since when it waits, since when it fires, when it was broken last; the last evaluation.
+
+    `before` says whether it fired before that.
+    """
 
     of: Replayed
     since: int | None = None
     fired: int | None = None
     broken: int = 0
     last: int | None = None
+    before: bool = False
     found: list[Span] = field(default_factory=list)
 
     def over(self) -> int:
@@ -50,17 +63,29 @@ class _State:
         return self.of.clock.from_(self.broken + self.of.within + 1)
 
     def fires(self, at: int, later: bool) -> bool:
-        """Whether the series `ALERTS` has it at that time; a rule that stands `later` in the group has not been evaluated yet."""
+        """Whether the series `ALERTS` has it at that time; a rule that stands `later` in the group has not been evaluated yet.
+
+        What a rule tells of one subject it does not see either while it is asked about another.
+        """
+        if later and self.last == at:
+            return self.before
         return self.fired is not None and (self.over() >= at if later else self.over() > at)
 
-    def evaluate(self, at: int, beside: bool) -> None:
-        """One evaluation; `beside` says whether another one fires, beside which it does not begin."""
+    def stands(self, at: int, later: bool, other: Replayed) -> bool:
+        """Whether it stands in another one's way: it fires, and was broken so lately that the other's wait would end before it."""
+        lately = at in self.of.broken or self.broken >= at - other.alone
+        one = not other.follows or (at in other.behind and at in self.of.ahead)
+        return lately and one and self.fires(at, later or other.follows)
+
+    def evaluate(self, at: int, told: bool) -> None:
+        """One evaluation; `told` says whether another one stands in its way."""
         self._settle(at)
-        if at in self.of.ends:
+        self.before = self.fired is not None
+        if at in self.of.ends or (told and self.of.follows):
             self._end(at)
             self.since = None
         else:
-            begins = at in self.of.begins and not beside
+            begins = at in self.of.begins and not told
             if begins and self.since is None:
                 self.since = at
             if at in self.of.broken:
@@ -93,11 +118,11 @@ class _State:
 
 
 def spans(alerts: Sequence[Replayed]) -> list[list[Span]]:
-    """Those of each alert about one subject, given in the order of their rules."""
+    """Those of each alert about one subject, or of subjects of which one follows another, given in the order of their rules."""
     states = [_State(alert) for alert in alerts]
     for at, index in _evaluations(alerts):
         others = ((other, state) for other, state in enumerate(states) if other != index)
-        states[index].evaluate(at, any(state.fires(at, other > index) for other, state in others))
+        states[index].evaluate(at, any(state.stands(at, other > index, alerts[index]) for other, state in others))
     return [state.finish() for state in states]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from alerts.backtest.inline import ALERT_SERIES, Book, Recorded, book, inline, meant, read_by
 from alerts.backtest.selectors import NotUnderstood, Selector
-from alerts.model import Alert, Group, Record
+from alerts.model import Alert, Follows, Group, Record
 from alerts.promql import milliseconds
 from policy.alerts import BY_NAME, POLICY_DIFFERS
 from policy.units import parse_duration
@@ -29,7 +29,7 @@ class Keeping:
     """What an alert is replayed from that goes on once it fires: what breaks it and what ends it, on raw series.
 
     `within` is how long it is kept, in milliseconds; `beside` are the alerts beside which it does not begin, about the same
-    subject: the labels `per`.
+    subject: the labels `per`; and what it `follows` is on raw series, too.
     """
 
     broken: str
@@ -37,6 +37,13 @@ class Keeping:
     within: int
     beside: tuple[str, ...]
     per: tuple[str, ...]
+    follows: Follows | None = None
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """All that is asked for it beside what begins it."""
+        others = (self.follows.behind, self.follows.ahead) if self.follows else ()
+        return tuple(each for each in (self.broken, self.ends, *others) if each)
 
 
 @dataclass(frozen=True, eq=False)  # told apart by identity: two equal rules of two policies are two
@@ -74,8 +81,7 @@ class Rule:
     @property
     def queries(self) -> tuple[str, ...]:
         """All that is asked for it, on raw series."""
-        kept = (self.keeping.broken, self.keeping.ends) if self.keeping else ()
-        return (self.query, *(each for each in dict.fromkeys(kept) if each not in ("", self.query)))
+        return tuple(dict.fromkeys((self.query, *(self.keeping.queries if self.keeping else ()))))
 
     @property
     def reach(self) -> int:
@@ -127,7 +133,7 @@ def _rule(group: Group, alert: Alert, recorded: Book) -> Rule:
     siblings = tuple(dict.fromkeys(rule.name for rule in group.rules if isinstance(rule, Record)))
     rule = Rule(alert.name, group.name, step, milliseconds(alert.hold or timedelta(0)), labels, alert.expr, "")
     try:
-        reads = read_by(alert.expr, recorded)
+        reads = tuple(_reads(alert, recorded))
         begins, broken, ends = (inline(expr, recorded) for expr in _parts(alert))
         _check_templates(labels)
     except NotUnderstood as error:
@@ -155,11 +161,20 @@ def _parts(alert: Alert) -> tuple[str, str, str]:
     return kept.begins, kept.broken, " or ".join(each for each in (kept.ends, kept.unseen) if each)
 
 
+def _reads(alert: Alert, recorded: Book) -> Iterator[Selector]:
+    """Not what stands in its expression for other alerts alone: that is replayed, and they say what they want."""
+    kept = alert.kept
+    follows = (kept.follows.behind, kept.follows.ahead) if kept and kept.follows else ()
+    parts = (kept.begins, kept.broken, kept.ends, *follows) if kept else (alert.expr,)
+    for part in filter(None, parts):
+        yield from read_by(part, recorded)
+
+
 def _keeping(alert: Alert, broken: str, ends: str) -> Keeping | None:
     if alert.kept is None:
         return None
     within, beside = milliseconds(alert.kept.within), alert.kept.beside
-    return Keeping(broken, ends, within, beside, BY_NAME[alert.name].per)
+    return Keeping(broken, ends, within, beside, BY_NAME[alert.name].per, alert.kept.follows)
 
 
 def _taken(kept: Mapping[str, str]) -> Iterator[str]:

@@ -201,9 +201,7 @@ def _told(
 def _gave(rule: Rule, jobs: tuple[_Job, ...], held: dict[_Job, Held]) -> Gave:
     by_query = {job.query: held[job] for job in jobs}
     kept = rule.keeping
-    return Gave(
-        jobs[0].start,
-        by_query[rule.query],
-        by_query.get(kept.broken, {}) if kept else {},
-        by_query.get(kept.ends, {}) if kept else {},
-    )
+    follows = kept.follows if kept else None
+    parts = (kept.broken if kept else "", kept.ends if kept else "")
+    places = (follows.behind if follows else "", follows.ahead if follows else "")
+    return Gave(jobs[0].start, by_query[rule.query], *(by_query.get(each, {}) for each in (*parts, *places)))
