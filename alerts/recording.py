@@ -14,11 +14,11 @@ from alerts.server import facts
 from policy import metrics
 from policy.metrics import le
 from policy.model import Policy
-from policy.units import seconds
+from policy.units import plain, seconds
 
 LEVELS = {"fleet": "fleet", "shard": "fleet, shard", "instance": "fleet, shard, instance"}
 FLEET_HIT_RATIO = "fleet:cache_hit_ratio:rate"
-FLEET_REQUESTS = "fleet:cache_requests:rate"
+FLEET_HIT_RATIO_JUDGED = "fleet:cache_hit_ratio_judged:rate"
 INSTANCE_HIT_RATIO = "instance:cache_hit_ratio:rate"
 PROBES = "instance:cache_probes:rate"
 PROBES_WITHIN = "instance:cache_probes_within:rate"
@@ -30,8 +30,18 @@ PROBE_OP = "ping"
 
 
 def hit_rate(policy: Policy) -> tuple[Record, ...]:
-    """Hits and requests per second and their ratio, 0..1, of the fleet, each shard and each node."""
-    return tuple(record for level in LEVELS for record in _hit_rate_of(policy, level))
+    """Hits and requests per second and their ratio, 0..1, of the fleet, each shard and each node.
+
+    And the fleet's ratio while there are enough requests to judge it. Five reads in the night, two of them misses, are no reason
+    to wake somebody: /health has the same minimum. What fires looks back at it: a low ratio of few requests at one time, and
+    many at another, are no reason to go on.
+    """
+    enough = f">= {policy.health.min_requests} / {plain(seconds(policy.health.window))}"
+    ratio, requests = (
+        selector(name, fleet=policy.fleet.name) for name in (FLEET_HIT_RATIO, "fleet:cache_requests:rate")
+    )
+    found = tuple(record for level in LEVELS for record in _hit_rate_of(policy, level))
+    return (*found, Record(FLEET_HIT_RATIO_JUDGED, f"{ratio} and {requests} {enough}"))
 
 
 def _hit_rate_of(policy: Policy, level: str) -> tuple[Record, ...]:

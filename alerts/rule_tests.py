@@ -32,7 +32,7 @@ from policy.units import plain, seconds
 
 # promtool walks through a test evaluation by evaluation; a `for` of a month is walked in this many steps.
 _MAX_EVALUATIONS = 400
-_TOO_FEW, _ENOUGH = Decimal("0.999"), Decimal("1.001")
+_TOO_FEW, _ENOUGH, _TENTH = Decimal("0.999"), Decimal("1.001"), Decimal("0.1")
 
 
 def suites(policy: Policy) -> dict[str, dict[str, Any]]:
@@ -135,19 +135,24 @@ def _few_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
 
 
 def _fewer_requests(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
-    """Nothing but misses, first enough and then too few of them: it goes on for as long as it is kept, and no longer."""
+    """Misses alone, then hits alone, then a few misses alone: it goes on for as long as it is kept after the first.
+
+    A low ratio of too few requests, and enough of them before, keep it no longer.
+    """
     when, watch = ratio_cases.times(ratio, step), Watch(ratio.name)
-    if not when.kept:
+    good = -(-(when.mends + 3 * step) // when.sample)
+    if not when.kept or good * when.sample + when.window >= when.keep:
         return
     bad = ratio_cases.until_it_fires(when) + when.window // when.sample  # a counter's first window is not full
     goes_on = bad * when.sample // step * step + (when.keep - 1) // step * step
     ends = up_to(step, bad * when.sample + when.mends) + up_to(step, when.keep + 1)
-    enough, few = (round(share * _least(policy), 12) for share in (_ENOUGH, _TOO_FEW))
-    many = ends // when.sample + 2 - bad
-    misses = selector(metrics.MISSES.name, **node(policy))
+    enough, few = (round(share * _least(policy), 12) for share in (_ENOUGH, _TENTH))
+    many = ends // when.sample + 2 - bad - good
+    all_bad, all_good = enough * bad, enough * good
+    hits, misses = (selector(metric.name, **node(policy)) for metric in (metrics.HITS, metrics.MISSES))
     series = {
-        **_only_misses(policy, enough, bad + 1 + many),
-        misses: f"0+{plain(enough)}x{bad} {plain(enough * bad + few)}+{plain(few)}x{many - 1}",
+        hits: f"{gauge(0, bad + 1)} {plain(enough)}+{plain(enough)}x{good - 1} {plain(all_good)}+0x{many - 1}",
+        misses: f"0+{plain(enough)}x{bad} {plain(all_bad)}+0x{good - 1} {plain(all_bad + few)}+{plain(few)}x{many - 1}",
     }
     expects = (watch.firing(goes_on, ratio.labels), watch.firing(ends))
     yield Case(f"{ratio.name}: ends when requests become too few", when.sample, series, expects)

@@ -14,7 +14,7 @@ from policy import metrics
 from policy.alerts import ALERTS, DISCOVERY_FAILING, AlertSpec
 from policy.fleet import POLICY_PART, SOURCES
 from policy.model import Policy
-from policy.units import plain, seconds
+from policy.units import plain
 
 
 def groups(policy: Policy) -> dict[str, Group]:
@@ -44,14 +44,12 @@ def _group(policy: Policy, row: str, records: tuple[Record, ...]) -> Group:
 
 def _hit_rate(policy: Policy, spec: AlertSpec) -> Alert:
     level = getattr(policy.thresholds.hit_rate, str(spec.level))
-    ratio, requests = (
-        selector(record, fleet=policy.fleet.name) for record in (recording.FLEET_HIT_RATIO, recording.FLEET_REQUESTS)
+    ratio, judged = (
+        selector(name, fleet=policy.fleet.name)
+        for name in (recording.FLEET_HIT_RATIO, recording.FLEET_HIT_RATIO_JUDGED)
     )
-    # Five reads in the night, two of them misses, are no reason to wake somebody: /health has the same minimum.
-    enough = f">= {policy.health.min_requests} / {plain(seconds(policy.health.window))}"
     low, time = f"< {plain(level.below)}", policy.rules.keep_firing_for
-    broken = f"{ratio} {low} and {requests} {enough}"
-    lately = f"{keeping.within(ratio, low, time)} and {ratio} and {keeping.within(requests, enough, time)}"
+    broken, lately = f"{judged} {low}", f"{keeping.within(judged, low, time)} and {ratio}"
     text = texts.hit_rate(policy, level.below, level.for_)
     gone = keeping.unseen(spec, selector(metrics.HITS.name, fleet=policy.fleet.name), ratio, time)
     return kept(policy, spec, Kept(broken, broken, time, unseen=gone), Seen(lately), level.for_, text)

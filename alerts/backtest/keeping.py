@@ -72,7 +72,7 @@ class _State:
         return self.fired is not None and (self.over() >= at if later else self.over() > at)
 
     def stands(self, at: int, later: bool, other: Replayed) -> bool:
-        """Whether it stands in another one's way: it fires, and was broken so lately that the other's wait would end before it."""
+        """Whether it stands in another one's way: it fires, and was broken within the time that the other's wait leaves."""
         lately = at in self.of.broken or self.broken >= at - other.alone
         one = not other.follows or (at in other.behind and at in self.of.ahead)
         return lately and one and self.fires(at, later or other.follows)
