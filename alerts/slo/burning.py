@@ -80,16 +80,18 @@ def _alert(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Alert:
 
 def _burns(scope: Scope, spec: AlertSpec, pair: Burn, time: timedelta) -> str:
     """A burn rate that begins it, or has been exceeded within the time that it is kept: of enough events that were watched."""
-    lately = f"{_exceeded(scope, pair, time)} and {_short(scope, pair)} and {keeping.fires(scope.policy, spec)}"
-    return f"({_new(scope, spec, pair)} or {lately}) and {_enough(scope, pair)}"
+    lately = f"{_exceeded(scope, pair, time)} and {_enough(scope, pair, time)} and {_short(scope, pair)}"
+    goes_on = f"{lately} and {keeping.fires(scope.policy, spec)}"
+    return f"({_new(scope, spec, pair)} and {_enough(scope, pair)} or {goes_on}) and {_watched(scope, pair)}"
 
 
 def _kept(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Kept:
     """What it is put together from. Who has it from another alert is not told of it any more, whatever it burnt before."""
     time = scope.policy.rules.keep_firing_for
     shortest, widest = (choice(pairs, key=lambda pair: pair.short) for choice in (min, max))
-    begins = " or ".join(f"({_new(scope, spec, pair)}) and {_enough(scope, pair)}" for pair in pairs)
-    broken = " or ".join(f"{_exceeded(scope, pair)} and {_enough(scope, pair)}" for pair in pairs)
+    enough = {pair: f"{_enough(scope, pair)} and {_watched(scope, pair)}" for pair in pairs}
+    begins = " or ".join(f"({_new(scope, spec, pair)}) and {enough[pair]}" for pair in pairs)
+    broken = " or ".join(f"{_exceeded(scope, pair)} and {enough[pair]}" for pair in pairs)
     seen = f"{_short(scope, shortest)} or {broken}"
     gone = keeping.unseen(spec, scope.of(o.STEP), seen, time and time + shortest.short)
     return Kept(begins, broken, time, f"{_short(scope, widest)} and on (fleet) {_told(scope, spec)}", gone)
@@ -109,11 +111,19 @@ def _exceeded(scope: Scope, pair: Burn, time: timedelta = timedelta(0)) -> str:
     return " and ".join(f"sum without (sloth_window) ({each}) > {share}" for each in worst)
 
 
-def _enough(scope: Scope, pair: Burn) -> str:
-    """So many events in the long window, which was watched."""
-    counted, quarter = scope.of(o.counted(pair.long)), pair.long / 4
-    watched = f"count_over_time({counted}[{duration(quarter)}] offset {duration(pair.long - quarter)})"
-    return f"{counted} >= {scope.slo.least_events(pair)} and {watched}"
+def _enough(scope: Scope, pair: Burn, time: timedelta = timedelta(0)) -> str:
+    """So many events in the long window: now, or within a time."""
+    counted = scope.of(o.counted(pair.long))
+    most = f"max_over_time({counted}[{scope.exactly(time)}])" if time else counted
+    return f"{most} >= {scope.slo.least_events(pair)}"
+
+
+def _watched(scope: Scope, pair: Burn) -> str:
+    """The objective, where the long window was watched from its first quarter on."""
+    quarter = pair.long / 4
+    return (
+        f"count_over_time({scope.of(o.counted(pair.long))}[{duration(quarter)}] offset {duration(pair.long - quarter)})"
+    )
 
 
 def _short(scope: Scope, pair: Burn) -> str:

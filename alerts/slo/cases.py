@@ -201,7 +201,7 @@ def _firing(spec: AlertSpec, fleet: str) -> str:
 
 
 def _minimum(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
-    """One event fewer than the minimum in the long window, all bad; then one more; then no traffic.
+    """One event fewer than the minimum in the long window, all bad; then one more, but for a moment; then no traffic.
 
     The short window never empties: each time one event comes, one that is a long window old is over. The rest of them came
     half a long window before, where no shorter window of another burn rate sees them.
@@ -210,16 +210,18 @@ def _minimum(scene: Scene, spec: AlertSpec, pair: Burn) -> Iterator[Case]:
     few = scene.scope.slo.least_events(pair) - 1
     gap, first = max(1, short - 1), full + 1
     enough = first + waits + 2
-    end = enough + waits + 2
+    moment = enough + waits + 1
+    end = moment + 2
     arrivals = range(first, end, gap)
-    if few <= len(arrivals) or arrivals[-1] - full >= first - full // 2:
+    if few <= len(arrivals) + 1 or arrivals[-1] - full >= first - full // 2:
         return  # they are too few, or the long window too short, to arrange it so
     events = {at - shift: (0, 1) for at in arrivals for shift in (0, full)}
-    events[first - full // 2] = (0, few - len(arrivals))
-    events[enough] = (0, 1 + events.get(enough, (0, 0))[1])
+    events[first - full // 2] = (0, few - len(arrivals) - 1)
+    for at in (enough, moment - full, moment + 1):
+        events[at] = (0, 1 + events.get(at, (0, 0))[1])
     resolved = end + short + scene.kept
     story = scene.story(resolved + 1, events)
-    turns = (enough + waits - 1, enough + waits, *_around_turns(end + short, resolved))
+    turns = (enough + waits - 1, enough + waits, moment, *_around_turns(end + short, resolved))
     expects = (*scene.silent_until(story, spec, enough + waits - 1), *scene.as_told(story, spec, *turns))
     yield _case(scene, spec, pair, "silent on too few events, and without traffic", story, {}, expects)
 

@@ -58,13 +58,12 @@ class Story:
 
     def exceeds(self, scope: Scope, pair: Burn, at: int) -> bool:
         """Whether one burn rate is exceeded."""
-        return self._enough(scope, pair, at) and all(
-            self._over(scope, pair, at, window) for window in (pair.long, pair.short)
-        )
+        over = (self._over(scope, pair, at, window) for window in (pair.long, pair.short))
+        return self._watched(at, pair.long) and self._enough(scope, pair, at) and all(over)
 
     def _enough(self, scope: Scope, pair: Burn, at: int) -> bool:
-        """Whether the long window holds enough events, and was watched."""
-        return self._watched(at, pair.long) and sum(self.within(at, pair.long)) >= scope.slo.least_events(pair)
+        """Whether the long window holds enough events."""
+        return sum(self.within(at, pair.long)) >= scope.slo.least_events(pair)
 
     def _watched(self, at: int, window: timedelta) -> bool:
         """Whether the first quarter of the window held a step; the first ends with step 1."""
@@ -91,7 +90,8 @@ class Story:
         steps = -(-milliseconds(scope.policy.rules.keep_firing_for) // self.step) or 1
         lately = range(max(0, at - steps + 1), at + 1)
         return any(
-            self._enough(scope, pair, at)
+            self._watched(at, pair.long)
+            and any(self._enough(scope, pair, index) for index in lately)
             and sum(self.within(at, pair.short))
             and all(
                 any(self._over(scope, pair, index, window) for index in lately) for window in (pair.long, pair.short)
