@@ -126,6 +126,10 @@ class Stack(Model):
         return part in self.model_fields_set
 
 
+# So far back Prometheus sees a sample.
+_LOOKBACK = parse_duration("5m")
+
+
 class Rules(Model):
     """How often Prometheus scrapes and evaluates.
 
@@ -156,13 +160,21 @@ class Rules(Model):
         ):
             if getattr(self, name) < parse_duration("100ms"):
                 yield name, "must be at least 100ms"
-        if self.slo_interval > parse_duration("5m"):
+        if self.slo_interval > _LOOKBACK:
             yield "slo_interval", "must be at most 5m: Prometheus forgets older values"
-        if self.keep_firing_for and self.keep_firing_for < self.interval:
-            least = f"interval ({duration_text(self.interval)})"
-            yield "keep_firing_for", f"must be 0s, which keeps nothing, or at least {least}: nobody looks in between"
+        if self.keep_firing_for:
+            yield from self._keeping_faults()
         if self.liveness_timeout > self.liveness_interval:
             yield "liveness_timeout", f"is longer than liveness_interval ({duration_text(self.liveness_interval)})"
         if self.exporter_grace < self.liveness_interval:
             least = f"liveness_interval ({duration_text(self.liveness_interval)})"
             yield "exporter_grace", f"must be at least {least}, or each restart of the exporter pages"
+
+    def _keeping_faults(self) -> Iterator[Fault]:
+        """What goes on is what fired at the evaluation before. Prometheus 3 does not see what is as old as it looks back."""
+        forgotten = {"interval": self.interval >= _LOOKBACK, "slo_interval": self.slo_interval == _LOOKBACK}
+        for name in (name for name, so in forgotten.items() if so):
+            yield name, "must be less than 5m, or keep_firing_for 0s: Prometheus forgets what fired at the evaluation before"
+        if self.keep_firing_for < self.interval < _LOOKBACK:
+            least = f"interval ({duration_text(self.interval)})"
+            yield "keep_firing_for", f"must be 0s, which keeps nothing, or at least {least}: nobody looks in between"

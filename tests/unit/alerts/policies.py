@@ -221,6 +221,7 @@ DATA: dict[str, dict[str, Any]] = {
     "fine, seldom evaluated": {
         "rules": {
             "interval": "5m",
+            "keep_firing_for": "0s",
             "rate_window": "40s",
             "liveness_interval": "10s",
             "liveness_evaluation": "10s",
