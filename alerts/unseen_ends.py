@@ -1,10 +1,10 @@
 """A page that ends because nobody looks any more has not healed, and its last words say so: the annotation `UNSEEN`. Pure.
 
 What judges measured series loses them when the exporter, its prober or the page of node facts goes, and ends with its window.
-Prometheus sends the end with the annotations of the last evaluation at which it was true, and then those are gone already. To
-hold the page instead, as CacheNodeDown does, would take the value out of its text, make a backtest of each threshold depend on
-what the rules of the time told, and keep it open for as long as an exporter crashes at each start. Tickets need none of it:
-what is gone silences them, so that their end is not told.
+Prometheus sends the end with the annotations of the last evaluation at which it was true, and then those are gone already. What
+fires goes on by the series `ALERTS` while its threshold was broken lately (`alerts.keeping`), but only where the value is still
+measured. To hold the page without it, as CacheNodeDown does, would take the value out of its text and keep it open for as long
+as an exporter crashes at each start. Tickets need none of it: what is gone silences them, so that their end is not told.
 """
 
 from __future__ import annotations

@@ -173,8 +173,8 @@ class Rules(Model):
     def _keeping_faults(self) -> Iterator[Fault]:
         """What goes on is what fired at the evaluation before. Prometheus 3 does not see what is as old as it looks back."""
         forgotten = {"interval": self.interval >= _LOOKBACK, "slo_interval": self.slo_interval == _LOOKBACK}
-        for name in (name for name, so in forgotten.items() if so):
-            yield name, "must be less than 5m, or keep_firing_for 0s: Prometheus forgets what fired at the evaluation before"
+        cure = "must be less than 5m, or keep_firing_for 0s: Prometheus forgets what fired at the evaluation before"
+        yield from ((name, cure) for name, so in forgotten.items() if so)
         if self.keep_firing_for < self.interval < _LOOKBACK:
             least = f"interval ({duration_text(self.interval)})"
             yield "keep_firing_for", f"must be 0s, which keeps nothing, or at least {least}: nobody looks in between"
