@@ -280,5 +280,7 @@ CLUSTER_NAMES = {
 
 # Prefixes of error replies by which a server refuses to write: an alert reads them by name.
 REFUSED_WRITES = ("NOREPLICAS", "MISCONF", "OOM")
+# And that by which a replica does: another alert reads it.
+REFUSED_BY_REPLICA = "READONLY"
 # By which it refuses a login, a command without one, and one that the user has no right to.
 DENIED = ("WRONGPASS", "NOAUTH", "NOPERM")

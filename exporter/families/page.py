@@ -14,13 +14,13 @@ from exporter.families.facts import Detail, Extra
 from exporter.families.write import Lines
 from exporter.forms import Block, Own, block
 from exporter.layout import KEYSIZES, Fields, Layout
-from policy.metrics_redis import DENIED, REFUSED_WRITES
+from policy.metrics_redis import DENIED, REFUSED_BY_REPLICA, REFUSED_WRITES
 from policy.operations import Collect, Limits
 
 KINDS = ("commands", "errors", "databases")
 # Names that always have a series of their own, beside the limit: an alert reads them, and among a hundred errors that a
 # script made up it would never fire.
-_ALWAYS = {"errors": frozenset((*REFUSED_WRITES, *DENIED))}
+_ALWAYS = {"errors": frozenset((*REFUSED_WRITES, REFUSED_BY_REPLICA, *DENIED))}
 
 
 @dataclass

@@ -63,9 +63,10 @@ def test_a_flood_of_names_takes_no_memory_without_bound() -> None:
 def test_errors_that_an_alert_reads_have_their_series_however_many_others_there_are() -> None:
     kept, collect = Kept(), Collect.model_validate({"limits": {"errors": 1}})
     shown(kept, collect, errorstat_first="count=1")
-    found = shown(kept, collect, errorstat_second="count=2", errorstat_OOM="count=7", errorstat_NOAUTH="count=8")
+    read = {f"errorstat_{name}": f"count={count}" for name, count in {"OOM": 7, "NOAUTH": 8, "READONLY": 9}.items()}
+    found = shown(kept, collect, errorstat_second="count=2", **read)
     errors = {dict(labels)["err"]: count for (name, labels), count in found.items() if name == "redis_errors_total"}
-    assert errors == {"OOM": 7, "NOAUTH": 8, "other": 2}
+    assert errors == {"OOM": 7, "NOAUTH": 8, "READONLY": 9, "other": 2}
     assert kept.admission.over["errors"] == {"second"}
 
 
