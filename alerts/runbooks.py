@@ -353,6 +353,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheReplicaLinkDown": ("replica_link_down", _redis),
     "CacheReplicasFlapping": ("replicas_flapping", _redis),
     "CacheReplicationLag": ("replication_lag", _redis),
+    "CacheWritesToReplica": ("writes_to_replica", _redis),
     "CacheEvictions": ("evictions", _redis),
     ACCESS_DENIED: ("access_denied", _redis),
     "CacheRejectedConnections": ("rejected_connections", _redis),

@@ -119,7 +119,8 @@ CERTIFICATE_EXPIRING, FRAGMENTED = "CacheCertificateExpiring", "CacheMemoryFragm
 ACCESS_DENIED = "CacheAccessDenied"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (
-    _other("CacheFailoverOverdue", "critical", "page", _SHARD),
+    # While nobody is primary whoever writes meets a replica.
+    _other("CacheFailoverOverdue", "critical", "page", _SHARD, "CacheWritesToReplica"),
     _other("CacheWritesRefused", "critical", "page", _NODE, "CachePersistenceFailed", "CacheMemoryHigh"),
     _other("CacheSlotsUncovered", "critical", "page", _FLEET),
     _other("CacheSentinelQuorumLost", "critical", "page", _FLEET),
@@ -127,6 +128,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheReplicaLinkDown", "warning", "check_nodes"),
     _other("CacheReplicasFlapping", "warning", "check_nodes"),
     _other("CacheReplicationLag", "warning", "check_nodes"),
+    _other("CacheWritesToReplica", "warning", "investigate"),
     _other("CacheEvictions", "warning", "check_eviction"),
     _other(ACCESS_DENIED, "warning", "investigate"),
     _other("CacheRejectedConnections", "warning", "check_nodes"),

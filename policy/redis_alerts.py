@@ -25,6 +25,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "failover": {"for": "60s"},
     # The old primary of a planned failover refuses writes for some seconds before its new role is known.
     "writes_refused": {"for": "30s"},
+    # Callers of a planned failover follow within seconds; a job that is wrong, or somebody's mistake, is over in minutes.
+    "writes_to_replica": {"for": "5m"},
     # A full cache evicts: that is no fault. So many keys a second, for so long, is a cache that is too small.
     "evictions": {"above": "100/s", "within": "5m", "for": "10m"},
     # One caller without its password tries now and then; so many tries for so long are a service that lost its login.
@@ -143,6 +145,7 @@ class RedisAlerts(Model):
     replicas: Replicas
     failover: Failover
     writes_refused: Lasting
+    writes_to_replica: Lasting
     evictions: Rated
     access_denied: Rated
     rejected_connections: Rejected

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from alerts.promql import milliseconds
 from alerts.rule_cases import Case
-from alerts.server import certificate_cases, counter_cases, lag_cases, proof, scenes, turns
+from alerts.server import certificate_cases, counter_cases, lag_cases, proof, scenes, stray_cases, turns
 from alerts.server.conditions import conditions
 from alerts.server.proof import Clock
 from alerts.server.scenes import Cast
@@ -38,3 +38,4 @@ def server(policy: Policy, step: int) -> Iterator[Case]:
     yield from counter_cases.flapping(cast, clock)
     yield from certificate_cases.expiring(cast, clock)
     yield from lag_cases.behind(cast, clock)
+    yield from stray_cases.writes(cast, clock)

@@ -11,13 +11,13 @@ from alerts.server import facts, replication_lag
 from alerts.server.facts import NODE, earliest_sli, newest, newest_sli
 from policy import metrics
 from policy.alerts import ACCESS_DENIED, BY_NAME, CLIENT_CERTIFICATE, AlertSpec
-from policy.metrics_redis import DENIED, REFUSED_WRITES
+from policy.metrics_redis import DENIED, REFUSED_BY_REPLICA, REFUSED_WRITES
 from policy.model import Policy
 from policy.units import plain, seconds
 
 SLOTS = 16384
 READONLY = "readonly"
-# How Redis begins its answer to a write that it refuses. READONLY is a replica's: one that was promoted has counted some.
+# Answers to writes that are refused. READONLY is a replica's, with an alert of its own: one that was promoted has counted some.
 ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 # Copies that replicas took of a node: whole ones, and of what they missed.
@@ -99,6 +99,18 @@ def _goes_on(policy: Policy, refused: Refusals) -> str:
     news = f"changes({refused.series}[{memory}]) - resets({refused.series}[{memory}])"
     lately = f"sum by ({NODE}) (increase({refused.series}[{window}])) > 0"
     return f"max by ({NODE}) ({news}) > {refused.scrapes(policy)} and {lately}"
+
+
+def strays_for(policy: Policy) -> timedelta:
+    """How long callers must go on writing to a replica: for longer than a burst of it is seen, as a planned failover has."""
+    return max(policy.alerts.writes_to_replica.for_, refused_window(policy) + policy.rules.interval)
+
+
+def _writes_to_replica(policy: Policy) -> tuple[str, timedelta]:
+    # Of callers: the prober writes to primaries alone. Each window must see some.
+    series = selector(ERRORS, fleet=policy.fleet.name, err=REFUSED_BY_REPLICA)
+    refused = f"sum by ({NODE}) (rate({series}[{duration(refused_window(policy))}])) > 0"
+    return f"{refused} and on (fleet, instance) {facts.of_role(policy, 'replica')}", strays_for(policy)
 
 
 def _slots_uncovered(policy: Policy) -> tuple[str, timedelta]:
@@ -249,6 +261,7 @@ FILES: dict[str, dict[str, Finder]] = {
         "CacheReplicaLinkDown": _replica_link_down,
         "CacheReplicasFlapping": _replicas_flapping,
         "CacheReplicationLag": replication_lag.condition,
+        "CacheWritesToReplica": _writes_to_replica,
         "CacheEvictions": _evictions,
         ACCESS_DENIED: _access_denied,
         "CacheRejectedConnections": _rejected,

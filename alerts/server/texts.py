@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from alerts.node_down import verdict_memory
 from alerts.promql import duration, one_of, quote
-from alerts.server.conditions import ERRORS, PERSISTENCE, RESYNCS, SLOTS, refused_window, without_quorum
-from alerts.server.facts import memory
+from alerts.server.conditions import ERRORS, PERSISTENCE, RESYNCS, SLOTS, refused_window, strays_for, without_quorum
+from alerts.server.facts import PRIMARY, memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
 from policy import metrics
@@ -19,6 +19,7 @@ from policy.units import bytes_text, duration_text, percent_text, plain, seconds
 # Not humanize: it makes 16.38k of 16384 slots, 12.35k seconds and, of 0.6 keys, 600m.
 _EXACT = '{{ $value | printf "%.0f" }}'
 _RATE = '{{ $value | printf "%.1f" }}'
+_SOME = '{{ if lt $value 0.1 }}less than 0.1{{ else }}{{ $value | printf "%.1f" }}{{ end }}'
 _SPAN = "{{ $value | humanizeDuration }}"
 _BYTES = "{{ $value | humanize1024 }}B"
 _SHARD = "{{ with $labels.shard }}shard {{ . }}{{ else }}the nodes without a shard{{ end }} of {{ $labels.fleet }}"
@@ -138,6 +139,29 @@ def _replication_lag(policy: Policy) -> Text:
     return Text(
         f"Replica {_REPLICA}{OF_SHARD} lags {told(_SPAN, _BYTES)} behind",
         f"The primary {NODE}{OF_SHARD} {story} INFO replication on both.",
+    )
+
+
+def _writes_to_replica(policy: Policy) -> Text:
+    follows = lookup(
+        "redis_master_link_up{fleet=%q,instance=%q}",
+        " It follows {{ .Labels.master_host }}:{{ .Labels.master_port }}.",
+        "fleet",
+        "instance",
+    )
+    primary = lookup(
+        f'{PRIMARY}{{fleet=%q,shard=%q,shard!=""}}',
+        " The primary is {{ .Labels.instance }} now.",
+        "fleet",
+        "shard",
+        otherwise=follows,
+    )
+    window, lasted = duration(refused_window(policy)), lasting(strays_for(policy))
+    return Text(
+        f"Callers write to {NODE}{OF_SHARD}, which is a replica",
+        f"{NODE}{OF_SHARD} is a replica and refuses {_SOME} writes a second (READONLY), some in each {window}{lasted}: their "
+        f"callers have not followed a failover, or have its address for another reason.{primary} The node is well; what they "
+        "write is lost, and what they delete stays. First: CLIENT LIST on it names them, as the runbook has it.",
     )
 
 
@@ -276,6 +300,7 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheReplicaLinkDown": _replica_link_down,
     "CacheReplicasFlapping": _replicas_flapping,
     "CacheReplicationLag": _replication_lag,
+    "CacheWritesToReplica": _writes_to_replica,
     "CacheEvictions": _evictions,
     ACCESS_DENIED: _access_denied,
     "CacheRejectedConnections": _rejected,

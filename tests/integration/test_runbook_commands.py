@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 import yaml
 
 from alerts import runbooks
@@ -137,6 +138,36 @@ def test_where_nobody_is_let_in_the_limit_is_raised_as_soon_as_somebody_leaves(t
             subprocess.run(at(end.replace("IP", LOOPBACK)), capture_output=True, timeout=60, check=True)
         with node.client() as after:
             assert not before.intersection(int(client["id"]) for client in after.client_list())
+
+
+def test_callers_of_a_replica_are_named_and_ended_by_a_user_of_ones_own(tmp_path: Path) -> None:
+    page = runbooks.page(_of(username="watcher"), "CacheWritesToReplica")
+    refused, connected = re.findall(r"^(REDISCLI_AUTH=.* (?:INFO commandstats|CLIENT LIST) .*)$", page, re.MULTILINE)
+    (one,) = re.findall(r"`(REDISCLI_AUTH=.*CLIENT LIST TYPE normal \| grep -F .*)`", page)
+    (every,) = re.findall(r"`(REDISCLI_AUTH=.*CLIENT KILL TYPE normal)`", page)
+    (rights,) = re.findall(r"a login with `(.*)` \|", page)
+    for name in ("primary", "replica"):
+        (tmp_path / name).mkdir()
+    mine = (f"user me on >{PASSWORD} {rights}",)
+    with (
+        RedisNode(free_port(), tmp_path / "primary") as primary,
+        RedisNode(free_port(), tmp_path / "replica", replica_of=primary.port, config=mine) as replica,
+    ):
+
+        def told(command: str) -> str:
+            argv = ["/bin/sh", "-c", command.replace("HOST", LOOPBACK).replace("PORT", str(replica.port))]
+            env = {**os.environ, "NODE_USER": "me", "NODE_PASSWORD": PASSWORD}
+            return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=True).stdout
+
+        for end in (one.replace("IP", LOOPBACK), every):
+            with replica.client() as caller:
+                caller.client_setname("shop-7")
+                with pytest.raises(redis.ReadOnlyError):
+                    caller.set("key", "value")
+                assert "cmdstat_set:" in told(refused)
+                assert re.search(r"(?m)^ addr=[\d.:]+  name=shop-7  age=\d+  cmd=set$", told(connected))
+                told(end)
+                assert "shop-7" not in told(connected)
 
 
 def test_the_rules_that_fail_are_named_with_their_error(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ DATA: dict[str, dict[str, Any]] = {
         "alerts": {
             **{name: {"for": "0s"} for name in ("replica_link", "replication_lag", "replicas", "writes_refused")},
             **{name: {"for": "0s"} for name in ("evictions", "clients", "persistence", "fragmentation", "slots")},
+            "writes_to_replica": {"for": "0s"},
             "failover": {"for": "1us"},
             "quorum": {"for": "1us"},
             "nodes_differ": {"for": "0s"},
@@ -178,7 +179,14 @@ DATA: dict[str, dict[str, Any]] = {
             **{name: {"for": "10s"} for name in ("replica_link", "replicas", "failover", "writes_refused", "slots")},
             **{
                 name: {"for": "12s"}
-                for name in ("replication_lag", "clients", "persistence", "fragmentation", "quorum")
+                for name in (
+                    "replication_lag",
+                    "clients",
+                    "persistence",
+                    "fragmentation",
+                    "quorum",
+                    "writes_to_replica",
+                )
             },
             "evictions": {"above": "0/s", "within": "10s", "for": "10s"},
             "rejected_connections": {"within": "20s"},

@@ -167,6 +167,15 @@ def test_refused_writes_are_seen_however_slowly_the_node_facts_are_scraped() -> 
 
 
 @pytest.mark.parametrize(
+    ("interval", "hold", "held"), [("15s", "5m", "5m"), ("15s", "0s", "75s"), ("75s", "5m", "375s")]
+)
+def test_a_burst_of_writes_to_a_replica_is_over_before_anybody_is_told(interval: str, hold: str, held: str) -> None:
+    """It is seen for a window, which four slow scrapes may make longer than what the policy waits."""
+    waits = {"alerts": {"writes_to_replica": {"for": hold}}, "rules": {"interval": interval}}
+    assert one(Policy.model_validate(waits), "CacheWritesToReplica").hold == parse_duration(held)
+
+
+@pytest.mark.parametrize(
     ("fleet", "first"),
     [
         ({"nodes": ["redis://10.0.0.1"]}, "redis-cli -u redis://{{ $labels.instance }} PING"),

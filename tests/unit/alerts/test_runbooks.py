@@ -47,6 +47,7 @@ def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object
         ("CacheLowAvailability", ["**99.9%**", "**10m**", "99.99%"]),
         ("CacheFailoverOverdue", ["**1m**"]),
         ("CacheReplicationLag", ["**10s**", "**3m**"]),
+        ("CacheWritesToReplica", ["**5m**", "each 1m"]),
         ("CacheEvictions", ["**100** keys", "**10m**"]),
         ("CacheAccessDenied", ["**1** logins", "**5m**"]),
         ("CacheReplicasFlapping", ["**4** times within **30m**"]),

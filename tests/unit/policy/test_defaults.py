@@ -91,6 +91,7 @@ def test_an_alert_silences_its_milder_siblings() -> None:
         "CacheVeryHighLatencyP99": slow,
         "CacheVeryLowAvailability": slow,
         "CacheMemoryVeryHigh": ("CacheMemoryHigh",),
+        "CacheFailoverOverdue": ("CacheWritesToReplica",),
         "CacheWritesRefused": ("CachePersistenceFailed", "CacheMemoryHigh"),
     }
 
