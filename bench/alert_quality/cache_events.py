@@ -11,6 +11,9 @@ from contextlib import suppress
 
 import redis
 
+import redis
+
+from bench.alert_quality.events import planned_failover
 from bench.alert_quality.lab import Lab
 from policy.objectives import counted
 from sandbox.process import wait_until
@@ -23,6 +26,7 @@ _PATIENCE = 60.0
 _LIFETIME = 600.0
 _CRAWLED = 82.0  # requests a second, of which a quarter hits, beside 240 of which nine of ten do: 72 % of all
 _WRITTEN = 8192
+_REFUSED_EACH = 0.2
 _VALUES, _BATCH, _BREATH = 600_000, 100, 0.003
 
 
@@ -221,6 +225,22 @@ class NarrowLink:
         lab.path.hold_up_copy(lab.path.replicas[0], Pace())
         wait_until(lab.path.in_sync, _PATIENCE, "the replica to have all")
         return "the link carries all"
+
+
+def left_behind() -> Going:
+    """A shard is failed over, and a caller goes on writing to the node that was its primary: each write is refused."""
+    old: list[RedisNode] = []
+
+    def said(lab: Lab) -> str:
+        old[:] = [lab.demo.fleet.primary(lab.demo.fleet.shards[0])]
+        planned_failover(lab)
+        return f"{old[0].instance} is a replica now, and a caller goes on writing to it"
+
+    def write(_lab: Lab, number: int) -> None:
+        with old[0].client() as client, suppress(redis.ReadOnlyError):
+            client.set("written", number)
+
+    return Going(said, _again(write, _REFUSED_EACH))
 
 
 def smaller(lab: Lab) -> str:

@@ -59,6 +59,13 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         where="sentinel",
         patience=150.0,
     ),
+    _going(
+        "left-behind",
+        "a shard is failed over, and a caller goes on writing to the old primary",
+        events.left_behind(),
+        "CacheWritesToReplica",
+        where="sentinel",
+    ),
     fault(
         "longer-path",
         "the way to a primary takes almost 1 ms longer",
