@@ -11,8 +11,6 @@ from contextlib import suppress
 
 import redis
 
-import redis
-
 from bench.alert_quality.events import planned_failover
 from bench.alert_quality.lab import Lab
 from policy.objectives import counted
