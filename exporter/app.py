@@ -99,7 +99,7 @@ class Exporter:
         """Watch the nodes that are listed or found."""
         sources = self.sources
         self.state.parts, self.state.unheard = {**sources.parts, **self._reload}, frozenset(sources.unheard)
-        self.state.quorum = sources.quorum
+        self.state.quorum, self.state.sentinels = sources.quorum, sources.sentinels
         targets = await sources.targets()
         if sources is not self.sources:
             return  # another policy came meanwhile, and has seen to its own nodes

@@ -12,6 +12,7 @@ from exporter.failures import NodeError, from_exception, granting
 from exporter.keyring import Keyring
 from exporter.layout import LONGEST
 from exporter.names import Names
+from exporter.quorum import Sentinels, best_view, reaches_quorum, sentinels
 from exporter.targets import Target
 from exporter.wire import Connection
 from policy.fleet import SENTINEL_PORT, Sentinel, is_address, split_address
@@ -36,7 +37,8 @@ class Found:
     """What a source of nodes knows: nodes by instance; which masters of the policy Sentinel lacks; what else is wrong.
 
     `doubt` is what is odd about an answer that is whole all the same, `denied` that Sentinel would not say all of `quorum`.
-    `quorum` says of each master whether Sentinel could fail it over now; one that may not be asked is left out.
+    `quorum` says of each master whether Sentinel could fail it over now; one that may not be asked is left out. `sentinels` says
+    on how many Sentinels it could count.
     """
 
     targets: Mapping[str, Target]
@@ -44,6 +46,7 @@ class Found:
     trouble: str = ""
     doubt: str = ""
     quorum: Mapping[str, bool] = field(default_factory=dict)
+    sentinels: Mapping[str, Sentinels] = field(default_factory=dict)
     denied: str = ""
 
     @property
@@ -65,19 +68,20 @@ async def discover(
 
     One that was set up anew has forgotten masters and dead replicas: they stay while any other knows them, and while no
     majority answers. At first, where the policy names no masters, all are asked. One Sentinel that reaches the quorum of a
-    master is enough: it can fail it over, whatever another says that is cut off. `patience` bounds each in seconds.
-    SentinelUnreachable when none gives an answer of use.
+    master is enough: it can fail it over, whatever another says that is cut off. Where it does not know how many are left, more
+    are asked for that alone. `patience` bounds each in seconds. SentinelUnreachable when none gives an answer of use.
     """
     known = {i: node for i, node in (known or {}).items() if sentinel.masters is None or node.shard in sentinel.masters}
-    said, found = [], []
+    said, found, more = [], list[Found](), list[Found]()
     for address in sentinel.addresses:
         try:
             async with asyncio.timeout(patience):
-                found.append(await _ask(address, sentinel.masters, keys, names, patience))
+                answer = await _ask(address, sentinel.masters, keys, names, patience)
         except (OSError, NodeError) as error:
             said.append(f"{address}: {granting(from_exception(error), _RIGHTS)}")
         else:
-            if not found[-1].missing and not _unreached(found) and _is_enough(sentinel, known, found):
+            (more if _is_enough(sentinel, known, found) else found).append(answer)
+            if _is_enough(sentinel, known, found) and not _uncounted(found, more):
                 break
     if not found:
         raise SentinelUnreachable("; ".join(said))
@@ -88,7 +92,8 @@ async def discover(
     denied = [answer.denied for answer in found] if _unreached(found) - _quorum(found).keys() else []
     odd = [answer.doubt for answer in found]
     doubts = dict.fromkeys(filter(None, (_doubt(sentinel, found, lost), *odd, *denied)))
-    return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), doubt="; ".join(doubts))
+    views = best_view(answer.sentinels for answer in (*found, *more))
+    return replace(best, targets={**lost, **nodes}, quorum=_quorum(found), sentinels=views, doubt="; ".join(doubts))
 
 
 def _unreached(found: Sequence[Found]) -> set[str]:
@@ -98,7 +103,15 @@ def _unreached(found: Sequence[Found]) -> set[str]:
 
 
 def _is_enough(sentinel: Sentinel, known: Mapping[str, Target], found: Sequence[Found]) -> bool:
+    if not found or found[-1].missing or _unreached(found):
+        return False
     return bool(known or sentinel.masters) and not _forgotten(known, found)
+
+
+def _uncounted(found: Sequence[Found], more: Sequence[Found]) -> set[str]:
+    """The masters of which no answer says how many Sentinels are left: one that was just started does not know."""
+    shards = {node.shard for answer in found for node in answer.targets.values()}
+    return shards.difference(*(answer.sentinels for answer in (*found, *more)))
 
 
 def _forgotten(known: Mapping[str, Target], found: Sequence[Found]) -> dict[str, Target]:
@@ -144,6 +157,7 @@ async def _ask(
     missing = tuple(name for name in wanted or () if name not in masters)
     reached = dict(zip(shards, map(reaches_quorum, told), strict=True))
     quorum = {name: ok for name, ok in reached.items() if ok is not None}
+    views = {name: sentinels(reply, masters[name]) for name, reply in zip(shards, told, strict=True)}
     denied = any(isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOPERM") for reply in told)
     odd = unusable((row["ip"], row["port"]) for instances in rows.values() for row in instances if _told(row))
     return Found(
@@ -151,15 +165,9 @@ async def _ask(
         missing,
         doubt=odd and f"{address}: {odd}",
         quorum=quorum,
+        sentinels={name: view for name, view in views.items() if view is not None},
         denied=f"{address}: {_NO_CKQUORUM}" if denied else "",
     )
-
-
-def reaches_quorum(reply: object) -> bool | None:
-    """What CKQUORUM says: OK, or an error NOQUORUM; None for anything else, such as a right that is lacking."""
-    if isinstance(reply, hiredis.ReplyError):
-        return False if str(reply).startswith("NOQUORUM") else None
-    return True if isinstance(reply, bytes) and reply.startswith(b"OK") else None
 
 
 def entries(reply: object) -> list[dict[str, str]]:

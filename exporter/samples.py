@@ -53,6 +53,9 @@ def _of_fleet(state: State, speaks: bool) -> Iterator[Sample]:
         yield Sample(m.COLLECT_DURATION, (*fleet, ("part", part)), duration(collection.took))
     for shard, reached in state.quorum.items():
         yield Sample(m.SENTINEL_QUORUM, (*fleet, ("shard", shard)), str(int(reached)))
+    for shard, view in state.sentinels.items():
+        yield Sample(m.SENTINELS_KNOWN, (*fleet, ("shard", shard)), str(view.known))
+        yield Sample(m.SENTINELS_USABLE, (*fleet, ("shard", shard)), str(view.usable))
     for shard in {node.target.shard: None for node in state.nodes.values()}:
         yield from _failovers((*fleet, ("shard", shard)), state.failovers.get(shard, Failover()))
     if speaks:

@@ -15,6 +15,7 @@ from exporter.discovery_files import Files
 from exporter.errand import Errand
 from exporter.keyring import Keyring
 from exporter.names import Names
+from exporter.quorum import Sentinels
 from exporter.state import Collection
 from exporter.targets import Target, merge, static_targets
 from policy.model import Policy
@@ -36,7 +37,7 @@ class Sources:
     """The sources of one policy. `before` are those of an earlier policy: what they found stays until the same kind answers.
 
     `parts` tells how each was asked last, `unheard` names those that never gave a whole answer, `quorum` says of each master
-    whether Sentinel could fail it over now.
+    whether Sentinel could fail it over now, `sentinels` on how many Sentinels it could count.
     """
 
     def __init__(self, policy: Policy, keys: Keyring, names: Names, before: Sources | None = None) -> None:
@@ -49,6 +50,7 @@ class Sources:
         self._found: dict[str, Known] = {part: {} for part in self._finders}
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
+        self.sentinels: Mapping[str, Sentinels] = {}
         self.unheard = set(self._finders)
         self._moved = False
         if before is not None:
@@ -128,8 +130,10 @@ class Sources:
             found = await discovery.discover(sentinel, self._keys, self._patience, self._names, known)
         except Unreachable as unreachable:
             self.quorum = dict.fromkeys(self.quorum or sentinel.masters or (), False)
+            # None of those that were known: what was told as missing is not back because the others are gone too.
+            self.sentinels = {name: replace(view, usable=0) for name, view in self.sentinels.items()}
             raise Unreachable(f"no Sentinel answers: {unreachable}") from unreachable
-        self.quorum = found.quorum
+        self.quorum, self.sentinels = found.quorum, found.sentinels
         kept = {instance: target for instance, target in known.items() if target.shard in found.missing}
         return replace(found, targets={**kept, **found.targets})
 

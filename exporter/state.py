@@ -13,6 +13,7 @@ from exporter.families.facts import Collection, Detail, Extra
 from exporter.families.page import Kept
 from exporter.histogram import Histogram
 from exporter.info import Vitals
+from exporter.quorum import Sentinels
 from exporter.reads import Reads
 from exporter.targets import Target
 from exporter.verdict import Verdict, after
@@ -127,6 +128,7 @@ class State:
         self.nodes: dict[str, NodeState] = {}
         self.parts: dict[str, Collection] = {}
         self.quorum: Mapping[str, bool] = {}
+        self.sentinels: Mapping[str, Sentinels] = {}
         self.failovers: dict[str, Failover] = {}
         self.unheard: frozenset[str] = frozenset()
         self._lags: deque[tuple[float, float]] = deque()

@@ -101,6 +101,18 @@ SENTINEL_QUORUM = Metric(
     "",
     "1 when one of the policy's Sentinels reaches the quorum and the majority that a failover of the shard takes.",
 )
+SENTINELS_KNOWN = Metric(
+    "cache_sentinels_known",
+    "gauge",
+    "",
+    "Sentinels that the one that was asked knows of the shard, itself among them: all of them count for the majority.",
+)
+SENTINELS_USABLE = Metric(
+    "cache_sentinels_usable",
+    "gauge",
+    "",
+    "Those of them that it does not find down, itself among them; 0 when none of the policy's Sentinels answers.",
+)
 FAILOVERS = Metric(
     "cache_failovers_total",
     "counter",
@@ -179,6 +191,8 @@ SLI: tuple[Metric, ...] = (
     MEMORY_LIMIT,
     MEMORY_EVICTS,
     SENTINEL_QUORUM,
+    SENTINELS_KNOWN,
+    SENTINELS_USABLE,
     FAILOVERS,
     FAILOVER_DURATION,
     FAILOVER_LOST,

@@ -385,6 +385,7 @@ async def test_a_node_without_an_address_is_left_out_and_told_though_all_else_is
         found = await discover(SentinelPolicy(addresses=(peer.instance,)), None, 2.0, Names())
         assert set(found.targets) == {redis_node.instance}
         assert (found.quorum, found.is_whole) == ({"shard-a": True}, True)
+        assert found.sentinels == {}, "it does not say how many it knows"
         told = "no address of a node: '/run/x.sock' port '6379', '10.0.0.9' port '99999'"
         assert found.problem == f"{peer.instance}: {told}"
         async with watching(_fleet(peer.instance)) as exporter:

@@ -9,6 +9,7 @@ from exporter import info, samples
 from exporter.exposition import render
 from exporter.families import readings
 from exporter.families.facts import Detail, Extra
+from exporter.quorum import Sentinels
 from exporter.state import Collection, State
 from exporter.targets import Target
 from policy.agreement import fingerprint
@@ -204,6 +205,16 @@ def test_a_node_that_stays_keeps_its_counts_when_others_come_and_go() -> None:
     state = full()
     state.retarget([A, V6])
     assert value(page(state), "cache_health_checks_total", instance=A.instance, result="success") == 1
+
+
+def test_of_each_shard_the_sentinels_that_are_known_and_usable_are_shown_and_where_nobody_says_it_none() -> None:
+    state = full()
+    state.sentinels = {"shard-a": Sentinels(usable=2, known=3)}
+    found = page(state)
+    for name, count in (("cache_sentinels_usable", 2), ("cache_sentinels_known", 3)):
+        assert {(own["fleet"], own["shard"]) for own in labels_of(found, name)} == {("cache", "shard-a")}
+        assert value(found, name) == count
+    assert "cache_sentinels" not in str(page(full()))
 
 
 def test_a_silent_sentinel_is_a_failed_part_of_the_fleet() -> None:
