@@ -29,10 +29,20 @@ def values(policy: Policy) -> dict[str, str]:
 
 def ask_quorum(policy: Policy) -> str:
     """Shell lines that ask every Sentinel whether it can fail the shard over."""
+    return _on_each_sentinel(policy, "SENTINEL CKQUORUM SHARD")
+
+
+def ask_sentinels(policy: Policy) -> str:
+    """Shell lines that ask every Sentinel which others it knows, and print address and flags of each in a line."""
+    table = "paste - - | grep -wE '^(ip|port|flags)' | paste - - -"
+    return _on_each_sentinel(policy, f"SENTINEL SENTINELS SHARD | {table}")
+
+
+def _on_each_sentinel(policy: Policy, command: str) -> str:
     sentinel = policy.fleet.sentinel
     if sentinel is None:
-        return "redis-cli -h HOST -p PORT SENTINEL CKQUORUM SHARD   # on each Sentinel"
-    return "\n".join(f"{redis_cli.sentinel(sentinel, at)} SENTINEL CKQUORUM SHARD" for at in sentinel.addresses)
+        return f"redis-cli -h HOST -p PORT {command}   # on each Sentinel"
+    return "\n".join(f"{redis_cli.sentinel(sentinel, at)} {command}" for at in sentinel.addresses)
 
 
 def _expected(policy: Policy) -> str:

@@ -25,7 +25,7 @@ from alerts import (
 from alerts.node_down import cut_off, down_memory, verdict_memory
 from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
 from alerts.server import refused_writes
-from alerts.server.conditions import FILES, UNWELL, conditions, without_quorum
+from alerts.server.conditions import FILES, UNWELL, conditions, sentinels_left, without_quorum
 from alerts.server.replication_lag import behind_after
 from alerts.slo import pages as slo_pages
 from alerts.texts import STARTED_LATELY, started_lately
@@ -200,6 +200,7 @@ _A_NODE, _A_SHARD = ('instance="HOST:PORT"',), ('shard="SHARD"',)
 _SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "CacheFailoverOverdue": (_A_SHARD,),
     "CacheSentinelQuorumLost": ((),),
+    "CacheSentinelMissing": ((),),
     "CacheReplicasMissing": (_A_SHARD,),
     "CacheSlotsUncovered": ((),),
     "CacheNodesDiffer": (('differ="WHAT"',),),
@@ -215,9 +216,11 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
         "query_now": _query(policy, condition.expr),
         **failover_orders.values(policy),
         "ask_quorum": failover_orders.ask_quorum(policy),
+        "ask_sentinels": failover_orders.ask_sentinels(policy),
         "query_failed_parts": _query(policy, _parts(policy)),
         "query_own_certificate": _query(policy, client_certificate.query(policy)),
         "query_without_quorum": _query(policy, without_quorum(policy)),
+        "query_sentinels_left": _query(policy, sentinels_left(policy)),
         "fast": duration(policy.rules.liveness_interval),
         "silence": _silence(policy, spec, *_SUBJECTS.get(spec.name, (_A_NODE,))),
         **_limits(policy),
@@ -349,6 +352,7 @@ _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {
     "CacheWritesRefused": ("writes_refused", _redis),
     "CacheSlotsUncovered": ("slots_uncovered", _redis),
     "CacheSentinelQuorumLost": ("quorum_lost", _redis),
+    "CacheSentinelMissing": ("sentinel_missing", _redis),
     "CacheReplicasMissing": ("replicas_missing", _redis),
     "CacheReplicaLinkDown": ("replica_link_down", _redis),
     "CacheReplicasFlapping": ("replicas_flapping", _redis),

@@ -15,7 +15,9 @@ _FOLLOWS_ITS_SHARD = frozenset(
     {"CacheReplicaLinkDown", "CacheReplicasFlapping", "CacheReplicationLag", "CacheReplicasMissing"}
 )
 # Of Redis itself, and yet read from the light page.
-_READS_SLI = frozenset({"CacheFailoverOverdue", "CacheCollectionFailing", "CacheCertificateExpiring"})
+_READS_SLI = frozenset(
+    {"CacheFailoverOverdue", "CacheSentinelMissing", "CacheCollectionFailing", "CacheCertificateExpiring"}
+)
 
 PAGES = {"severity": "critical", "action": "page"}
 """An alert that has one of these labels is a page, whoever made it; the others are tickets."""
@@ -123,7 +125,8 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheFailoverOverdue", "critical", "page", _SHARD, "CacheWritesToReplica"),
     _other("CacheWritesRefused", "critical", "page", _NODE, "CachePersistenceFailed", "CacheMemoryHigh"),
     _other("CacheSlotsUncovered", "critical", "page", _FLEET),
-    _other("CacheSentinelQuorumLost", "critical", "page", _FLEET),
+    _other("CacheSentinelQuorumLost", "critical", "page", _FLEET, "CacheSentinelMissing"),
+    _other("CacheSentinelMissing", "warning", "investigate", _FLEET),
     _other("CacheReplicasMissing", "warning", "check_nodes", _SHARD),
     _other("CacheReplicaLinkDown", "warning", "check_nodes"),
     _other("CacheReplicasFlapping", "warning", "check_nodes"),

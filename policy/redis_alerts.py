@@ -43,6 +43,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "slots": {"for": "60s"},
     # A Sentinel restarts in seconds, one after the other.
     "quorum": {"for": "60s"},
+    # A rolling restart of all of them is over by then.
+    "sentinels": {"for": "5m"},
     # A rolling upgrade of a fleet is over in an hour, or somebody wants to know.
     "nodes_differ": {"for": "1h"},
     # As long as a source of nodes may fail: who changes a node's users mends it in that time, or somebody wants to know.
@@ -154,6 +156,7 @@ class RedisAlerts(Model):
     fragmentation: Fragmentation
     slots: Lasting
     quorum: Lasting
+    sentinels: Lasting
     nodes_differ: Lasting
     collection: Lasting
     certificate: Certificate

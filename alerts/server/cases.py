@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from alerts.promql import milliseconds
 from alerts.rule_cases import Case
-from alerts.server import certificate_cases, counter_cases, lag_cases, proof, scenes, stray_cases, turns
+from alerts.server import (
+    certificate_cases,
+    counter_cases,
+    lag_cases,
+    proof,
+    scenes,
+    sentinel_scenes,
+    stray_cases,
+    turns,
+)
 from alerts.server.conditions import conditions
 from alerts.server.proof import Clock
 from alerts.server.scenes import Cast
@@ -21,7 +30,7 @@ def longest(policy: Policy, stem: str) -> int:
 def failover(policy: Policy, step: int) -> Iterator[Case]:
     """Cases of the fast file, evaluated each `step` milliseconds."""
     cast, clock = Cast.of(policy), Clock.between(step, milliseconds(policy.rules.liveness_interval))
-    for each in scenes.failover(cast):
+    for each in (*scenes.failover(cast), *sentinel_scenes.failover(cast)):
         yield from proof.cases(each, clock)
     yield from counter_cases.writes_refused(cast, step)
     yield from turns.cases(cast, clock)
@@ -30,7 +39,7 @@ def failover(policy: Policy, step: int) -> Iterator[Case]:
 def server(policy: Policy, step: int) -> Iterator[Case]:
     """Cases of the slow file, evaluated each `step` milliseconds."""
     cast, clock = Cast.of(policy), Clock.between(step, milliseconds(policy.rules.interval))
-    for each in scenes.server(cast):
+    for each in (*sentinel_scenes.server(cast), *scenes.server(cast)):
         yield from proof.cases(each, clock)
     yield from counter_cases.evictions(cast, clock)
     yield from counter_cases.access_denied(cast, clock)

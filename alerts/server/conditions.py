@@ -137,6 +137,28 @@ def _quorum_lost(policy: Policy) -> tuple[str, timedelta]:
     return f"count by (fleet) ({without_quorum(policy)})", policy.alerts.quorum.for_
 
 
+def _sentinels(policy: Policy) -> tuple[str, str]:
+    """How many Sentinels of each shard are usable, and how many known."""
+    usable, known = (
+        newest_sli(policy, metric.name, "fleet, shard")
+        for metric in (metrics.SENTINELS_USABLE, metrics.SENTINELS_KNOWN)
+    )
+    return usable, known
+
+
+def sentinels_left(policy: Policy) -> str:
+    """The shards of which Sentinels are missing: how many are left, and as the label `known` of how many."""
+    usable, known = _sentinels(policy)
+    of = f'count_values by (fleet, shard) ("known", {known})'
+    return f"{of} * on (fleet, shard) group_left () ({usable} < {known})"
+
+
+def _sentinels_missing(policy: Policy) -> tuple[str, timedelta]:
+    # One ticket for all shards: the same Sentinels watch them. The worst shard's number, not a sum.
+    usable, known = _sentinels(policy)
+    return f"max by (fleet) ({known} - {usable}) > 0", policy.alerts.sentinels.for_
+
+
 def _replicas_missing(policy: Policy) -> tuple[str, timedelta]:
     # One that says itself that it has lost its primary counts for one: it has an alert of its own.
     wanted = policy.alerts.replicas
@@ -258,6 +280,7 @@ FILES: dict[str, dict[str, Finder]] = {
         "CacheReplicasMissing": _replicas_missing,
     },
     "server": {
+        "CacheSentinelMissing": _sentinels_missing,
         "CacheReplicaLinkDown": _replica_link_down,
         "CacheReplicasFlapping": _replicas_flapping,
         "CacheReplicationLag": replication_lag.condition,

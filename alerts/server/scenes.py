@@ -84,7 +84,6 @@ def failover(cast: Cast) -> Iterator[Proof]:
     """Proofs of the alerts in the fast file that stand on gauges."""
     yield _failover_overdue(cast)
     yield from _slots(cast)
-    yield from _quorum(cast)
     yield _replicas_missing(cast)
     if not cast.primary["shard"] and cast.policy.alerts.replicas.expected is None:
         yield _led_twice(cast)
@@ -173,20 +172,6 @@ def _slots(cast: Cast) -> Iterator[Proof]:
         },
         what="not served",
     )
-
-
-def _quorum(cast: Cast) -> Iterator[Proof]:
-    name, shard = "CacheSentinelQuorumLost", cast.primary["shard"] or "shard-a"
-    fleet = cast.policy.fleet.name
-    hold = milliseconds(cast.policy.alerts.quorum.for_)
-    asked = selector(metrics.SENTINEL_QUORUM.name, fleet=fleet, shard=shard)
-    node = {"fleet": fleet, "instance": "192.0.2.9:26379", "master_name": shard, "message": "NOQUORUM"}
-    listed = selector("redis_sentinel_master_ckquorum_status", **node)
-    labels, another = cast.alert(name), selector(metrics.SENTINEL_QUORUM.name, fleet=fleet, shard="another")
-    either = {"when one that is a node can": {asked: 0, listed: 1}, "when one of the policy can": {asked: 1, listed: 0}}
-    once = {"whatever another shard can do": {asked: 0, another: 1}, "once for two shards": {asked: 0, another: 0}}
-    yield Proof(name, labels, hold, {asked: 0}, {asked: 1}, {asked: cast.fast}, either, once, what="asked")
-    yield Proof(name, labels, hold, {listed: 0}, {listed: 1}, {listed: cast.slow}, what="watched as a node")
 
 
 def _led_twice(cast: Cast) -> Proof:

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from alerts.node_down import verdict_memory
 from alerts.promql import duration, one_of, quote
-from alerts.server.conditions import ERRORS, PERSISTENCE, RESYNCS, SLOTS, refused_window, strays_for, without_quorum
+from alerts.server.conditions import (
+    ERRORS,
+    PERSISTENCE,
+    RESYNCS,
+    SLOTS,
+    refused_window,
+    sentinels_left,
+    strays_for,
+    without_quorum,
+)
 from alerts.server.facts import PRIMARY, memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
@@ -75,12 +84,28 @@ def _quorum_lost(policy: Policy) -> Text:
     )
 
 
+def _sentinel_missing(policy: Policy) -> Text:
+    left = " {{ .Value }} of {{ .Labels.known }} ({{ .Labels.shard }})"
+    told = _each(policy, f"bottomk({_NAMED}, {sentinels_left(policy)})", f"Left are, of up to {_NAMED} shards:", left)
+    return Text(
+        f"Sentinels of {FLEET} that are missing: {_EXACT}",
+        f"Sentinels of {FLEET} that count for the majority, and are down in the eyes of the one that the exporter asks: {_EXACT}"
+        f"{lasting(policy.alerts.sentinels.for_)}.{told} Callers notice nothing, and a dead primary is still replaced; the "
+        "failover has a life less. First: PING each Sentinel, then SENTINEL SENTINELS on one that answers: s_down among "
+        "the flags names the one that is missing.",
+    )
+
+
 def _named(policy: Policy) -> str:
-    """The shards, by what the alert itself asks: of the fleet of the label, whose name is the policy's."""
-    asked = without_quorum(policy).split(f"fleet={quote(policy.fleet.name)}")
-    query = "fleet=%[1]q".join(part.replace("%", "%%") for part in asked)
-    named = "{{ range . }} {{ .Labels.shard }}{{ end }}"
-    return f"{{{{ with printf `topk({_NAMED}, {query})` $labels.fleet | query }}}} They are, up to {_NAMED}:{named}.{{{{ end }}}}"
+    """The shards that no Sentinel can fail over."""
+    shards = f"topk({_NAMED}, {without_quorum(policy)})"
+    return _each(policy, shards, f"They are, up to {_NAMED}:", " {{ .Labels.shard }}")
+
+
+def _each(policy: Policy, query: str, head: str, item: str) -> str:
+    """What a query of the alert's own finds, each by `item`: of the fleet of the label, whose name is the policy's."""
+    asked = "fleet=%[1]q".join(part.replace("%", "%%") for part in query.split(f"fleet={quote(policy.fleet.name)}"))
+    return f"{{{{ with printf `{asked}` $labels.fleet | query }}}} {head}{{{{ range . }}}}{item}{{{{ end }}}}.{{{{ end }}}}"
 
 
 def _replicas_missing(policy: Policy) -> Text:
@@ -296,6 +321,7 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheWritesRefused": _writes_refused,
     "CacheSlotsUncovered": _slots_uncovered,
     "CacheSentinelQuorumLost": _quorum_lost,
+    "CacheSentinelMissing": _sentinel_missing,
     "CacheReplicasMissing": _replicas_missing,
     "CacheReplicaLinkDown": _replica_link_down,
     "CacheReplicasFlapping": _replicas_flapping,

@@ -105,6 +105,20 @@ def led_again(lab: Lab) -> str:
     return "; ".join(lab.demo.obey("heal", name) for name in ("node-down", "sentinels"))
 
 
+def lose_sentinel(lab: Lab) -> str:
+    """Kill one Sentinel of three."""
+    lab.demo.fleet.sentinel_servers[-1].kill()
+    return "one of three Sentinels is dead (SIGKILL)"
+
+
+def start_sentinel(lab: Lab) -> str:
+    """Start it with what it knew."""
+    fleet = lab.demo.fleet
+    fleet.sentinel_servers[-1].start_again()
+    wait_until(fleet.watched, _PATIENCE, "the Sentinels to know each other")
+    return "it is back"
+
+
 def full_for_good(lab: Lab) -> str:
     """Fill a node that makes no room by itself."""
     _evict(lab, "noeviction")

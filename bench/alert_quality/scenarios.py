@@ -58,13 +58,26 @@ FAULTS: tuple[Scenario, ...] = (
     _fault("connections", "a primary has no room for connections", "CacheClientsNearLimit", "CacheRejectedConnections"),
     _fault("password", "a replica wants a password that nobody knows", "CacheNodeDown"),
     _fault("persistence", "a primary cannot write its snapshot", "CachePersistenceFailed"),
-    _fault("sentinels", "two of three Sentinels are killed", fleet=("CacheSentinelQuorumLost",)),
+    _fault(
+        "sentinel",
+        "one of three Sentinels is killed",
+        fleet=("CacheSentinelMissing",),
+        begin=events.lose_sentinel,
+        end=events.start_sentinel,
+    ),
+    # Between the return of the one and of the other a Sentinel is missing.
+    _fault(
+        "sentinels",
+        "two of three Sentinels are killed",
+        fleet=("CacheSentinelQuorumLost",),
+        also=("CacheSentinelMissing",),
+    ),
     _fault(
         "no-failover",
         "a primary is killed, and too few Sentinels live to replace it",
         "CacheNodeDown",
         fleet=("CacheSentinelQuorumLost", "CacheFailoverOverdue"),
-        also=("CacheReplicasMissing",),
+        also=("CacheReplicasMissing", "CacheSentinelMissing"),
         begin=events.leaderless,
         end=events.led_again,
     ),

@@ -51,16 +51,38 @@ def test_amtool_routes_by_severity(name: str, severity: str, receiver: str, tmp_
 
 @pytest.mark.parametrize("name", ["sentinel", "hostile"])
 def test_the_shards_that_nobody_can_fail_over_are_named_whatever_the_fleet_is_called(name: str, tmp_path: Path) -> None:
-    of = policy(name)
-    write(files(of), tmp_path)
-    fleet = f"fleet={quote(of.fleet.name)}"
-    series = [{"series": f'cache_sentinel_quorum{{{fleet},shard="s{number}"}}', "values": "0x200"} for number in (1, 2)]
-    wanted = {"eval_time": "5m", "alertname": "CacheSentinelQuorumLost", "exp_alerts": []}
-    test = {"interval": "2s", "input_series": series, "alert_rule_test": [wanted]}
-    suite = {"rule_files": ["rules/failover.yml"], "evaluation_interval": "2s", "tests": [test]}
-    (tmp_path / "texts.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
-    told = run("promtool", "test", "rules", tmp_path / "texts.yml").stderr
+    told = _texts(tmp_path, name, "failover", "CacheSentinelQuorumLost", ("cache_sentinel_quorum", {"s1": 0, "s2": 0}))
     assert re.search(r"for 1m and more\. They are, up to 5: (s1 s2|s2 s1)\. The cache works", told), told
+
+
+@pytest.mark.parametrize("name", ["sentinel", "hostile"])
+def test_of_each_shard_it_is_told_how_many_sentinels_are_left_of_how_many(name: str, tmp_path: Path) -> None:
+    usable, known = (
+        ("cache_sentinels_usable", {"s1": 2, "s2": 3, "s3": 3}),
+        ("cache_sentinels_known", {"s1": 3, "s2": 5, "s3": 3}),
+    )
+    told = _texts(tmp_path, name, "server", "CacheSentinelMissing", usable, known)
+    assert re.search(r"that are missing: 2\b", told), told
+    assert re.search(
+        r"for 5m and more\. Left are, of up to 5 shards: 2 of 3 \(s1\) 3 of 5 \(s2\)\. Callers notice", told
+    ), told
+
+
+def _texts(folder: Path, name: str, stem: str, alert: str, *series: tuple[str, dict[str, int]]) -> str:
+    """What an alert says of gauges of shards: promtool is told that it says nothing, and prints what it does."""
+    of = policy(name)
+    write(files(of), folder)
+    fleet = quote(of.fleet.name)
+    given = [
+        {"series": f'{gauge}{{fleet={fleet},shard="{shard}"}}', "values": f"{value}x200"}
+        for gauge, by_shard in series
+        for shard, value in by_shard.items()
+    ]
+    wanted = {"eval_time": "6m", "alertname": alert, "exp_alerts": []}
+    test = {"interval": "2s", "input_series": given, "alert_rule_test": [wanted]}
+    suite = {"rule_files": [f"rules/{stem}.yml"], "evaluation_interval": "2s", "tests": [test]}
+    (folder / "texts.yml").write_text(yaml.safe_dump(suite, allow_unicode=True))
+    return run("promtool", "test", "rules", folder / "texts.yml").stderr
 
 
 def test_of_many_pages_that_were_open_when_the_exporter_went_five_are_named_and_the_first_step_follows(

@@ -86,6 +86,7 @@ def test_an_alert_silences_its_milder_siblings() -> None:
     assert {spec.name: spec.inhibits for spec in ALERTS if spec.inhibits} == {
         "CacheVeryLowHitRate": ("CacheLowHitRate",),
         "CacheErrorBudgetBurnFast": ("CacheErrorBudgetBurnSlow",),
+        "CacheSentinelQuorumLost": ("CacheSentinelMissing",),
         "CacheVeryHighLatency": slow,
         "CacheVeryHighLatencyP50": slow,
         "CacheVeryHighLatencyP99": slow,
