@@ -19,4 +19,4 @@ def cannot_fire(policy: Policy) -> Iterator[str]:
         from alerts.hidden import hidden  # all rules have to be made for it
 
         for family, readers in hidden(policy):
-            yield f"collect.families hides {family}, which {', '.join(readers)} reads: that part of it cannot fire"
+            yield f"collect.families hides {family}: the part of {', '.join(readers)} that reads it cannot fire"

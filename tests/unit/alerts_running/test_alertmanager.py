@@ -74,7 +74,7 @@ def receiver(config: Json, name: str) -> Json:
             lambda c: receiver(c, "heartbeat")["webhook_configs"][0]["http_config"].pop("authorization"),
             "receiver heartbeat differs in webhook_configs.http_config.authorization",
         ),
-        (lambda c: c["inhibit_rules"].pop(0), "inhibition: lacks 1 of 15 rules, that of CacheVeryLowHitRate"),
+        (lambda c: c["inhibit_rules"].pop(0), "inhibition: lacks 1 of 16 rules, that of CacheVeryLowHitRate"),
         (
             lambda c: c["inhibit_rules"].append({"target_matchers": ['alertname=~"X|CacheNodeDown"']}),
             "inhibition: has 1 rule more, that of unnamed alerts",

@@ -60,8 +60,8 @@ def test_alerts_that_cannot_fire_are_warned_of(tmp_path: Path) -> None:
     assert ended.status == 0
     assert ended.err == (
         "warning: thresholds.hit_rate.critical.below is 0%: no share lies below it, so this alert cannot fire\n"
-        "warning: collect.families hides redis_errors_total, which CacheWritesRefused, CacheWritesToReplica reads: that part of "
-        "it cannot fire\n"
+        "warning: collect.families hides redis_errors_total: the part of CacheWritesRefused, CacheWritesToReplica, "
+        "CacheAccessDenied that reads it cannot fire\n"
     )
 
 
