@@ -80,7 +80,7 @@ def _alert(scope: Scope, spec: AlertSpec, pairs: tuple[Burn, ...]) -> Alert:
 
 def _burns(scope: Scope, spec: AlertSpec, pair: Burn, time: timedelta) -> str:
     """A burn rate that begins it, or has been exceeded within the time that it is kept: of enough events that were watched."""
-    lately = f"{_exceeded(scope, pair, time)} and {_enough(scope, pair, time)} and {_short(scope, pair)}"
+    lately = f"{_exceeded(scope, pair, time)} and {_short(scope, pair)} and {_enough(scope, pair, time)}"
     goes_on = f"{lately} and {keeping.fires(scope.policy, spec)}"
     return f"({_new(scope, spec, pair)} and {_enough(scope, pair)} or {goes_on}) and {_watched(scope, pair)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from policy.buckets import latency_bounds
@@ -14,6 +15,8 @@ from sandbox.binaries import find
 
 STEP = 5
 """Seconds between two samples."""
+Key = tuple[str, tuple[tuple[str, str], ...]]
+Value = Callable[[int], float | None]
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,21 @@ def counter(rate: Callable[[int], float]) -> Callable[[int], float]:
     return value
 
 
+def _memory(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[tuple[Key, Value]]:
+    """The second node is full for a while, and of the first, a primary, a replica before it is, and after it."""
+    replica = {**first, "instance": "192.0.2.9:6379"}
+    for node, full in ((first, (900, 1300)), (second, (700, 1400)), (replica, (700, 1800))):
+        own = tuple((k, v) for k, v in node.items() if v)
+        yield ("cache_memory_limit_bytes", (*own, ("source", "maxmemory"))), lambda _: 1000.0
+        yield ("cache_memory_used_bytes", own), partial(_used, full)
+    for node, role in ((first, "primary"), (replica, "replica")):
+        yield ("cache_node_role", (*node.items(), ("role", role))), lambda _: 1.0
+
+
+def _used(full: tuple[int, int], at: int) -> float:
+    return 900.0 if between(at, full) else 500.0
+
+
 def scene(policy: Policy, seconds: int) -> Scene:
     """Two nodes: bad hit rates, slow answers, a death, a vanished node, a dead exporter and full memory, each in its time."""
     fleet = policy.fleet.name
@@ -133,6 +151,5 @@ def scene(policy: Policy, seconds: int) -> Scene:
     )
     for name, address in (("alertmanager", policy.stack.alertmanager), ("notifier", policy.stack.notifier)):
         add("up", {"job": f"cachewatch-{name}", "instance": address}, lambda _: 1.0)
-    add("cache_memory_limit_bytes", {**second, "source": "maxmemory"}, lambda _: 1000.0)
-    add("cache_memory_used_bytes", second, lambda at: 900.0 if between(at, (700, 1400)) else 500.0)
+    found.update(_memory(first, second))
     return Scene(policy, seconds, found)

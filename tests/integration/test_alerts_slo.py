@@ -36,8 +36,8 @@ class Pair:
 
 # What begins an alert, what it goes on by, how many events that takes, and who else tells of it: the first words and the last.
 PLACES = {
-    "new": ("(slo:sli_error:ratio_rateLONG{", "]) or"),
-    "lately": ("(max_over_time(slo:sli_error:ratio_rateLONG{", "}) and slo"),
+    "new": ("(slo:sli_error:ratio_rateLONG{", "]) and slo"),
+    "lately": ("(max_over_time(slo:sli_error:ratio_rateLONG{", "}) and count"),
     "enough": (" slo:events:sumLONG{", "OFFSET)"),
     "others": ("unless on (fleet, slo)", '"firing"'),
 }
@@ -72,8 +72,8 @@ CHANGES: dict[tuple[str, str], dict[str, Change]] = {
     },
     ("nobody else tells of it", "others"): {"a dead node told twice": lambda _: ("CacheNodeDown|", "")},
     ("on too few events", "enough"): {
-        "more events": lambda p: (f">= {p.events} and", f">= {p.events + 1} and"),
-        "fewer events": lambda p: (f">= {p.events} and", f">= {p.events - 1} and"),
+        "more events": lambda p: (f">= {p.events} or", f">= {p.events + 1} or"),
+        "fewer events": lambda p: (f">= {p.events} or", f">= {p.events - 1} or"),
     },
     ("on too short a history", "enough"): {"no history": lambda p: (f" offset {p.offset}", "")},
     ("while another alert tells of it", "new"): {
@@ -95,7 +95,8 @@ BROKEN = {
     "planned work that counts": ("", "unless on () slo:maintenance", "and on () slo:maintenance"),
     "one that is kept for less": ("critical.1h", "}[4m59s999ms])) > 0.144", "}[4m29s999ms])) > 0.144"),
     "one that is kept for longer": ("critical.1h", "}[4m59s999ms])) > 0.144", "}[5m29s999ms])) > 0.144"),
-    "one that is kept without events": ("critical.1h", f"{_EVENTS % '5m'} and on", f"{_EVENTS % '1h'} and on"),
+    "one that is kept without events": ("critical.1h", f"{_EVENTS % '5m'} and max", f"{_EVENTS % '1h'} and max"),
+    "one that ends where too few events come for a moment": ("critical.1h", "[4m59s999ms]) >= 7", "[4m59s999ms]) >= 8"),
     "the average of ratios": ("", "sum_over_time(slo:bad_events:step", "avg_over_time(slo:bad_events:step"),
     "another name for Sloth": ("", "sloth_window: 5m", "sloth_window: 5min"),
 }

@@ -240,9 +240,9 @@ def test_the_tables_and_the_picture_show_both_policies(stage: Stage, tmp_path: P
     assert ended.status == 0
     row = next(line for line in ended.out.splitlines() if "CacheMemoryHigh" in line)
     assert row.split("│")[3:9] == [
-        "              1 ",
-        "   168.00 ",
-        " 14m40s ",
+        "              4 ",
+        "   672.00 ",
+        "  36m5s ",
         "                0 ",
         "     0.00 ",
         "        ",
