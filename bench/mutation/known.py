@@ -25,8 +25,8 @@ _FLOATS = "two rates are equal to within a float's last digit: whether the very 
 _EDGE = "samples and evaluations come together there, and Prometheus 2 and 3 differ about a sample on the very edge"
 _BETWEEN = "it lies between two counts, and an increase is extrapolated by less than what is left to either"
 KNOWN: tuple[Known, ...] = (
-    Known(r"HitRate: .*hit_ratio:rate\{.*\}.* \[< -> <=\]", _FLOATS),
-    Known(r"HitRate: .*requests:rate\{.*\}.* \[>= -> >\]", _FLOATS),
+    Known(r"HitRate: .*ratio_judged:rate\{.*\}.* \[< -> <=\]", _FLOATS),
+    Known(r"hit_ratio_judged:rate: .*requests:rate\{.*\}.* \[>= -> >\]", _FLOATS),
     Known(r"^(hit_rate|latency|memory): .*\[\[5m -> (4m45s|5m15s)\]\]\) [<>]", _EDGE),
     Known(r"^latency: .* \[< -> <=\] 0\.", _FLOATS),
     Known(
