@@ -37,7 +37,7 @@ def test_the_same_data_give_the_same_alerts(tmp_path: Path) -> None:
         import_into(store.url, made, start)
         there = firings(Stage(tmp_path, start, made, prometheus).told())
         here = firings(Stage(tmp_path, start, made, store).told())
-    assert len(there) == 11
+    assert len(there) == 14
     vanished = [[one for one in told if one[0].get("cause") == "vanished"] for told in (here, there)]
     assert [one for one in here if one not in vanished[0]] == [one for one in there if one not in vanished[1]]
     # A series that just stops is looked back for: five minutes by Prometheus, a few samples by VictoriaMetrics.

@@ -134,7 +134,10 @@ async def test_a_primary_that_is_made_a_replica_is_asked_who_it_is_at_once_and_i
     """In a planned failover the role that the exporter knows is up to an interval old."""
     other, _ = pair
     with RedisNode(free_port(), tmp_path) as primary:
-        alerts = {"evictions": {"within": "1h"}, "rejected_connections": {"within": "1h"}}
+        alerts = {
+            name: {"within": "1h"}
+            for name in ("evictions", "access_denied", "rejected_connections", "replica_flapping")
+        }
         slow = {
             "collect": {"interval": "5m"},
             "health": {"window": "1h"},
