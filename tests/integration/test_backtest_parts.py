@@ -60,9 +60,10 @@ def test_a_bound_that_the_policy_got_later_is_told_of_its_alerts_with_since_when
             f"{BOUND}only 43% of the time that it has the nodes, from {since} on: without it no alert fires by it or is held "
             f"back by it; ask with --from {since}"
         )
-        text = " ".join(stage.backtest(*CHANGED).out.split())
+        shown_all = stage.backtest(*CHANGED).out
+        text = " ".join(shown_all.split())
         assert f"* candidate: {', '.join(NAMED)}: {BOUND}only 43% of" in text
-        row = next(line for line in stage.backtest(*CHANGED).out.splitlines() if " CacheVeryHighLatency " in line)
+        row = next(line for line in shown_all.splitlines() if " CacheVeryHighLatency " in line)
         assert [cell.strip()[-1:] for cell in row.split("│")[3:9:3]] == ["0", "*"]
         followed = stage.told(*CHANGED, start=2050)
         assert about(followed, "candidate", BOUND) == {}

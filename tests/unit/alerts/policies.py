@@ -1,8 +1,12 @@
 """Policies that the alerts' tests are held against: usual ones, and the corners of what is valid."""
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from alerts.build import files
 from policy.model import Policy
 
 # What would break out of PromQL, YAML, a Go template, Markdown or a URL if it could.
@@ -260,9 +264,15 @@ def policy(name: str) -> Policy:
     return Policy.model_validate(DATA[name])
 
 
-def write(files: dict[str, str], root: Path) -> Path:
+@cache
+def built(name: str) -> Mapping[str, str]:
+    """The files of one of the policies above, made once."""
+    return MappingProxyType(files(policy(name)))
+
+
+def write(made: Mapping[str, str], root: Path) -> Path:
     """Write generated files below a folder and return it."""
-    for name, text in files.items():
+    for name, text in made.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import yaml
 from alerts import alertmanager, prometheus, rule_tests, rules
 from alerts.build import HEADER, files, read
 from policy.alerts import ALERTS
-from tests.unit.alerts.policies import DATA, policy
+from tests.unit.alerts.policies import DATA, built, policy
 
 STEMS = (
     "node_down",
@@ -26,13 +26,13 @@ BURNS = ("critical.1h", "critical.6h", "warning.1d", "warning.3d", "warning.wait
 
 @pytest.mark.parametrize("name", DATA)
 def test_the_same_policy_gives_the_same_files(name: str) -> None:
-    assert files(policy(name)) == files(policy(name))
+    assert files(policy(name)) == built(name)
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_what_stands_in_the_files_is_what_was_meant(name: str) -> None:
     """Whatever the names hold, YAML gives them back as they were, in one document a file."""
-    found, meant = files(policy(name)), policy(name)
+    found, meant = built(name), policy(name)
     # Names that could break out are held against another reader than what wrote them has.
     back = yaml.safe_load if name == "hostile" else read
     assert back(found["prometheus.yml"]) == prometheus.config(meant)
@@ -44,7 +44,7 @@ def test_what_stands_in_the_files_is_what_was_meant(name: str) -> None:
 
 
 def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
-    assert set(files(policy("default"))) == {
+    assert set(built("default")) == {
         "prometheus.yml",
         "alertmanager.yml",
         *(f"rules/{stem}.yml" for stem in STEMS),
@@ -55,4 +55,4 @@ def test_every_rule_file_has_its_test_and_every_alert_its_page() -> None:
 
 
 def test_whoever_opens_a_file_learns_where_to_change_it() -> None:
-    assert all(text.startswith(HEADER) for path, text in files(policy("default")).items() if path.endswith(".yml"))
+    assert all(text.startswith(HEADER) for path, text in built("default").items() if path.endswith(".yml"))

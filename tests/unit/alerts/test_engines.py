@@ -40,8 +40,18 @@ def target(form: str, of: Policy, **options: Any) -> Target:
     return Target(form, of.fleet.name, "15s", **options)
 
 
+BUILT: dict[str, dict[str, str]] = {}
+
+
+def built_of(of: Policy) -> dict[str, str]:
+    """The files of a policy, made once."""
+    if repr(of) not in BUILT:
+        BUILT[repr(of)] = files(of)
+    return BUILT[repr(of)]
+
+
 def rules(form: str, of: Policy, **options: Any) -> dict[str, Any]:
-    made = convert(files(of), target(form, of, **options))
+    made = convert(built_of(of), target(form, of, **options))
     return {path: read(text) for path, text in made.items() if path.startswith("rules/")}
 
 
@@ -52,7 +62,7 @@ def every_rule(documents: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_prometheus_form_is_what_was_built() -> None:
-    built = files(Policy())
+    built = built_of(Policy())
     assert convert(built, target("prometheus", Policy())) == built
 
 
@@ -135,7 +145,7 @@ def test_mimir_gets_no_group_without_rules() -> None:
 
 @pytest.mark.parametrize("form", ["operator", "mimir", "vmalert"])
 def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
-    made = convert(files(Policy()), target(form, Policy()))
+    made = convert(built_of(Policy()), target(form, Policy()))
     assert not [path for path in made if path.startswith("rule-tests/") or path == "prometheus.yml"]
     jobs = yaml.safe_load(made["scrape.yml"])
     jobs = jobs if form == "operator" else jobs["scrape_configs"]
@@ -145,7 +155,7 @@ def test_what_only_prometheus_reads_is_left_out(form: str) -> None:
         "cachewatch-prometheus",
         "cachewatch-alertmanager",
     ]
-    assert made["alertmanager.yml"] == files(Policy())["alertmanager.yml"]
+    assert made["alertmanager.yml"] == built_of(Policy())["alertmanager.yml"]
 
 
 NAMED = ("CacheAlertmanagerDown", 'CacheNotificationsFailing{part="alertmanager"}', 'CacheRuleFailures{part="reload"}')
@@ -159,7 +169,7 @@ NAMED = ("CacheAlertmanagerDown", 'CacheNotificationsFailing{part="alertmanager"
     ],
 )
 def test_alerts_on_prometheus_itself_are_told_where_it_is_not(form: str, instead: str) -> None:
-    (said,) = (line for line in lost(files(Policy()), target(form, Policy())) if "prometheus_* metrics" in line)
+    (said,) = (line for line in lost(built_of(Policy()), target(form, Policy())) if "prometheus_* metrics" in line)
     blind = [rule for rule in every_rule(rules("prometheus", Policy())) if "prometheus_" in rule["expr"]]
     assert len(blind) == 5
     assert all(rule["alert"] in said for rule in blind)
@@ -203,7 +213,7 @@ def test_mimirs_delay_is_told_where_there_are_alerts() -> None:
 
 @pytest.mark.parametrize("form", ["prometheus", "operator"])
 def test_nothing_is_lost_where_prometheus_itself_evaluates(form: str) -> None:
-    assert not list(lost(files(Policy()), target(form, Policy())))
+    assert not list(lost(built_of(Policy()), target(form, Policy())))
 
 
 FLEETS = ["prod", "Prod", "prod cache", "x" * 200, "☂", HOSTILE, "-", "prod-cache", "x" * 63, "x" * 53 + " y"]

@@ -1,14 +1,20 @@
 """What the generated rule tests cover; that they can fail is shown with promtool itself."""
 
+from functools import cache
+
 from alerts import rule_tests
 from policy.alerts import ALERTMANAGER_PEER_DOWN, ALERTS, PROMETHEUS_PEER_DOWN, WATCHDOG
 from tests.unit.alerts.policies import DATA, policy
 
 
-def promises(name: str, alert: str) -> list[str]:
+@cache
+def cases(name: str) -> tuple[str, ...]:
     suites = rule_tests.suites(policy(name)).values()
-    names = [test["name"] for suite in suites for test in suite["tests"]]
-    return [promise.removeprefix(f"{alert}: ") for promise in names if promise.startswith(f"{alert}: ")]
+    return tuple(test["name"] for suite in suites for test in suite["tests"])
+
+
+def promises(name: str, alert: str) -> list[str]:
+    return [promise.removeprefix(f"{alert}: ") for promise in cases(name) if promise.startswith(f"{alert}: ")]
 
 
 def test_every_alert_is_tested_for_firing_silence_and_recovery() -> None:
