@@ -27,10 +27,15 @@ _LONGEST = "test_alerts_proofs.py"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side, tests that compute run beside tests that wait for servers: the files are shuffled, each time alike.
 
-    The longest file begins, for it runs in one process.
+    The longest file begins, for it runs in one process; units, which are short, fill up the end.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: (item.path.name != _LONGEST, crc32(item.path.name.encode()), item.path))
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, int, Path]:
+    name = item.path.name
+    return name != _LONGEST, "unit" in item.path.parts, crc32(name.encode()), item.path
 
 
 @pytest.fixture(autouse=True, scope="session")
