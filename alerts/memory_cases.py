@@ -89,8 +89,31 @@ def _evicts_untold(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]
     fact = selector(metrics.MEMORY_EVICTS.name, **node(policy))
     scene = {**_used_by(node(policy), _FULL, _LIMIT), fact: 1}
     yield _untold(policy, ratio, clock, scene, fact, "no longer says that it evicts", ratio.labels)
+    yield from _waits_for_the_primary(policy, ratio, clock)
     if clock.step < LOOKBACK:
         yield _evicts_no_more(policy, ratio, clock)
+
+
+def _waits_for_the_primary(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
+    """Before the replica's alert fires: its wait ends when the primary's begins."""
+    memory = milliseconds(verdict_memory(policy))
+    told = _WELL + (((_WELL - 1) * clock.sample + memory) % clock.step == 0)
+    forgotten = (told - 1) * clock.sample + memory
+    waits, turns = clock.last_before(forgotten), clock.first_after(forgotten)
+    if turns >= milliseconds(ratio.hold):
+        return  # the replica's alert fires already
+    count = clock.samples(turns)
+    series = _steady(_pair(policy, (_FULL, _FULL), _LIMIT, evicts=1), count)
+    series[selector(metrics.MEMORY_EVICTS.name, **_member(policy, "a", 1))] = f"{gauge(1, told)} {gone(count)}"
+    expects = (_pending(policy, ratio, waits, 2), _pending(policy, ratio, turns, 1))
+    yield Case(f"{ratio.name}: waits about the node that tells, or that evicts no more", clock.sample, series, expects)
+
+
+def _pending(policy: Policy, ratio: Ratio, at: int, number: int) -> Expect:
+    """One of the pair waits, and no other."""
+    waiting = {"alertname": ratio.name, "alertstate": "pending"}
+    node = selector("ALERTS", **labels(BY_NAME[ratio.name], _member(policy, "a", number)), **waiting)
+    return Expect(at, selector("ALERTS", **waiting), (node,))
 
 
 def _evicts_no_more(policy: Policy, ratio: Ratio, clock: Clock) -> Case:
@@ -131,12 +154,16 @@ def _of_a_pair(policy: Policy, ratio: Ratio, step: int) -> Iterator[Case]:
     ):
         scene = _pair(policy, (primary, full), total, shard, evicts)
         alerts = [labels(spec, _member(policy, shard, number)) for number in told]
-        series = _steady(scene, when.samples)
-        yield Case(f"{ratio.name}: fires {promise}", when.sample, series, (watch.firing(when.end, *alerts),))
+        # From the first evaluation on: in all later ones the primary's own alert would silence the replica's.
+        expects = (watch.firing(when.fires, *alerts), watch.firing(when.end, *alerts))
+        yield Case(f"{ratio.name}: fires {promise}", when.sample, _steady(scene, when.samples), expects)
 
 
 def _takes_over(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
-    """A replica that is full alone is told of until its primary is; when that is well it waits, and takes over again."""
+    """A replica that is full alone is told of until its primary is; when that is well it waits, and takes over again.
+
+    The primary is well at the threshold itself.
+    """
     step, hold = clock.step, up_to(clock.step, milliseconds(ratio.hold))
     if step >= LOOKBACK:
         return  # no alert sees what it did at its last evaluation
@@ -144,16 +171,15 @@ def _takes_over(policy: Policy, ratio: Ratio, clock: Clock) -> Iterator[Case]:
     turns = up_to(step, alone * clock.sample)
     full = (turns + hold + step) // clock.sample + 1 - alone
     waits = up_to(step, (alone + full) * clock.sample) + up_to(step, milliseconds(keeping.alone(policy, ratio.hold)))
-    total = total_of(getattr(policy.thresholds.memory, BY_NAME[ratio.name].severity).above)
-    most = ratio.over or total + 1
-    series = _steady(_pair(policy, (ratio.under, most), total), waits // clock.sample + 2)
+    level = getattr(policy.thresholds.memory, BY_NAME[ratio.name].severity).above
+    total = total_of(level)
+    most, well = ratio.over or total + 1, whole(level * total, ROUND_FLOOR)
+    series = _steady(_pair(policy, (well, most), total), waits // clock.sample + 2)
     used = selector(metrics.MEMORY_USED.name, **_member(policy, "a", 1))
-    series[used] = f"{gauge(ratio.under, alone)} {gauge(most, full)} {series[used]}"
+    series[used] = f"{gauge(well, alone)} {gauge(most, full)} {series[used]}"
     expects = _until_the_primary(policy, ratio, turns, step)
     if hold:
-        waiting = {"alertname": ratio.name, "alertstate": "pending"}
-        replica = selector("ALERTS", **labels(BY_NAME[ratio.name], _member(policy, "a", 2)), **waiting)
-        expects = (*expects, Expect(waits, selector("ALERTS", **waiting), (replica,)))
+        expects = (*expects, _pending(policy, ratio, waits, 2))
     yield Case(f"{ratio.name}: goes on about a replica until its primary is told of", clock.sample, series, expects)
 
 

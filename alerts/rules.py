@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from alerts import keeping, node_down, policy_differs, prober_down, probes, recording, stack, texts
 from alerts.alerting import alert, kept
 from alerts.keeping import Seen
@@ -62,10 +64,10 @@ def _memory(policy: Policy, spec: AlertSpec) -> Alert:
     evicts = _evicts(policy) if spec.severity == "critical" else ""
     told = f"{full} unless on (fleet, instance) ({evicts})" if evicts else full
     gone = keeping.unseen(spec, selector(metrics.MEMORY_USED.name, fleet=policy.fleet.name), used, time)
-    follows = _follows(policy)
     # What fires goes on until the primary's alert does, whatever the primary's value is: one that swings, or a failover,
     # would end the one page before there is the other.
-    begins = f"{full} unless on (fleet, instance) ({_of_its_primary(follows, told)})"
+    begins = f"{full} unless on (fleet, instance) ({_of_its_primary(_follows(policy, facts.of_role), told)})"
+    follows = _follows(policy, facts.in_role)
     parts = Kept(begins, full, time, evicts, gone, follows=follows)
     stands = keeping.stands(policy, spec, keeping.within(used, above, keeping.alone(policy, level.for_)))
     seen = Seen(f"{keeping.within(used, above, time)} and {used}", _of_its_primary(follows, stands))
@@ -77,10 +79,9 @@ def _evicts(policy: Policy) -> str:
     return f"{facts.newest_sli(policy, metrics.MEMORY_EVICTS.name)} == 1"
 
 
-def _follows(policy: Policy) -> Follows:
+def _follows(policy: Policy, of_role: Callable[..., str]) -> Follows:
     """A replica holds the same as its primary, whose alert says it."""
-    primary, in_shard = facts.of_role(policy, "primary"), facts.of_role(policy, "replica", 'shard!=""')
-    return Follows(in_shard, primary, ("fleet", "shard"))
+    return Follows(of_role(policy, "replica", 'shard!=""'), of_role(policy, "primary"), ("fleet", "shard"))
 
 
 def _of_its_primary(follows: Follows, so: str) -> str:

@@ -65,10 +65,19 @@ def of_role(policy: Policy, role: str, matcher: str = "") -> str:
     A word of before is forgotten as soon as the node says anything, of another role or under another shard: last words of
     both would overlap.
     """
-    own = f'role="{role}"{matcher and ","}{matcher}'
     says = selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name)
-    said = f"{newest_sli(policy, metrics.NODE_ROLE.name, matcher=own)} unless on (fleet, instance) {says}"
-    return f"(max by ({NODE}) ({narrowed(says, own)}) or {said})"
+    own = newest_sli(policy, metrics.NODE_ROLE.name, matcher=_own(role, matcher))
+    return f"({in_role(policy, role, matcher)} or {own} unless on (fleet, instance) {says})"
+
+
+def in_role(policy: Policy, role: str, matcher: str = "") -> str:
+    """A 1 for each node that says now that it has a role."""
+    says = selector(metrics.NODE_ROLE.name, fleet=policy.fleet.name)
+    return f"max by ({NODE}) ({narrowed(says, _own(role, matcher))})"
+
+
+def _own(role: str, matcher: str) -> str:
+    return f'role="{role}"{matcher and ","}{matcher}'
 
 
 def up(policy: Policy) -> str:
