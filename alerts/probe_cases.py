@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from alerts import ratio_cases, recording
 from alerts.counts import below, labels, node, total_of
-from alerts.keeping import alone
 from alerts.probes import IN_TURN, promise
 from alerts.promql import milliseconds, selector
 from alerts.ratio_cases import Ratio
@@ -19,14 +18,13 @@ from policy.metrics import le
 from policy.model import Policy
 from policy.units import seconds
 
-_LEVELS: tuple[Severity, ...] = ("warning", "critical")
+LEVELS: tuple[Severity, ...] = ("warning", "critical")
 _P95, _P50, _P99, _AVAILABILITY = IN_TURN
-_TOTAL = 100_000  # probes between two samples, of which one more or less is just over or just under
 
 
 def ratios(policy: Policy) -> tuple[Ratio, ...]:
     """Every alert on a row, with probes that break it and no other."""
-    return tuple(_ratio(policy, _spec(row, level)) for row in IN_TURN for level in _LEVELS)
+    return tuple(_ratio(policy, spec(row, level)) for row in IN_TURN for level in LEVELS)
 
 
 def more(policy: Policy, step: int) -> Iterator[Case]:
@@ -37,16 +35,17 @@ def more(policy: Policy, step: int) -> Iterator[Case]:
         yield from _slow_after_down(policy, ratio, step)
         yield from _goes_on(policy, ratio, step)
         yield from _by_a_hair(policy, ratio, step)
-    for level in _LEVELS:
+    for level in LEVELS:
         yield from _one_page(policy, level, step)
-        yield from _in_turn(policy, level, step)
 
 
-def _spec(row: str, level: Severity) -> AlertSpec:
-    return next(spec for spec in ALERTS if (spec.row, spec.level) == (row, level))
+def spec(row: str, level: Severity) -> AlertSpec:
+    """The alert on a row at a level."""
+    return next(each for each in ALERTS if (each.row, each.level) == (row, level))
 
 
-def _bound(policy: Policy, row: str, level: Severity) -> Decimal:
+def bound(policy: Policy, row: str, level: Severity) -> Decimal:
+    """The seconds within which a row of latency wants its share."""
     return seconds(getattr(getattr(policy.thresholds, row), level).above)
 
 
@@ -55,9 +54,9 @@ def _ratio(policy: Policy, spec: AlertSpec) -> Ratio:
     own = promise(policy, row, level)
     total = total_of(own.least)
     over, under = below(own.least, total)
-    if row == _P50 and _bound(policy, row, level) >= _bound(policy, _P95, level):
+    if row == _P50 and bound(policy, row, level) >= bound(policy, _P95, level):
         over = None  # half of the probes slower than that: p95 has spoken before
-    series = _checks if row == _AVAILABILITY else _probes_of(row, level)
+    series = checks if row == _AVAILABILITY else _probes_of(row, level)
 
     def events(good: int) -> Mapping[str, int]:
         return series(policy, good, total)
@@ -66,7 +65,7 @@ def _ratio(policy: Policy, spec: AlertSpec) -> Ratio:
     return Ratio(spec.name, of_node, own.hold, over, under, own.record, own.broken, events, own.window, keep)
 
 
-def _checks(policy: Policy, good: int, total: int) -> dict[str, int]:
+def checks(policy: Policy, good: int, total: int) -> dict[str, int]:
     """Health checks by result; what a primary refuses to write does not count."""
     counts = {"success": good, "refused": total - good, "readonly": total}
     return {selector(metrics.HEALTH_CHECKS.name, **node(policy), result=name): n for name, n in counts.items()}
@@ -76,7 +75,7 @@ def _probes_of(row: str, level: Severity) -> Callable[[Policy, int, int], dict[s
     """Probes of which so many are within the row's bound; those of p99 are fast then, of the others slower than any less."""
 
     def series(policy: Policy, within: int, total: int) -> dict[str, int]:
-        limit = _bound(policy, row, level)
+        limit = bound(policy, row, level)
         least = within if row == _P99 else 0
         counts = {b: least if b < limit else within if b == limit else total for b in latency_bounds(policy)}
         return probes(policy, counts, total)
@@ -207,129 +206,16 @@ def _with_a_hole(grows: int, at: Edge) -> str:
 def _one_page(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
     """A node of which no probe comes back in time, and no check succeeds: the first row speaks, the others never."""
     window = milliseconds(policy.rules.rate_window)
-    sample, specs = window // 4, {row: _spec(row, level) for row in IN_TURN}
+    sample, specs = window // 4, {row: spec(row, level) for row in IN_TURN}
     holds = {row: milliseconds(promise(policy, row, level).hold) for row in IN_TURN}
     first = up_to(step, sample) + up_to(step, holds[_P95])
     end = up_to(step, sample) + up_to(step, max(holds.values())) + window + 4 * step
     count = end // sample + 2
     total = 1000
-    failing = {**probes(policy, dict.fromkeys(latency_bounds(policy), 0), total), **_checks(policy, 0, total)}
+    failing = {**probes(policy, dict.fromkeys(latency_bounds(policy), 0), total), **checks(policy, 0, total)}
     series = {name: counter(grows, count) for name, grows in failing.items()}
     speaks = Watch(specs[_P95].name)
     expects = [*speaks.first(first, step, labels(specs[_P95], node(policy)))]
     expects += [Watch(specs[row].name).silent_until(end) for row in IN_TURN[1:]]
     name = f"{specs[_P95].name}: the one page of a node that is slow by every measure"
     yield Case(name, sample, series, tuple(expects))
-
-
-def _in_turn(policy: Policy, level: Severity, step: int) -> Iterator[Case]:
-    """Each row beside one before it, where that can be broken alone: silent about what that spoke of, or speaking alone."""
-    for index, behind in enumerate(IN_TURN):
-        for before in IN_TURN[:index]:
-            hides, tells = _p50_hides(policy, level, before, behind), _p99_tells(policy, level, before, behind)
-            if milliseconds(policy.rules.rate_window) // step < 2 or hides or tells:
-                continue
-            yield from _hidden(policy, level, step, before, behind)
-            yield _goes_first(policy, level, step, before, behind)
-
-
-_MARGIN = 3
-"""Evaluations between what is looked at, for the two windows that are open at their left end in Prometheus 3."""
-
-
-def _hidden(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Iterator[Case]:
-    """`behind` broken all the time, `before` well by a hair, then broken by as little, then well again.
-
-    The one is hidden once the other's condition has held for its wait: also where its alert does not fire yet, for each fired for
-    two moments before, so that the other one began to wait anew. Then it does, and hides as long as it stands in the way.
-    """
-    deltas, hold = (
-        milliseconds(time) // step for time in (policy.rules.rate_window, promise(policy, before, level).hold)
-    )
-    good = deltas + 1
-    if hold < _MARGIN + 4 or _fires(policy, level, step, behind) <= (good + deltas) * step:
-        return
-    speaks = good + deltas + hold + 1
-    fires = speaks + hold
-    dips = fires + deltas + 2
-    ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
-    series = {name: _three(well[name], good, ill[name], fires - good, dips + 2 - fires) for name in ill}
-    of_node = {"fleet": policy.fleet.name, "instance": node(policy)["instance"]}
-    speaker, hidden = _spec(before, level), _spec(behind, level)
-    for at, told in enumerate((speaker, hidden), start=good + deltas):
-        fired = selector("ALERTS", alertname=told.name, alertstate="firing", **of_node)
-        series[fired] = f"_x{at} 1 stale _x{hold - _MARGIN - 3} 1 stale"
-    active = f"count({selector('ALERTS', alertname=hidden.name)})"  # it waits, or fires
-    expects = [
-        Expect((speaks - _MARGIN) * step, active, ("{}",)),
-        Expect(speaks * step, active),
-        Watch(speaker.name).firing(fires * step, labels(speaker, node(policy))),
-    ]
-    left = milliseconds(alone(policy, promise(policy, behind, level).hold))
-    if left > (deltas + _MARGIN + 2) * step:
-        expects.append(Expect(dips * step, active))
-    elif left < deltas * step:
-        expects.append(Expect(dips * step, active, ("{}",)))
-    yield Case(f"{hidden.name}: hidden by what {before} has spoken of, not before", step, series, tuple(expects))
-
-
-def _three(well: int, first: int, ill: int, second: int, third: int) -> str:
-    """A counter from 0 that grows so many times by `well`, then by `ill`, then by `well` again; promtool's notation."""
-    turns, ends = first * well, first * well + second * ill
-    return f"{counter(well, first + 1)} {counter(ill, second, turns + ill)} {counter(well, third, ends + well)}"
-
-
-def _goes_first(policy: Policy, level: Severity, step: int, before: str, behind: str) -> Case:
-    """`behind` broken all the time, `before` well by a hair and then broken by as little: who speaks first goes on alone."""
-    deltas = milliseconds(policy.rules.rate_window) // step
-    hold = up_to(step, milliseconds(promise(policy, before, level).hold))
-    good = max(_fires(policy, level, step, behind) - hold, 0) // step + 3
-    end = (good + 2 * deltas) * step + hold
-    ill, well = _side_by_side(policy, level, before, behind, 2 * deltas + 2)
-    count = 2 * deltas + hold // step + 2
-    series = {
-        name: f"{counter(well[name], good + 1)} {counter(grows, count, good * well[name] + grows)}"
-        for name, grows in ill.items()
-    }
-    first, then = _spec(behind, level), _spec(before, level)
-    expects = (Watch(first.name).firing(end, labels(first, node(policy))), Watch(then.name).silent_until(end))
-    return Case(f"{first.name}: goes on alone when {before} is broken as well", step, series, expects)
-
-
-def _fires(policy: Policy, level: Severity, step: int, row: str) -> int:
-    """When a row fires that is broken from the start: its window is full then, and its wait over."""
-    own = promise(policy, row, level)
-    return up_to(step, max(step, milliseconds(own.window))) + up_to(step, milliseconds(own.hold))
-
-
-def _p50_hides(policy: Policy, level: Severity, before: str, behind: str) -> bool:
-    """Whether half of the probes beyond the bound of p50 are also beyond that of p95, so that one is not without the other."""
-    return _P50 in (before, behind) and _bound(policy, _P50, level) >= _bound(policy, _P95, level)
-
-
-def _p99_tells(policy: Policy, level: Severity, before: str, behind: str) -> bool:
-    """Whether what comes and goes is enough to keep p99 broken, which then speaks in the place of availability."""
-    return behind == _AVAILABILITY and before != _P99 and _bound(policy, _P99, level) <= _bound(policy, before, level)
-
-
-def _side_by_side(
-    policy: Policy, level: Severity, before: str, behind: str, better: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    """What the series grow by while `before` is just broken, and while it is better by so many; `behind` is broken in both."""
-    total = _TOTAL
-    own, other = (below(promise(policy, row, level).least, total)[0] or 0 for row in (behind, before))
-    if behind == _AVAILABILITY:
-        checks, most = _checks(policy, own, total), total
-    else:
-        checks, most = {}, own
-    found = []
-    for least in (other, other + better):
-        limits = {} if behind == _AVAILABILITY else {_bound(policy, behind, level): most}
-        counts = {
-            bound: min(
-                [total, *(n for at, n in (*limits.items(), (_bound(policy, before, level), least)) if bound <= at)]
-            )
-            for bound in latency_bounds(policy)
-        }
-        found.append({**probes(policy, counts, total), **checks})
-    return found[0], found[1]

@@ -17,6 +17,7 @@ from alerts import (
     ratio_cases,
     record_cases,
     recording,
+    row_cases,
     stack_cases,
 )
 from alerts.counts import below, labels, node, total_of
@@ -61,7 +62,7 @@ def _ratio_suite(policy: Policy, stem: str, ratios: tuple[Ratio, ...]) -> dict[s
     cases = [case for ratio in ratios for case in ratio_cases.cases(ratio, step)]
     cases.append(ratio_cases.nothing(ratios, step))
     if stem == "latency":
-        cases += probe_cases.more(policy, step)
+        cases += [*probe_cases.more(policy, step), *row_cases.more(policy, step)]
         cases += record_cases.latency(policy, node(policy), step)
         cases += record_cases.availability(policy, node(policy), step)
     if stem == "hit_rate":

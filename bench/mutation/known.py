@@ -30,7 +30,7 @@ KNOWN: tuple[Known, ...] = (
     Known(r"^(hit_rate|latency|memory): .*\[\[5m -> (4m45s|5m15s)\]\]\) [<>]", _EDGE),
     Known(r"^latency: .* \[< -> <=\] 0\.", _FLOATS),
     Known(
-        r"^latency: .*_ratio:rate\{.*\}\[\[(2m -> (1m45s|2m15s)|5m -> (4m45s|5m15s)|10m -> (9m45s|10m15s))\]",
+        r"^latency: .*_ratio:rate\{.*\}\[\[(2m -> (1m45s|2m15s)|3m -> (2m45s|3m15s)|5m -> (4m45s|5m15s)|10m -> (9m45s|10m15s))\]",
         _EDGE,
     ),
     Known(r"memory_used:ratio: .*> \[0 -> 1\]\)", "nobody has a limit of one byte"),
