@@ -17,7 +17,7 @@ def files(policy: Policy) -> dict[str, str]:
     """Relative path -> text: `prometheus.yml`, `alertmanager.yml`, `rules/`, `rule-tests/`, `runbooks/`."""
     groups = rules.groups(policy)
     return {
-        "prometheus.yml": dump(prometheus.config(policy)),
+        **{name: dump(data) for name, data in prometheus.configs(policy).items()},
         "alertmanager.yml": dump(alertmanager.config(policy)),
         **{f"rules/{stem}.yml": dump({"groups": [group.data()]}) for stem, group in groups.items()},
         **{f"rule-tests/{stem}.yml": dump(data) for stem, data in rule_tests.suites(policy).items()},

@@ -60,13 +60,14 @@ def convert(files: Mapping[str, str], target: Target) -> dict[str, str]:
     """The built files as that engine takes them.
 
     `rules/*.yml` change their form. `rule-tests/` are for promtool, which reads Prometheus' form only, and are left out.
-    `prometheus.yml` becomes `scrape.yml`: the jobs alone, for whatever scrapes there.
+    `prometheus.yml` becomes `scrape.yml`: the jobs alone, for whatever scrapes there. Those of further Prometheus are left out.
     """
     if target.format == "prometheus":
         return dict(files)
     documents = {path: read(text) for path, text in files.items() if path.startswith("rules/")}
     form = _FORMS[target.format]
-    found = {path: text for path, text in files.items() if not path.startswith(("rules/", "rule-tests/"))}
+    left_out = ("rules/", "rule-tests/", "prometheus-")
+    found = {path: text for path, text in files.items() if not path.startswith(left_out)}
     if "prometheus.yml" in found:
         found["scrape.yml"] = dump(_scrape(read(found.pop("prometheus.yml")), target))
     every = recorded_by((group for document in documents.values() for group in document["groups"]), target.interval)

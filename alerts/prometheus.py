@@ -1,4 +1,4 @@
-"""prometheus.yml: two scrapes of the exporter, light ones of the rest of the stack, the rules, where alerts go. Pure."""
+"""prometheus.yml, one for each Prometheus: scrapes of the exporter and of the stack, the rules, where alerts go. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from alerts import targets
 from alerts.node_down import SLI_JOB
 from alerts.promql import duration
 from alerts.targets import ALL_JOB
+from policy.alerts import TOLD_BY
 from policy.model import Policy
 
 # Prometheus' own default. The exporter answers from facts that it has, so that even a shorter one is plenty.
 _LONGEST_SCRAPE = timedelta(seconds=10)
+
+
+def configs(policy: Policy) -> dict[str, dict[str, Any]]:
+    """By file name: `prometheus.yml` of the first, and of each other one its own, which differs in whose alerts it sends."""
+    others = range(2, len(policy.stack.prometheuses) + 1)
+    names = ("prometheus.yml", *(f"prometheus-{number}.yml" for number in others))
+    first, addresses = config(policy), policy.stack.prometheus_addresses if others else ()
+    told = ({**first, "alerting": {**_told_by(address), **first["alerting"]}} for address in addresses)
+    return dict(zip(names, told if others else (first,), strict=True))
+
+
+def _told_by(address: str) -> dict[str, Any]:
+    # Each sends its own alert: in one that both send the end of one and what the other sees would come in turn, for 15 minutes.
+    return {"alert_relabel_configs": [{"target_label": TOLD_BY, "replacement": address.replace("$", "$$")}]}
 
 
 def config(policy: Policy) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _mute(policy: Policy, address: str) -> Alert:
         f"Prometheus {member} of {template_text(policy.fleet.name)} reaches no Alertmanager: another one tells alone",
         f"Prometheus at {member} has not brought its alerts to any Alertmanager for {duration(hold)}, or knows of none, and "
         "another one's arrive. When that goes, nobody is told of anything. First: its log (component notifier), and whether it "
-        "has the prometheus.yml of the others.",
+        "has the prometheus.yml that was built for it.",
     )
     fails = f"min(increase({selector(ERRORS, **_of(address))}[{window}])) > 0"
     others = one_of(each for each in policy.stack.prometheus_addresses if each != address)

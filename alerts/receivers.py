@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from policy.alerts import TOLD_BY
 from policy.model import Policy
 from policy.notify import PagerDuty
 
@@ -44,7 +45,7 @@ def ways(policy: Policy, kind: Literal["pages", "tickets"]) -> tuple[Way, ...]:
     timing = notify.page if kind == "pages" else notify.ticket
     told: list[tuple[str, dict[str, Any], timedelta]] = []
     if notify.pagerduty is not None and kind == "pages":
-        events = {"pagerduty_configs": [_pagerduty(notify.pagerduty, "Dashboard" if policy.stack.grafana else "Graph")]}
+        events = {"pagerduty_configs": [_pagerduty(policy, notify.pagerduty)]}
         told.append(("pagerduty", events, notify.pagerduty.repeat_interval))
     if notify.slack is not None:
         told.append(("slack", {"webhook_configs": [_notifier(policy)]}, timing.asserted))
@@ -75,8 +76,8 @@ def _webhook(url: str, token_file: Path | None) -> dict[str, Any]:
     return {"url": url, "send_resolved": True, **token}
 
 
-def _pagerduty(pagerduty: PagerDuty, shown: str) -> dict[str, Any]:
-    """`shown` is what a link to the numbers leads to: without a Grafana it is Prometheus' graph."""
+def _pagerduty(policy: Policy, pagerduty: PagerDuty) -> dict[str, Any]:
+    shown = "Dashboard" if policy.stack.grafana else "Graph"
     critical = f'{{{{ if eq {_ALERT}.Labels.severity "critical" }}}}critical{{{{ else }}}}warning{{{{ end }}}}'
     return {
         "routing_key_file": str(pagerduty.routing_key_file),
@@ -90,7 +91,7 @@ def _pagerduty(pagerduty: PagerDuty, shown: str) -> dict[str, Any]:
         "client_url": _annotation("dashboard_url"),
         # PagerDuty refuses an event without one, and other people's alerts come this way too.
         "description": f'{{{{ or {" ".join(f"{_ALERT}.{name}" for name in _TITLES)} "alert" }}}}',
-        "details": _details(),
+        "details": _details(several=bool(policy.stack.prometheus_peers)),
         "links": [
             {"href": _annotation("runbook_url"), "text": "Runbook"},
             {"href": _annotation("dashboard_url"), "text": shown},
@@ -98,21 +99,29 @@ def _pagerduty(pagerduty: PagerDuty, shown: str) -> dict[str, Any]:
     }
 
 
-def _details() -> dict[str, str]:
-    """What stands below a page's title; the last two in place of all that Alertmanager itself would say of each alert."""
+def _details(*, several: bool) -> dict[str, str]:
+    """What stands below a page's title; the last two in place of all that Alertmanager itself would say of each alert.
+
+    Where there are `several` Prometheus, with which of them says so.
+    """
+    by = _label_of_each(TOLD_BY) if several else ""
     links = {"runbook": "runbook_url", "dashboard": "dashboard_url"}
     return {
         **{name: _text(f"{_ALERT}.Labels.{name}") for name in _DETAILS},
         "description": _text(f"{_ALERT}.Annotations.description"),
         **{name: _text(f"{_ALERT}.Annotations.{annotation}") for name, annotation in links.items()},
-        **{state.lower(): _summaries(f".Alerts.{state}") for state in ("Firing", "Resolved")},
+        **{state.lower(): _summaries(f".Alerts.{state}", by) for state in ("Firing", "Resolved")},
     }
 
 
-def _summaries(alerts: str) -> str:
+def _summaries(alerts: str, by: str) -> str:
     titles = " ".join(f".{name}" for name in _TITLES)
     title = _text(f'or {titles} "alert"')
-    return f"{{{{ range {alerts} }}}}{title}. {{{{ end }}}}"
+    return f"{{{{ range {alerts} }}}}{title}{by}. {{{{ end }}}}"
+
+
+def _label_of_each(name: str) -> str:
+    return f"{{{{ with .Labels.{name} }}}} (told by {_text('.')}){{{{ end }}}}"
 
 
 def _text(value: str) -> str:

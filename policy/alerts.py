@@ -27,6 +27,15 @@ UNSEEN = "unseen"
 """The annotation that says why nobody would see a page heal; empty, or not there, while somebody would."""
 
 
+TOLD_BY = "prometheus_replica"
+"""The label, given where alerts go out, that says which of several Prometheus tells: each knows an end of its own."""
+
+
+def told_of(labels: Mapping[str, str]) -> dict[str, str]:
+    """What an alert with these labels is about, whichever Prometheus tells it."""
+    return {name: value for name, value in labels.items() if name != TOLD_BY}
+
+
 def is_page(labels: Mapping[str, str]) -> bool:
     """Whether an alert with these labels pages."""
     return any(labels.get(name) == value for name, value in PAGES.items())

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alerts.notifier.model import Alert, Notification
+from alerts.notifier.pairs import by_subject, counting
 from policy.notify import Notify
 from policy.units import seconds
 
@@ -24,7 +25,7 @@ _MOST_ALERTS = 2000
 # Seconds. Two Prometheus give one alert two beginnings, and of a pair of Alertmanagers each may have heard another one first.
 # What begins anew although no end was told had its end swallowed by a silence, for which it takes 15 minutes.
 _ANEW = 300.0
-# An alert: a digest of its fingerprint, and the Unix seconds of its beginning.
+# An alert: a digest of what it is about, and the Unix seconds of its beginning. Of several Prometheus each has one.
 _ALERT = struct.Struct("<8sd")
 
 
@@ -52,8 +53,8 @@ class Said:
         And what has ended and does not fire again: Prometheus says an end for 15 minutes, each time for Alertmanager to tell.
         """
         firing, ended = _beginnings(self.firing), _beginnings(self.ended)
-        fired = {alert: at for alert, at in _beginnings(told.firing).items() if alert not in ended} | firing
-        over = {alert: at for alert, at in _beginnings(told.ended).items() if alert not in firing} | ended
+        fired = _latest(firing, _beginnings(told.firing), but=ended)
+        over = _latest(ended, _beginnings(told.ended), but=firing)
         if len(fired) + len(over) > _MOST_ALERTS:
             return self
         return Said(_packed(fired.items()), _packed(over.items()), self.truncated)
@@ -66,7 +67,11 @@ def group(notification: Notification) -> str:
 
 def said(notification: Notification) -> Said:
     """What a notification says, whatever the order of its alerts."""
-    firing, ended = (_packed(map(_alert, alerts)) for alerts in (notification.firing, notification.resolved))
+    told = [counting(each) for each in by_subject(notification.alerts)]
+    firing, ended = (
+        _packed(_alert(alert) for each in told for alert in each if alert.status == status)
+        for status in ("firing", "resolved")
+    )
     return Said(firing, ended, notification.truncated)
 
 
@@ -76,7 +81,7 @@ def is_whole(said: Said) -> bool:
 
 
 def _alert(alert: Alert) -> tuple[bytes, float]:
-    return _digest(alert.fingerprint), alert.starts_at.timestamp()
+    return _digest(repr(alert.about)), alert.starts_at.timestamp()
 
 
 def _packed(alerts: Iterable[tuple[bytes, float]]) -> bytes:
@@ -84,14 +89,25 @@ def _packed(alerts: Iterable[tuple[bytes, float]]) -> bytes:
 
 
 def _beginnings(packed: bytes) -> dict[bytes, float]:
+    """The last one of each, for they are in order."""
     return dict(_ALERT.iter_unpack(packed))
+
+
+def _latest(new: Mapping[bytes, float], old: Mapping[bytes, float], but: Mapping[bytes, float]) -> dict[bytes, float]:
+    """Old and new beginnings, but for those of others: where it has several, each after an end that nobody heard, the last."""
+    kept = {alert: at for alert, at in old.items() if alert not in but}
+    return kept | {alert: max(at, kept.get(alert, at)) for alert, at in new.items()}
+
+
+def _first_beginnings(packed: bytes) -> dict[bytes, float]:
+    return dict(reversed([*_ALERT.iter_unpack(packed)]))
 
 
 def _known(alerts: bytes, told: bytes) -> bool:
     if alerts == told:
         return True
     known = _beginnings(told)
-    return all(alert in known and at < known[alert] + _ANEW for alert, at in _ALERT.iter_unpack(alerts))
+    return all(alert in known and at < known[alert] + _ANEW for alert, at in _first_beginnings(alerts).items())
 
 
 def _digest(text: str) -> bytes:
@@ -149,6 +165,18 @@ class Seen:
         self._size += known.size + _KEY_BYTES
         while self._size > self._most and len(self._told) > 1:
             self._forget(next(iter(self._told)))
+
+    def hears(self, group: str, said: Said, urgent: bool, now: float) -> tuple[Said, float] | None:
+        """What a group knows, where that is more now though no news, and how many seconds ago it was told.
+
+        A second Prometheus began to tell it: that one tells on when the first one's alert has ended.
+        """
+        told = self._fresh(group, urgent, now)
+        if told is None or (known := said.after(told)) == told:
+            return None
+        at = self._told[group][1]
+        self.know(group, known, at)
+        return known, now - at
 
     def has(self, group: str, said: Said, urgent: bool, now: float) -> bool:
         """Whether all of this was told of the group, within the lifetime before `now`."""

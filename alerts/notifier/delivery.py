@@ -13,6 +13,7 @@ from alerts.notifier.counters import Counters, Result
 from alerts.notifier.failures import SlackFailure
 from alerts.notifier.message import Message, render
 from alerts.notifier.model import Notification
+from alerts.notifier.pairs import merged
 from alerts.notifier.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class News:
 def news(notification: Notification) -> News:
     """What a notification says, made ready to be sent."""
     group, said = dedup.group(notification), dedup.said(notification)
-    return News(group, said, render(notification), notification.urgent, _rank(notification))
+    one = merged(notification)
+    return News(group, said, render(one), one.urgent, _rank(one))
 
 
 def _rank(notification: Notification) -> int:
@@ -109,7 +111,7 @@ class _Sending:
 class Deliveries:
     """Messages on their way to one channel. A delivery goes on when the request that began it is answered or gone.
 
-    `keep` is given each group that was told, and all that it knows now.
+    `keep` is given each group that was told, all that it knows now, and how many seconds ago it was told.
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class Deliveries:
         seen: dedup.Seen,
         counters: Counters,
         pace: Pace = Pace(),
-        keep: Callable[[str, dedup.Said], None] = lambda _group, _known: None,
+        keep: Callable[[str, dedup.Said, float], None] = lambda _group, _known, _age: None,
     ) -> None:
         self._post = post
         self._seen = seen
@@ -148,6 +150,7 @@ class Deliveries:
             return Answer("refused", "shutting down")
         sending = self._latest.get(news.group)
         if sending is None and self._seen.has(news.group, news.said, news.urgent, time.monotonic()):
+            self._hear(news)
             return Answer("duplicate", "Slack has this already")
         joined = sending is not None and news.said.again(sending.news.said)
         if sending is None or not joined:
@@ -156,6 +159,11 @@ class Deliveries:
             rank = max(news.rank, sending.rank if sending else 0)  # never before what the group told earlier
             sending = self._begin(_Sending(news, rank))
         return await self._outcome(sending, joined)
+
+    def _hear(self, news: News) -> None:
+        """Remember of what is no news who else tells it."""
+        if heard := self._seen.hears(news.group, news.said, news.urgent, time.monotonic()):
+            self._keep(news.group, *heard)
 
     async def close(self, grace: float) -> None:
         """Take nothing new, give what is on its way `grace` seconds, then end it; its requests are refused."""
@@ -218,7 +226,7 @@ class Deliveries:
             log.exception("not sent: %s", message.logged)
             return self._failed(SlackFailure("other", f"{type(error).__name__}: {error}"), message)
         group = sending.news.group
-        self._keep(group, self._seen.add(group, sending.news.said, sending.news.urgent, time.monotonic()))
+        self._keep(group, self._seen.add(group, sending.news.said, sending.news.urgent, time.monotonic()), 0.0)
         self._counters.told()
         log.info("sent: %s", message.logged)
         return None

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from policy.alerts import UNSEEN, is_page
+from policy.alerts import UNSEEN, is_page, told_of
 from policy.printable import short
 
 _SHOWN_PROBLEMS = 5
@@ -58,7 +58,11 @@ class Alert(_Incoming):
     starts_at: _Moment = Field(alias="startsAt")
     ends_at: _Moment = Field(alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
-    fingerprint: str = Field(min_length=1)
+
+    @property
+    def about(self) -> tuple[tuple[str, str], ...]:
+        """What it is about, whichever Prometheus tells it."""
+        return tuple(sorted(told_of(self.labels).items()))
 
     @property
     def unseen(self) -> str:

@@ -90,10 +90,10 @@ class Storage:
             self._trouble(error)
             return []
 
-    def keep(self, group: str, known: Said) -> None:
-        """Have it written that all this was told of a group by now; does not wait for it."""
+    def keep(self, group: str, known: Said, age: float = 0.0) -> None:
+        """Have it written that all this was told of a group `age` seconds ago; does not wait for it."""
         if self._queue.qsize() < _MOST:
-            self._queue.put(Told(group, known, time.time()))
+            self._queue.put(Told(group, known, time.time() - age))
         else:
             self._failed()
 

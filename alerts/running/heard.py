@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from policy.alerts import TOLD_BY
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An alert that it has, and the names of what silences and inhibits it."""
+    """An alert that it has: the names of what silences and inhibits it, and which of several Prometheus tells of it."""
 
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
+    told_by: str = ""
 
 
 def page(labels: Mapping[str, str]) -> str:
@@ -25,8 +28,13 @@ def page(labels: Mapping[str, str]) -> str:
 
 def read(told: Any) -> list[Heard]:
     """The alerts of its answer; none of one that is no list of them."""
-    found = [one.get("status") for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    return [Heard(_names(state, "silencedBy"), _names(state, "inhibitedBy")) for state in found]
+    return [_alert(one) for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+
+
+def _alert(told: Mapping[str, Any]) -> Heard:
+    state, labels = told.get("status"), told.get("labels")
+    by = labels.get(TOLD_BY, "") if isinstance(labels, Mapping) else ""
+    return Heard(_names(state, "silencedBy"), _names(state, "inhibitedBy"), str(by))
 
 
 def _names(state: Any, key: str) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from alerts import prometheus
 from alerts.running import heard
+from alerts.running.heard import Heard
 from alerts.running.model import few
 from policy.alerts import WATCHDOG
 from policy.model import Policy
@@ -23,12 +25,26 @@ def page(policy: Policy) -> str:
 def problems(policy: Policy, told: Any, began: datetime | None, now: datetime) -> Iterator[str]:
     """What is wrong with it, by what stands there; `began` is when this Alertmanager was started, if it tells."""
     found = heard.read(told)
-    if not found and (began is None or now - began > _YOUNG):
-        always = f"{WATCHDOG.name} of this fleet, which always fires"
-        yield f"has no {always}: no Prometheus brings it alerts; its log says why"
-    by = [name for one in found for name in one.silenced_by]
+    if began is None or now - began > _YOUNG:
+        yield from _missing(policy, found)
+    by = list(dict.fromkeys(name for one in found for name in one.silenced_by))
     if by and policy.notify.heartbeat is not None:
         yield (
             f"{WATCHDOG.name} is silenced (by {few(by)}), and so the heartbeat stops: make that silence anew with "
             f"alertname!={WATCHDOG.name} in it"
         )
+
+
+def _missing(policy: Policy, found: Sequence[Heard]) -> Iterator[str]:
+    """It has none at all, or of several Prometheus not of each its own."""
+    always = f"{WATCHDOG.name} of this fleet, which always fires"
+    if not found:
+        yield f"has no {always}: no Prometheus brings it alerts; its log says why"
+    elif policy.stack.prometheus_peers:
+        told = {one.told_by for one in found}
+        files = zip(policy.stack.prometheus_addresses, prometheus.configs(policy), strict=True)
+        if silent := [f"{address} ({file})" for address, file in files if address not in told]:
+            yield (
+                f"has no {always}, of Prometheus {few(silent)}: it brings no alerts, and its log says why, or it does not "
+                f"call them its own: take `alerting` of its file of this build, in brackets, and reload"
+            )

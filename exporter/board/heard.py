@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from policy.alerts import told_of
+
 MOST_ALERTS = 100
 _LONGEST = 500
 
@@ -31,11 +33,22 @@ def alerts(body: Any) -> list[dict[str, Any]]:
     if not isinstance(body, list) or not all(isinstance(entry, dict) for entry in body):
         raise Nonsense("the answer is no list of alerts")
     try:
-        found = [_alert(entry) for entry in body]
+        found = _once(body)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Nonsense(f"an alert in the answer lacks a part: {error}") from error
     found = [alert for alert in found if alert["severity"] != "none"]  # the Watchdog fires while all is well
     return sorted(found, key=lambda a: (a["status"] != "active", a["severity"] != "critical", -a["since_unix_seconds"]))
+
+
+def _once(body: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One of those alerts in which several Prometheus tell the same: one that notifies, and of these the oldest."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in body:
+        about, alert = repr(sorted(told_of(entry["labels"]).items())), _alert(entry)
+        found[about] = min(
+            found.get(about, alert), alert, key=lambda a: (a["status"] != "active", a["since_unix_seconds"])
+        )
+    return list(found.values())
 
 
 def _alert(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def test_what_stands_in_the_files_is_what_was_meant(name: str) -> None:
     found, meant = built(name), policy(name)
     # Names that could break out are held against another reader than what wrote them has.
     back = yaml.safe_load if name == "hostile" else read
-    assert back(found["prometheus.yml"]) == prometheus.config(meant)
+    configs = prometheus.configs(meant)
+    assert {name: back(found[name]) for name in found if name.startswith("prometheus")} == configs
     assert back(found["alertmanager.yml"]) == alertmanager.config(meant)
     for stem, group in rules.groups(meant).items():
         assert back(found[f"rules/{stem}.yml"]) == {"groups": [group.data()]}

@@ -84,7 +84,7 @@ def test_an_end_that_was_told_is_no_news_beside_another_one_of_its_group_unless_
     [
         {"alerts": [alert(ended=ENDED)]},
         {"alerts": [alert(startsAt="2026-11-22T04:00:00Z")]},
-        {"alerts": [alert(fingerprint="another")]},
+        {"alerts": [alert(labels={"cause": "another"})]},
         {"alerts": [alert(), alert("10.0.0.2:6379")]},
         {"truncatedAlerts": 1},
     ],

@@ -39,3 +39,18 @@ def test_a_silence_stops_the_heartbeat_where_there_is_one() -> None:
 
 def test_one_that_has_just_begun_is_given_time() -> None:
     assert list(watchdog.problems(QUIET, [], NOW - timedelta(minutes=1), NOW)) == []
+
+
+def test_of_several_prometheus_each_brings_its_own() -> None:
+    several = policies.policy("patient")
+    who = several.stack.prometheus_addresses
+    told = [{"labels": {"prometheus_replica": each}, "status": {}} for each in who]
+    assert list(watchdog.problems(several, told, LONG, NOW)) == []
+    (problem,) = watchdog.problems(several, told[:1], LONG, NOW)
+    assert problem.startswith("has no CacheWatchdog of this fleet, which always fires, of Prometheus ")
+    assert f"{who[1]} (prometheus-2.yml)" in problem
+    (problem,) = watchdog.problems(several, [{"labels": {}, "status": {}}], LONG, NOW)
+    assert f"{who[0]} (prometheus.yml), {who[1]} (prometheus-2.yml)" in problem
+    (problem,) = watchdog.problems(several, [], LONG, NOW)
+    assert "no Prometheus brings it alerts" in problem
+    assert list(watchdog.problems(several, told[:1], NOW - timedelta(minutes=1), NOW)) == []

@@ -8,16 +8,22 @@ import pytest
 
 from exporter.board import heard
 
+_LABELS = {"alertname": "CacheNodeDown", "severity": "critical", "instance": "10.0.0.1:6379"}
+
+
+def _status(**by: list[str]) -> dict[str, Any]:
+    return {"state": "suppressed" if by else "active", "silencedBy": [], "inhibitedBy": [], **by}
+
 
 def alert(**parts: Any) -> dict[str, Any]:
     return {
-        "labels": {"alertname": "CacheNodeDown", "severity": "critical", "instance": "10.0.0.1:6379"},
+        "labels": _LABELS,
         "annotations": {
             "summary": "down",
             "runbook_url": "http://x/runbooks/CacheNodeDown",
             "dashboard_url": "javascript:alert(1)",
         },
-        "status": {"state": "active", "silencedBy": [], "inhibitedBy": []},
+        "status": _status(),
         "fingerprint": "d0b6",
         "startsAt": "2026-11-23T23:00:00.123Z",
         **parts,
@@ -41,12 +47,23 @@ def test_an_alert_keeps_what_the_page_shows_and_no_link_that_is_code() -> None:
 
 
 def test_silenced_and_inhibited_ones_are_marked_and_come_last() -> None:
-    muted = alert(status={"state": "suppressed", "silencedBy": ["1"], "inhibitedBy": []})
-    inhibited = alert(status={"state": "suppressed", "silencedBy": [], "inhibitedBy": ["2"]})
+    muted = alert(labels=_LABELS | {"instance": "m:1"}, status=_status(silencedBy=["1"]))
+    inhibited = alert(labels=_LABELS | {"instance": "i:1"}, status=_status(inhibitedBy=["2"]))
     warning = alert(labels={"alertname": "CacheMemoryHigh", "severity": "warning"})
     found = heard.alerts([muted, inhibited, warning, alert()])
     assert [entry["status"] for entry in found] == ["active", "active", "silenced", "inhibited"]
     assert [entry["severity"] for entry in found[:2]] == ["critical", "warning"]
+
+
+def test_what_several_prometheus_tell_is_shown_once_as_long_as_one_of_them_is_heard() -> None:
+    """Each sends an alert of its own, with its address; the older one counts, unless it is silenced."""
+    one, other = (alert(labels=_LABELS | {"prometheus_replica": name}, fingerprint=name) for name in ("a", "b"))
+    older = other | {"startsAt": "2026-11-23T22:00:00Z"}
+    for body in ([one, older], [older, one]):
+        (found,) = heard.alerts(body)
+        assert (found["fingerprint"], found["since_unix_seconds"]) == ("b", 1795471200)
+    (found,) = heard.alerts([older | {"status": _status(silencedBy=["1"])}, one])
+    assert (found["fingerprint"], found["status"]) == ("a", "active")
 
 
 @pytest.mark.parametrize("body", [{}, "x", [1], [{}], [alert(startsAt="yesterday")], [alert(status=None)], None])

@@ -1,0 +1,105 @@
+"""Several Prometheus tell of one thing: one message when the first of them does, one when the last does no more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from alerts.notifier.dedup import Lifetimes, Said, Seen, said
+from alerts.notifier.message import render
+from alerts.notifier.pairs import merged
+from tests.unit.alerts_notifier.samples import BEGAN, ENDED, alert, notification
+
+LATER, LAST = "2026-11-22T03:20:00Z", "2026-11-22T03:40:00Z"
+DAY = Lifetimes(pages=86400, tickets=86400)
+
+
+def by(who: str, began: str = BEGAN, ended: str | None = None, **other: Any) -> dict[str, Any]:
+    return alert(ended=ended, startsAt=began, labels={"prometheus_replica": who}, **other)
+
+
+def news(*alerts: dict[str, Any]) -> Said:
+    return said(notification(*alerts))
+
+
+class Told:
+    """A group, and whether each notification of it is told, as the notifier decides it."""
+
+    def __init__(self) -> None:
+        self._seen, self._now = Seen(DAY), 0.0
+
+    def tells(self, *alerts: dict[str, Any]) -> bool:
+        self._now += 1
+        if self._seen.has("g", news(*alerts), True, self._now):
+            self._seen.hears("g", news(*alerts), True, self._now)
+            return False
+        self._seen.add("g", news(*alerts), True, self._now)
+        return True
+
+
+def test_a_second_one_that_tells_the_same_is_no_news_nor_is_the_end_of_one() -> None:
+    told = Told()
+    assert told.tells(by("a"))
+    assert not told.tells(by("a"), by("b", LATER)), "a quarter of an hour later"
+    assert not told.tells(by("a", ended=ENDED), by("b", LATER))
+    assert not told.tells(by("b", LATER)), "Alertmanager has forgotten the end"
+    assert not told.tells(by("a", ended=ENDED), by("b", LATER)), "which the first one says again"
+    assert told.tells(by("b", LATER, LAST))
+    assert not told.tells(by("a", ended=ENDED), by("b", LATER, LAST))
+
+
+def test_what_begins_anew_in_one_of_them_after_all_have_ended_is_news() -> None:
+    told = Told()
+    assert told.tells(by("a"), by("b"))
+    assert told.tells(by("a", ended=ENDED), by("b", ended=ENDED))
+    assert told.tells(by("a", ended=ENDED), by("b", LATER))
+    assert told.tells(by("a", ended=ENDED), by("b", LATER, LAST))
+
+
+def test_what_begins_anew_after_a_silence_swallowed_its_end_is_news() -> None:
+    told = Told()
+    assert told.tells(by("a"), by("b"))
+    assert told.tells(by("a", LATER), by("b", LATER))
+    assert not told.tells(by("a", LATER), by("b"))
+
+
+def test_one_that_did_not_say_who_it_is_before_tells_the_same() -> None:
+    told = Told()
+    assert told.tells(alert())
+    assert not told.tells(alert(ended=ENDED), by("a"))
+
+
+def test_who_hears_nothing_more_keeps_what_it_knew_and_for_how_long() -> None:
+    seen = Seen(DAY)
+    seen.add("g", news(by("a")), True, now=100)
+    assert seen.hears("g", news(by("a")), True, now=101) is None
+    heard = seen.hears("g", news(by("a"), by("b", LATER)), True, now=103)
+    assert heard is not None
+    assert heard[1] == 3
+    assert not seen.has("g", news(by("b", LATER)), True, now=100 + DAY.pages)
+    assert seen.hears("g", news(by("b", LATER)), True, now=100 + DAY.pages) is None
+
+
+def test_a_message_has_each_thing_once() -> None:
+    both = merged(notification(by("a", LATER), by("b"), alert("10.0.0.2:6379")))
+    assert [one.labels["instance"] for one in both.alerts] == ["10.0.0.1:6379", "10.0.0.2:6379"]
+    assert both.alerts[0].starts_at == notification(by("b")).alerts[0].starts_at
+    one = merged(notification(by("a", ended=ENDED), by("b")))
+    assert (len(one.alerts), one.alerts[0].status) == (1, "firing")
+    assert render(one) == render(notification(by("b")))
+
+
+@pytest.mark.parametrize("blind", ["a", "b"])
+def test_who_saw_it_heal_has_the_last_word_and_the_end_is_the_last_ones(blind: str) -> None:
+    ends = {name: by(name, ended=ENDED, annotations={"unseen": "it was gone" * (name == blind)}) for name in ("a", "b")}
+    ends["b"]["endsAt"] = LAST
+    (one,) = merged(notification(*ends.values())).alerts
+    assert not one.unseen
+    assert one.ends_at - one.starts_at > timedelta(minutes=30)
+
+
+def test_where_none_of_them_saw_it_heal_it_ended_unseen() -> None:
+    (one,) = merged(notification(*(by(n, ended=ENDED, annotations={"unseen": "gone"}) for n in ("a", "b")))).alerts
+    assert one.unseen == "gone"
