@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from alerts.notifier.counters import Counters
 from alerts.notifier.dedup import Lifetimes, Said, Seen, said
-from alerts.notifier.message import render
+from alerts.notifier.delivery import Deliveries, Pace
+from alerts.notifier.delivery import news as _news
+from alerts.notifier.message import Message, render
 from alerts.notifier.pairs import merged
 from tests.unit.alerts_notifier.samples import BEGAN, ENDED, alert, notification
 
@@ -103,3 +107,24 @@ def test_who_saw_it_heal_has_the_last_word_and_the_end_is_the_last_ones(blind: s
 def test_where_none_of_them_saw_it_heal_it_ended_unseen() -> None:
     (one,) = merged(notification(*(by(n, ended=ENDED, annotations={"unseen": "gone"}) for n in ("a", "b")))).alerts
     assert one.unseen == "gone"
+
+
+async def test_the_notifier_tells_it_once_and_remembers_who_told_it_for_as_long_as_the_first_is_known() -> None:
+    """Also after a restart: what it heard of the second one is kept, with the age of what was told."""
+    posted, kept = list[str](), list[tuple[Said, float]]()
+
+    async def post(message: Message) -> None:
+        posted.append(message.text.split(" ")[0])
+
+    deliveries = Deliveries(
+        post, Seen(DAY), Counters(), Pace(spacing=0), keep=lambda _, known, age: kept.append((known, age))
+    )
+    for alerts in ([by("a")], [by("a"), by("b", LATER)], [by("b", LATER)], [by("a", ended=ENDED), by("b", LATER)]):
+        await asyncio.sleep(0.01)
+        assert (await deliveries.deliver(_news(notification(*alerts)))).delivered
+    assert posted == ["FIRING"]
+    assert [age > 0 for _, age in kept] == [False, True]
+    assert news(by("b", LATER)).again(kept[-1][0])
+    assert not news(by("b", LATER)).again(kept[0][0])
+    await deliveries.deliver(_news(notification(by("b", LATER, LAST))))
+    assert posted == ["FIRING", "RESOLVED"]

@@ -80,6 +80,13 @@ def test_its_age_is_counted_and_no_less_than_nothing_when_the_clock_was_set_back
     assert told.age == 0
 
 
+def test_what_is_heard_later_of_what_was_told_is_as_old_as_that(tmp_path: Path) -> None:
+    with Kept(tmp_path) as kept:
+        kept.keep("a", FIRING, 60)
+    (told,) = Kept(tmp_path).read()
+    assert 60 <= told.age < 70
+
+
 @pytest.mark.parametrize(
     "broken", [b"no database, but as long as the head of one would be" * 9, b""], ids=["else", "empty"]
 )
