@@ -15,6 +15,7 @@ from alerts.backtest.inline import Book, Inlined, inline, read_by
 from alerts.backtest.plan import recorded_by
 from alerts.backtest.selectors import NotUnderstood
 from alerts.build import dump, read
+from policy.alerts import TOLD_BY
 
 FORMATS = ("prometheus", "operator", "mimir", "vmalert")
 _LONGEST_NAME = 63  # of a label's value: the name is used as one, though an object's own may have 253
@@ -79,6 +80,12 @@ def convert(files: Mapping[str, str], target: Target) -> dict[str, str]:
 
 def lost(files: Mapping[str, str], target: Target) -> Iterator[str]:
     """What that engine does not do as Prometheus does, of these very rules; for a warning."""
+    if "prometheus-2.yml" in files and target.format != "prometheus":
+        yield (
+            f"{target.format} sends alerts without the label {TOLD_BY}: where two tell the same Alertmanagers, give each one of "
+            "its own where alerts go out, as prometheus-2.yml of a build for Prometheus has it, or an end and what the other "
+            "still sees are told in turn"
+        )
     if target.format not in _OF_ITSELF:
         return
     documents = [read(text) for path, text in files.items() if path.startswith("rules/")]

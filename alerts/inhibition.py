@@ -25,6 +25,7 @@ from policy.alerts import (
     NOTIFIER_DOWN,
     POLICY_DIFFERS,
     PROBER_DOWN,
+    TOLD_BY,
     WATCHDOG,
     AlertSpec,
 )
@@ -37,7 +38,7 @@ _NODE_DOWN = BY_NAME["CacheNodeDown"]
 def rules(policy: Policy) -> list[dict[str, Any]]:
     """Every inhibition rule of a policy."""
     milder = (_rule(_is(spec.name), spec.inhibits, spec.per) for spec in ALERTS if spec.inhibits)
-    faults = (*_a_node_is_down(), *_nobody_watches(), _a_policy_was_refused(), *_nobody_can_be_told(policy))
+    faults = (*_a_node_is_down(), *_nobody_watches(policy), _a_policy_was_refused(), *_nobody_can_be_told(policy))
     return [rule for rule in (*milder, *faults) if rule]
 
 
@@ -49,15 +50,21 @@ def _a_node_is_down() -> Iterator[dict[str, Any]]:
     yield _rule(down, shared, ("fleet", "shard"))
 
 
-def _nobody_watches() -> Iterator[dict[str, Any]]:
+def _nobody_watches(policy: Policy) -> Iterator[dict[str, Any]]:
     """Without the exporter no ticket about the cache is known to be true, or mended.
 
     Without the prober none on latency is, nor on whether a node lives, and without the page of node facts none on what they say.
     """
     gone = [*_is(_NODE_DOWN.name), f"cause={matched(UNWATCHED)}"]
-    yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), ("fleet",))
-    yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed or spec.name in VERDICTS), ("fleet",))
-    yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), ("fleet",))
+    sees = _of_who_sees_it(policy)
+    yield _rule(gone, _tickets(lambda spec: spec.about == "cache"), sees)
+    yield _rule(_is(PROBER_DOWN.name), _tickets(lambda spec: spec.is_probed or spec.name in VERDICTS), sees)
+    yield _rule(_is(METRICS_MISSING.name), _tickets(lambda spec: spec.reads_metrics), sees)
+
+
+def _of_who_sees_it(policy: Policy) -> tuple[str, ...]:
+    """What one of several Prometheus does not see, or reach, takes nothing from what another one tells."""
+    return ("fleet", TOLD_BY) if policy.stack.prometheus_peers else ("fleet",)
 
 
 def _a_policy_was_refused() -> dict[str, Any]:
@@ -74,7 +81,7 @@ def _nobody_can_be_told(policy: Policy) -> Iterator[dict[str, Any]]:
     if len(channels) != 1:
         return
     if channels == ("slack",):
-        yield _rule(_is(NOTIFIER_DOWN.name), watchdog, ("fleet",))
+        yield _rule(_is(NOTIFIER_DOWN.name), watchdog, _of_who_sees_it(policy))
     yield _rule([*_is(NOTIFICATIONS_FAILING.name), f"part={matched(channels[0])}"], watchdog, ("fleet",))
 
 
@@ -89,7 +96,7 @@ def _is(name: str) -> list[str]:
 def _rule(source: list[str], targets: tuple[str, ...], equal: tuple[str, ...]) -> dict[str, Any]:
     if not targets:
         return {}
-    there = [f'{label}!=""' for label in equal if label != "fleet"]  # which every alert has
+    there = [f'{label}!=""' for label in equal if label not in ("fleet", TOLD_BY)]  # which every alert has, or none
     return {
         "source_matchers": [*source, *there],
         "target_matchers": [f"alertname=~{matched('|'.join(targets))}", *there],

@@ -23,6 +23,7 @@ _TITLES = ("Annotations.summary", "Annotations.message", "Labels.alertname")
 _DETAILS = ("fleet", "shard", "instance", "part", "slo", "cause", "action")
 
 # A message shows fifteen; all of a group of thousands are more than the notifier reads, and it would tell nothing of it.
+# Of two Prometheus each has its own.
 _MOST_TOLD = 1000
 
 
@@ -57,7 +58,8 @@ def ways(policy: Policy, kind: Literal["pages", "tickets"]) -> tuple[Way, ...]:
 
 
 def _notifier(policy: Policy) -> dict[str, Any]:
-    return {**_webhook(f"http://{policy.stack.notifier}/alertmanager", None), "max_alerts": _MOST_TOLD}
+    most = _MOST_TOLD * min(len(policy.stack.prometheuses), 2)
+    return {**_webhook(f"http://{policy.stack.notifier}/alertmanager", None), "max_alerts": most}
 
 
 def heartbeat(policy: Policy) -> Way | None:

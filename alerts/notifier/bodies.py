@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from aiohttp import StreamReader
 
 # A thousand alerts (max_alerts in Alertmanager's configuration) of our own rules weigh 2 MiB, and 6 MiB where the names of
-# fleet, shards and nodes are as long as they may be. Refusing a body loses a page, so there is room to spare.
-LARGEST = 8 * 2**20
+# fleet, shards and nodes are as long as they may be; two Prometheus tell of each twice. Refusing a body loses a page, so there
+# is room to spare.
+LARGEST = 16 * 2**20
 SLOWEST = 5.0
 """Seconds for a body to come in."""
 
@@ -33,7 +34,7 @@ class _Coming:
 class Bodies:
     """All bodies that come in. Together they hold `most` bytes, and what the system gives at once beside that."""
 
-    def __init__(self, most: int = 4 * LARGEST) -> None:
+    def __init__(self, most: int = 2 * LARGEST) -> None:
         self._most = most
         self._coming: list[_Coming] = []  # in the order in which they began
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alerts.notifier.model import Alert, Notification
-from alerts.notifier.pairs import by_subject, counting
+from alerts.notifier.pairs import by_subject, counting, fires
 from policy.notify import Notify
 from policy.units import seconds
 
@@ -69,8 +69,9 @@ def said(notification: Notification) -> Said:
     """What a notification says, whatever the order of its alerts."""
     told = [counting(each) for each in by_subject(notification.alerts)]
     firing, ended = (
-        _packed(_alert(alert) for each in told for alert in each if alert.status == status)
-        for status in ("firing", "resolved")
+        # What ended while another one fired is a beginning of what fires.
+        _packed(_alert(alert) for each in told if fires(each) == so for alert in each)
+        for so in (True, False)
     )
     return Said(firing, ended, notification.truncated)
 

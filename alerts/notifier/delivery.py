@@ -158,7 +158,10 @@ class Deliveries:
                 return Answer("refused", f"{len(self._tasks)} messages are waiting for Slack already")
             rank = max(news.rank, sending.rank if sending else 0)  # never before what the group told earlier
             sending = self._begin(_Sending(news, rank))
-        return await self._outcome(sending, joined)
+        answer = await self._outcome(sending, joined)
+        if joined and answer.delivered:
+            self._hear(news)
+        return answer
 
     def _hear(self, news: News) -> None:
         """Remember of what is no news who else tells it."""

@@ -6,6 +6,7 @@ Each sends an alert of its own (`policy.alerts.TOLD_BY`), and Alertmanager has t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from alerts.notifier.model import Alert, Notification
 
@@ -24,17 +25,35 @@ def merged(notification: Notification) -> Notification:
 
 
 def counting(several: Sequence[Alert]) -> list[Alert]:
-    """Those of several about one thing that count: the ones that fire, or all when it is over."""
-    return [alert for alert in several if alert.status == "firing"] or list(several)
+    """Those of several about one thing that tell what is so now: what fires, or else ended last, and what reached into that.
+
+    Prometheus repeats an end for 15 minutes: what one told may have been over long before another one began.
+    """
+    last = max(several, key=lambda alert: (alert.status == "firing", alert.ends_at))
+    found, left = [last], [alert for alert in several if alert is not last]
+    while reach := [alert for alert in left if _reaches(alert, min(each.starts_at for each in found))]:
+        found += reach
+        left = [alert for alert in left if alert not in reach]
+    return found
+
+
+def fires(several: Sequence[Alert]) -> bool:
+    """Whether one of them still tells it."""
+    return any(alert.status == "firing" for alert in several)
+
+
+def _reaches(alert: Alert, moment: datetime) -> bool:
+    return alert.status == "firing" or alert.ends_at >= moment
 
 
 def _one(several: Sequence[Alert]) -> Alert:
     """Since when the first of them tells it, and until the last does; in the words of one that saw it heal, if one did."""
     told = counting(several)
-    first = min(told, key=lambda alert: (bool(alert.unseen), alert.starts_at))
+    fire = [alert for alert in told if alert.status == "firing"] or told
+    first = min(fire, key=lambda alert: (bool(alert.unseen), alert.starts_at))
     return first.model_copy(
         update={
             "starts_at": min(alert.starts_at for alert in told),
-            "ends_at": max(alert.ends_at for alert in told),
+            "ends_at": max(alert.ends_at for alert in fire),
         }
     )

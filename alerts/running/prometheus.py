@@ -156,7 +156,8 @@ def alertmanagers(policy: Policy, told: Alertmanagers) -> Iterator[str]:
     """Alertmanagers of the policy that it does not tell."""
     active = {address for one in told.active if (address := _address(one.url))}
     if missing := [address for address in policy.stack.alertmanagers if address not in active]:
-        yield f"does not tell Alertmanager {few(missing)}: take `alerting` of prometheus.yml of this build, and reload"
+        others = ", of the second Prometheus prometheus-2.yml," if policy.stack.prometheus_peers else ""
+        yield f"does not tell Alertmanager {few(missing)}: take `alerting` of prometheus.yml{others} of this build, and reload"
 
 
 def _address(url: str) -> str:

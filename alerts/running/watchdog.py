@@ -27,10 +27,15 @@ def problems(policy: Policy, told: Any, began: datetime | None, now: datetime) -
     found = heard.read(told)
     if began is None or now - began > _YOUNG:
         yield from _missing(policy, found)
-    by = list(dict.fromkeys(name for one in found for name in one.silenced_by))
+    # Of several Prometheus one that is not silenced is enough for the heartbeat.
+    by = (
+        dict.fromkeys(name for one in found for name in one.silenced_by)
+        if all(one.silenced_by for one in found)
+        else ()
+    )
     if by and policy.notify.heartbeat is not None:
         yield (
-            f"{WATCHDOG.name} is silenced (by {few(by)}), and so the heartbeat stops: make that silence anew with "
+            f"{WATCHDOG.name} is silenced (by {few([*by])}), and so the heartbeat stops: make that silence anew with "
             f"alertname!={WATCHDOG.name} in it"
         )
 

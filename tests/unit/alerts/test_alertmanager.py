@@ -164,9 +164,9 @@ def pairs(config: dict[str, Any]) -> list[tuple[list[str], list[str], list[str]]
 
 @pytest.mark.parametrize("name", DATA)
 def test_no_inhibition_holds_by_a_label_that_is_not_there(name: str) -> None:
-    """Both lacking it would count as equal: each label is asked for on both sides, but `fleet`, which all have."""
+    """Both lacking it would count as equal: each label is asked for on both sides, but what all have, or none."""
     for rule in alertmanager.config(policy(name))["inhibit_rules"]:
-        for label in set(rule["equal"]) - {"fleet"}:
+        for label in set(rule["equal"]) - {"fleet", "prometheus_replica"}:
             assert f'{label}!=""' in rule["source_matchers"]
             assert f'{label}!=""' in rule["target_matchers"]
 
@@ -313,3 +313,22 @@ def test_of_several_alertmanagers_no_turn_of_a_group_comes_with_an_evaluation() 
         route for route in alertmanager.config(alone)["route"]["routes"] if route["receiver"].startswith("tickets")
     ]
     assert (first["group_wait"], first["group_interval"]) == ("30s", "5m")
+
+
+def test_what_one_of_several_prometheus_does_not_see_holds_back_its_own_tickets_alone() -> None:
+    """Labels that all alerts lack are equal: one that is alone has the rules without."""
+    alone, several = (
+        [rule for rule in alertmanager.config(policy(name))["inhibit_rules"] if "prometheus_replica" in rule["equal"]]
+        for name in ("default", "patient")
+    )
+    assert alone == []
+    sources = {rule["source_matchers"][0] for rule in several}
+    assert {'alertname="CacheProberDown"', 'alertname="CacheMetricsMissing"', 'alertname="CacheNodeDown"'} <= sources
+    assert not any("prometheus_replica" in matcher for rule in several for matcher in rule["target_matchers"])
+
+
+def test_the_notifier_is_told_of_a_thousand_things_by_two_prometheus_too() -> None:
+    for peers, most in (([], 1000), (["http://10.0.0.9:9090"], 2000)):
+        data = {"stack": {"prometheus_peers": peers}, "notify": {"slack": {"channel": "#c", "token_file": "/run/s"}}}
+        told = alertmanager.config(Policy.model_validate(data))["receivers"]
+        assert {hook["max_alerts"] for one in told for hook in one.get("webhook_configs", ())} == {most}

@@ -136,6 +136,18 @@ def test_what_vmalert_must_read_of_its_own_is_told() -> None:
     assert said.startswith("vmalert reads ALERTS, a:step as of the round before")
 
 
+def test_of_two_that_are_no_prometheus_nobody_sets_whose_alerts_they_are() -> None:
+    built = {"prometheus.yml": "{}", "prometheus-2.yml": "{}"}
+    assert list(convert(built | {"prometheus.yml": "scrape_configs: []"}, target("operator", Policy()))) == [
+        "scrape.yml"
+    ]
+    for engine in ("operator", "mimir", "vmalert"):
+        assert f"{engine} sends alerts without the label prometheus_replica" in next(
+            lost(built, target(engine, Policy()))
+        )
+    assert list(lost(built, target("prometheus", Policy()))) == []
+
+
 def test_mimir_gets_no_group_without_rules() -> None:
     """As that of the prober is where nobody is probed."""
     made = rules("mimir", Policy.model_validate({"collect": {"background": False}, "slos": []}))

@@ -109,6 +109,42 @@ def test_where_none_of_them_saw_it_heal_it_ended_unseen() -> None:
     assert one.unseen == "gone"
 
 
+def test_an_end_of_before_that_is_said_again_has_no_part_in_what_came_after_it() -> None:
+    blind = by("b", LATER, LAST, annotations={"unseen": "the exporter is gone"})
+    (one,) = merged(notification(by("a", ended=ENDED), blind)).alerts
+    assert (one.unseen, one.ends_at - one.starts_at) == ("the exporter is gone", timedelta(minutes=20))
+    (again,) = merged(notification(by("a", ended=ENDED), by("b", LATER))).alerts
+    assert again.starts_at == notification(by("b", LATER)).alerts[0].starts_at
+
+
+def test_a_second_one_that_is_heard_with_the_end_of_the_first_goes_on_with_its_page() -> None:
+    told, over = Told(), "2026-11-22T03:20:10Z"
+    assert told.tells(by("a"))
+    assert not told.tells(by("a", ended=over), by("b", LATER))
+    assert not told.tells(by("b", LATER)), "by now known alone"
+    (one,) = merged(notification(by("a", ended=over), by("b", LATER))).alerts
+    assert one.starts_at == notification(by("a")).alerts[0].starts_at, "open since then"
+    assert one.status == "firing"
+
+
+async def test_a_second_one_that_joins_while_the_first_is_on_its_way_is_known() -> None:
+    posted, gate = list[str](), asyncio.Event()
+
+    async def post(message: Message) -> None:
+        await gate.wait()
+        posted.append(message.text)
+
+    deliveries = Deliveries(post, Seen(DAY), Counters(), Pace(spacing=0))
+    first = asyncio.create_task(deliveries.deliver(_news(notification(by("a")))))
+    await asyncio.sleep(0.01)
+    joins = asyncio.create_task(deliveries.deliver(_news(notification(by("a"), by("b", LATER)))))
+    await asyncio.sleep(0.01)
+    gate.set()
+    assert [(await first).result, (await joins).result] == ["sent", "duplicate"]
+    assert (await deliveries.deliver(_news(notification(by("b", LATER))))).result == "duplicate"
+    assert len(posted) == 1
+
+
 async def test_the_notifier_tells_it_once_and_remembers_who_told_it_for_as_long_as_the_first_is_known() -> None:
     """Also after a restart: what it heard of the second one is kept, with the age of what was told."""
     posted, kept = list[str](), list[tuple[Said, float]]()

@@ -54,3 +54,8 @@ def test_of_several_prometheus_each_brings_its_own() -> None:
     (problem,) = watchdog.problems(several, [], LONG, NOW)
     assert "no Prometheus brings it alerts" in problem
     assert list(watchdog.problems(several, told[:1], NOW - timedelta(minutes=1), NOW)) == []
+
+
+def test_of_several_one_that_is_not_silenced_beats_on() -> None:
+    told = [{"status": {"silencedBy": ["a"]}}, {"status": {"silencedBy": []}}]
+    assert list(watchdog.problems(BEATS, told, LONG, NOW)) == []
