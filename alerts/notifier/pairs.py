@@ -6,7 +6,7 @@ Each sends an alert of its own (`policy.alerts.TOLD_BY`), and Alertmanager has t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from alerts.notifier.model import Alert, Notification
 
@@ -29,21 +29,18 @@ def counting(several: Sequence[Alert]) -> list[Alert]:
 
     Prometheus repeats an end for 15 minutes: what one told may have been over long before another one began.
     """
-    last = max(several, key=lambda alert: (alert.status == "firing", alert.ends_at))
-    found, left = [last], [alert for alert in several if alert is not last]
-    while reach := [alert for alert in left if _reaches(alert, min(each.starts_at for each in found))]:
-        found += reach
-        left = [alert for alert in left if alert not in reach]
+    found, began = list[Alert](), datetime.max.replace(tzinfo=UTC)
+    for alert in sorted(several, key=lambda each: (each.status == "firing", each.ends_at), reverse=True):
+        if found and alert.status == "resolved" and alert.ends_at < began:
+            break  # and all that ended before it
+        found.append(alert)
+        began = min(began, alert.starts_at)
     return found
 
 
 def fires(several: Sequence[Alert]) -> bool:
     """Whether one of them still tells it."""
     return any(alert.status == "firing" for alert in several)
-
-
-def _reaches(alert: Alert, moment: datetime) -> bool:
-    return alert.status == "firing" or alert.ends_at >= moment
 
 
 def _one(several: Sequence[Alert]) -> Alert:
