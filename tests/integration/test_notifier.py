@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
+from alerts.notifier.bodies import LARGEST
 from alerts.notifier.failures import LONGEST_SILENCE
 from policy.alerts import BY_NAME
 from sandbox import web
@@ -235,7 +236,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebChild]:
             "alerts.0.startsAt: Value error, lies before the year 1",
         ),
         (json.dumps(body()).encode(), "text/plain", "Content-Type is text/plain, not application/json"),
-        (b" " * (9 * 2**20), "application/json", "the body is larger than 8388608 bytes; set max_alerts"),
+        (b" " * (LARGEST + 1), "application/json", f"the body is larger than {LARGEST} bytes; set max_alerts"),
     ],
 )
 def test_what_is_no_notification_is_refused_with_what_is_wrong_and_logged(
