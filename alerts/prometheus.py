@@ -19,11 +19,16 @@ _LONGEST_SCRAPE = timedelta(seconds=10)
 
 def configs(policy: Policy) -> dict[str, dict[str, Any]]:
     """By file name: `prometheus.yml` of the first, and of each other one its own, which differs in whose alerts it sends."""
-    others = range(2, len(policy.stack.prometheuses) + 1)
-    names = ("prometheus.yml", *(f"prometheus-{number}.yml" for number in others))
-    first, addresses = config(policy), policy.stack.prometheus_addresses if others else ()
-    told = ({**first, "alerting": {**_told_by(address), **first["alerting"]}} for address in addresses)
-    return dict(zip(names, told if others else (first,), strict=True))
+    found = config(policy)
+    if not policy.stack.prometheus_peers:
+        return {"prometheus.yml": found}
+    return {
+        f"prometheus-{number}.yml" if number > 1 else "prometheus.yml": {
+            **found,
+            "alerting": {**_told_by(address), **found["alerting"]},
+        }
+        for number, address in enumerate(policy.stack.prometheus_addresses, start=1)
+    }
 
 
 def _told_by(address: str) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _beginnings(packed: bytes) -> dict[bytes, float]:
 
 
 def _latest(new: Mapping[bytes, float], old: Mapping[bytes, float], but: Mapping[bytes, float]) -> dict[bytes, float]:
-    """Old and new beginnings, but for those of others: where it has several, each after an end that nobody heard, the last."""
+    """New and old beginnings, the later one of what stands in both; none of those old ones that are not so any more (`but`)."""
     kept = {alert: at for alert, at in old.items() if alert not in but}
     return kept | {alert: max(at, kept.get(alert, at)) for alert, at in new.items()}
 

@@ -50,6 +50,6 @@ def _missing(policy: Policy, found: Sequence[Heard]) -> Iterator[str]:
         files = zip(policy.stack.prometheus_addresses, prometheus.configs(policy), strict=True)
         if silent := [f"{address} ({file})" for address, file in files if address not in told]:
             yield (
-                f"has no {always}, of Prometheus {few(silent)}: it brings no alerts, and its log says why, or it does not "
-                f"call them its own: take `alerting` of its file of this build, in brackets, and reload"
+                f"has no {always}, of Prometheus {few(silent)}: it brings no alerts, and its log says why, or not as its "
+                f"own: take `alerting` of the file in brackets, of this build, and reload"
             )

@@ -126,8 +126,13 @@ def annotations(labels: dict[str, str]) -> dict[str, str]:
     }
 
 
-def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int, notify: dict[str, Any]) -> Policy:
-    """The policy of a stage; `notify` goes over what it says itself, and its `pagerduty` over that, None for none of it."""
+def policy_of(
+    folder: Path, sink: int, notifier: int, alertmanager: int, notify: dict[str, Any], peers: list[str]
+) -> Policy:
+    """The policy of a stage with further Prometheus `peers`.
+
+    `notify` goes over what it says itself, and its `pagerduty` over that, None for none of it.
+    """
     (folder / "key").write_text("a-routing-key\n", encoding="utf-8")
     pagerduty = notify.get("pagerduty", {})
     events = {"routing_key_file": str(folder / "key"), "url": f"http://127.0.0.1:{sink}/v2/enqueue"}
@@ -143,16 +148,20 @@ def policy_of(folder: Path, sink: int, notifier: int, alertmanager: int, notify:
                 **notify,
                 "pagerduty": None if pagerduty is None else {**events, **pagerduty},
             },
-            "stack": {"notifier": f"127.0.0.1:{notifier}", "alertmanager": f"127.0.0.1:{alertmanager}"},
+            "stack": {
+                "notifier": f"127.0.0.1:{notifier}",
+                "alertmanager": f"127.0.0.1:{alertmanager}",
+                "prometheus_peers": peers,
+            },
         }
     )
 
 
 @contextmanager
-def staged(folder: Path, **notify: Any) -> Iterator[Stage]:
+def staged(folder: Path, peers: tuple[str, ...] = (), **notify: Any) -> Iterator[Stage]:
     """Alertmanager as generated, with the stand-in for PagerDuty and a listener in the notifier's place."""
     sink_port, notifier_port, port = free_port(), free_port(), free_port()
-    policy = policy_of(folder, sink_port, notifier_port, port, notify)
+    policy = policy_of(folder, sink_port, notifier_port, port, notify, [*peers])
     write(files(policy), folder)
     inbox = Inbox(notifier_port)
     try:

@@ -134,3 +134,31 @@ def test_without_another_way_to_a_person_the_heartbeat_stops_until_it_is_mended(
         wait_until(lambda: not grows(), 60, "the beats to stop")
         stage.tell(broken, over=True)
         wait_until(grows, 60, "the beats to come again")
+
+
+def test_what_one_of_two_prometheus_does_not_see_holds_back_its_own_alerts_alone(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path, peers=("http://10.0.0.9:9090",), pagerduty=None) as stage:
+        one, other = ({"prometheus_replica": each} for each in stage.policy.stack.prometheus_addresses)
+        gone = alert("CacheMetricsMissing", HOSTILE, "127.0.0.1:9121")
+        mute = alert("CacheNotifierDown", HOSTILE, "127.0.0.1:9122")
+        tickets = [alert(name, HOSTILE, NODE) for name in ("CacheEvictions", "CacheReplicationLag")]
+        alike = [*tickets[1:], alert("CacheWatchdog", HOSTILE)]
+        both = [{**each, **by} for each in alike for by in (one, other)]
+        stage.tell({**gone, **one}, {**mute, **one}, {**tickets[0], **one}, *both)
+        wait_until(
+            lambda: ("firing", "CacheReplicationLag", NODE) in stage.notices(HOSTILE), 60, "the other one's ticket"
+        )
+        held = {
+            (alert_["labels"]["alertname"], alert_["labels"]["prometheus_replica"]): bool(
+                alert_["status"]["inhibitedBy"]
+            )
+            for alert_ in stage.alertmanager.alerts()
+        }
+        mine, theirs = one["prometheus_replica"], other["prometheus_replica"]
+        assert {key for key, is_held in held.items() if is_held} == {
+            (name, mine) for name in ("CacheEvictions", "CacheReplicationLag", "CacheWatchdog")
+        }
+        assert {("CacheReplicationLag", theirs), ("CacheWatchdog", theirs)} <= set(held)
+        assert ("firing", "CacheEvictions", NODE) not in stage.notices(HOSTILE)

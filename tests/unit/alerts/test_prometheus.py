@@ -61,11 +61,11 @@ def test_several_prometheus_are_one_job_and_each_is_scraped_at_its_own_scheme_an
 
 
 def test_of_several_each_has_a_file_that_differs_in_whose_alerts_it_sends() -> None:
-    several = Policy.model_validate({"stack": {"prometheus_peers": ["http://10.0.0.9:9090", "https://[::2]/eu"]}})
+    several = Policy.model_validate({"stack": {"prometheus_peers": ["http://10.0.0.$1:9090", "https://[::2]/eu"]}})
     found = configs(several)
     assert list(found) == ["prometheus.yml", "prometheus-2.yml", "prometheus-3.yml"]
     steps = [one["alerting"].pop("alert_relabel_configs") for one in found.values()]
-    who = ["127.0.0.1:9090", "10.0.0.9:9090", "[::2]:443"]
+    who = ["127.0.0.1:9090", "10.0.0.$$1:9090", "[::2]:443"]  # `$1` would be what a pattern has found
     assert steps == [[{"target_label": "prometheus_replica", "replacement": each}] for each in who]
     assert all(one == config(several) for one in found.values())
 

@@ -93,6 +93,7 @@ def test_a_message_has_each_thing_once() -> None:
     one = merged(notification(by("a", ended=ENDED), by("b")))
     assert (len(one.alerts), one.alerts[0].status) == (1, "firing")
     assert render(one) == render(notification(by("b")))
+    assert _news(notification(by("a"), by("b"))).message == render(notification(by("b"))), "what is told is that"
 
 
 @pytest.mark.parametrize("blind", ["a", "b"])
