@@ -47,6 +47,8 @@ def test_a_second_one_that_tells_the_same_is_no_news_nor_is_the_end_of_one() -> 
     told = Told()
     assert told.tells(by("a"))
     assert not told.tells(by("a"), by("b", LATER)), "a quarter of an hour later"
+    assert not told.tells(by("a")), "a silence hides the second one"
+    assert not told.tells(by("b", LATER)), "and then the first"
     assert not told.tells(by("a", ended=ENDED), by("b", LATER))
     assert not told.tells(by("b", LATER)), "Alertmanager has forgotten the end"
     assert not told.tells(by("a", ended=ENDED), by("b", LATER)), "which the first one says again"
