@@ -145,3 +145,9 @@ def test_an_error_in_the_envelope_is_told_in_its_words() -> None:
 def test_data_that_are_none_are_refused_with_the_place(told: object) -> None:
     with pytest.raises(Unusable, match="answers what no Prometheus does"):
         read(Targets, told, "Prometheus")
+
+
+def test_a_second_prometheus_is_not_told_to_take_the_file_of_the_first() -> None:
+    several = Policy.model_validate({"stack": {"prometheus_peers": ["http://10.0.0.9:9090"]}})
+    (problem,) = prometheus.alertmanagers(several, Alertmanagers())
+    assert "take `alerting` of prometheus.yml, of the second Prometheus prometheus-2.yml, of this build" in problem
