@@ -92,8 +92,8 @@ def _followed(world: World) -> None:
     both = {first.instance, second.instance}
     with Serving(world.directory / "exporter", _fleet("127.0.0.1:1", world.sentinel.instance)) as exporter:
         wait_until(lambda: _instances(exporter.page()) == both, PATIENCE, "both nodes")
-        wait_until(lambda: _role(exporter.page(), second) == "replica", PATIENCE, "the roles")
-        assert _role(exporter.page(), first) == "primary"
+        wait_until(lambda: _role(exporter.page(), second) == "replica", PATIENCE, "the replica's role")
+        wait_until(lambda: _role(exporter.page(), first) == "primary", PATIENCE, "the primary's role")
         assert {own["shard"] for own in labels_of(exporter.page(), "cache_node_up")} == {"shard-a"}
         checks = value(exporter.page(), "cache_health_checks_total", instance=second.instance, result="success")
         first.kill()
