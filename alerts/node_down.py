@@ -209,7 +209,7 @@ def _unwatched(policy: Policy) -> Alert:
         f"Prometheus has had no answer from the exporter at {exporter} for {duration(policy.rules.exporter_grace)}. No "
         f"node of {fleet} is watched: until it is back no other alert of this fleet begins, and one that ends has not "
         f"been mended for that; a node that was down is told as down until it is seen to be up.{_open_pages(policy)}"
-        f"{template_text(cut_off(policy))} First: start the exporter (cachewatch serve) and read its log.",
+        f"{template_text(cut_off(policy))} First: start the exporter as it is started here (unit or container), then its log.",
     )
     expr = f"absent({exporter_up(policy)} == 1)"
     return _alert(policy, UNWATCHED, expr, text, None, {"instance": exporter}, policy.rules.exporter_grace)

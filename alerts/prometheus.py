@@ -23,12 +23,15 @@ def configs(policy: Policy) -> dict[str, dict[str, Any]]:
     if not policy.stack.prometheus_peers:
         return {"prometheus.yml": found}
     return {
-        f"prometheus-{number}.yml" if number > 1 else "prometheus.yml": {
-            **found,
-            "alerting": {**_told_by(address), **found["alerting"]},
-        }
-        for number, address in enumerate(policy.stack.prometheus_addresses, start=1)
+        config_file(policy, address): {**found, "alerting": {**_told_by(address), **found["alerting"]}}
+        for address in policy.stack.prometheus_addresses
     }
+
+
+def config_file(policy: Policy, address: str) -> str:
+    """The file of the build that the Prometheus at this address is started with."""
+    number = policy.stack.prometheus_addresses.index(address) + 1
+    return f"prometheus-{number}.yml" if number > 1 else "prometheus.yml"
 
 
 def _told_by(address: str) -> dict[str, Any]:

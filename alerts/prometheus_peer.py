@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from alerts import links, targets
 from alerts.model import Alert
+from alerts.prometheus import config_file
 from alerts.promql import duration, narrowed, one_of, selector, template_text
 from alerts.stack_times import patience, resent, sent
 from alerts.texts import Text
@@ -32,11 +33,11 @@ def alerts(policy: Policy) -> Iterator[Alert]:
 
 def _gone(policy: Policy, address: str) -> Alert:
     hold, member = patience(policy), template_text(address)
-    every = template_text(", ".join(policy.stack.prometheus_addresses))
+    rest = template_text(", ".join(each for each in policy.stack.prometheus_addresses if each != address))
     text = Text(
         f"Prometheus {member} of {template_text(policy.fleet.name)} is gone: another one watches on",
-        f"Prometheus at {member} has not answered another one for {duration(hold)}. The rest of them ({every}) watch and tell "
-        "as ever; when they go too, nobody is told of anything, and only the heartbeat outside tells. First: start it and read "
+        f"Prometheus at {member} has not answered another one for {duration(hold)}. What is left ({rest}) watches and tells "
+        "as ever; when that goes too, nobody is told of anything, and only the heartbeat outside tells. First: start it and read "
         "its log.",
     )
     return _alert(policy, address, GONE, f"absent({selector('up', **_of(address))} == 1)", text, hold)
@@ -49,7 +50,7 @@ def _mute(policy: Policy, address: str) -> Alert:
         f"Prometheus {member} of {template_text(policy.fleet.name)} reaches no Alertmanager: another one tells alone",
         f"Prometheus at {member} has not brought its alerts to any Alertmanager for {duration(hold)}, or knows of none, and "
         "another one's arrive. When that goes, nobody is told of anything. First: its log (component notifier), and whether it "
-        "has the prometheus.yml that was built for it.",
+        f"has the {config_file(policy, address)} of the build.",
     )
     fails = f"min(increase({selector(ERRORS, **_of(address))}[{window}])) > 0"
     others = one_of(each for each in policy.stack.prometheus_addresses if each != address)

@@ -7,6 +7,7 @@ for ever.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -47,10 +48,11 @@ def _before(fleet: Fleet, commands: str) -> Iterator[str]:
         )
     if " -h HOST " in commands:
         yield from _of_some(fleet)
-    if "CONFIG SET " in commands:
+    if re.search("(?<!SENTINEL )CONFIG SET ", commands):
         yield (
-            "What `CONFIG SET` changes holds for this node, and until it restarts: do the same on the shard's other nodes, and\n"
-            "keep it by `CONFIG REWRITE` (or in what starts them, where that is no file)."
+            "`CONFIG SET` changes one node, until it restarts. What is to stay (`maxmemory`, `maxclients`, a buffer): on the\n"
+            "shard's other nodes too, and kept by `CONFIG REWRITE`, or in what starts them where that is no file. What a step\n"
+            "sets until the emergency is over, or on one replica: there alone, and without it."
         )
 
 

@@ -6,7 +6,7 @@ The pages are data of this package, read when asked for; nothing else is read.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -18,12 +18,14 @@ from alerts import (
     prober_down,
     recording,
     redis_cli,
+    runbook_parts,
     stack_pages,
     stack_times,
     targets,
 )
 from alerts.node_down import cut_off, down_memory, verdict_memory
-from alerts.promql import duration, markdown_code, matched, one_of, quote, selector
+from alerts.promql import duration, markdown_code, one_of, quote, selector
+from alerts.runbook_parts import query, silence
 from alerts.server import refused_writes
 from alerts.server.conditions import FILES, UNWELL, conditions, sentinels_left, without_quorum
 from alerts.server.replication_lag import behind_after
@@ -55,7 +57,8 @@ def page(policy: Policy, name: str) -> str:
     text = resources.files("alerts.pages").joinpath(f"{stem}.md").read_text(encoding="utf-8")
     filled = Template(text).substitute({**_common(policy, spec), **values(policy, spec)})
     before, first, commands = filled.partition("## First commands\n\n")
-    return f"{before}{first}{redis_cli.preface(policy.fleet, commands)}{commands}"
+    preface = f"{redis_cli.preface(policy.fleet, commands)}{runbook_parts.another(policy, commands)}"
+    return f"{before}{first}{preface}{commands}"
 
 
 Values = dict[str, str]
@@ -63,39 +66,20 @@ Values = dict[str, str]
 
 def _common(policy: Policy, spec: AlertSpec) -> Values:
     timing = policy.notify.page if spec.pages else policy.notify.ticket
+    follows = f"The news of it follows within {duration(timing.group_interval)}."
     return {
         "alert": spec.name,
         "fleet": markdown_code(policy.fleet.name),
         "severity": spec.severity,
-        "told": _told(policy, spec),
+        "told": runbook_parts.told(policy, spec),
         "window": duration(policy.rules.rate_window),
         "interval": duration(policy.rules.interval),
-        "told_within": f"The news of it follows within {duration(timing.group_interval)}.{_UNSEEN if spec.ends_unseen else ''}",
+        "told_within": f"{follows}{runbook_parts.ends_unseen(policy, spec)}",
         **keeping.ends(policy.rules.keep_firing_for, policy.rules.interval),
         "redis_cli": redis_cli.node(policy.fleet),
         **client_certificate.values(policy),
-        "query_evicted": _query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
+        "query_evicted": query(policy, _rate_by_node(policy, "redis_evicted_keys_total")),
     }
-
-
-# For pages on the cache: the others are held, or silenced by the page of what is gone.
-_UNSEEN = """
-
-It ends as well, with its window, when what measures it is gone: the exporter, or its prober. Nobody has seen it heal then:
-Slack's message begins with ENDED UNSEEN and says why, PagerDuty resolves the incident, and if still so it comes anew."""
-
-
-def _told(policy: Policy, spec: AlertSpec) -> str:
-    notify = policy.notify
-    if spec.severity == "none":
-        return "Told: the heartbeat." if notify.heartbeat else "The policy names no heartbeat: see `notify` in it."
-    others = sum(webhook.takes("pages" if spec.pages else "tickets") for webhook in notify.webhooks)
-    told = [
-        *(["PagerDuty"] if notify.pagerduty is not None and spec.pages else []),
-        *([f"Slack ({markdown_code(notify.slack.channel)})"] if notify.slack is not None else []),
-        *([f"{others} webhook{'s' if others > 1 else ''} of the policy"] if others else []),
-    ]
-    return f"Told: {' and '.join(told)}." if told else "The policy names nobody who is told: see `notify` in it."
 
 
 def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
@@ -108,12 +92,11 @@ def _hit_rate(policy: Policy, spec: AlertSpec) -> Values:
         "target": percent_text(row.target),
         "misses": percent_text(1 - level.below),
         "target_misses": percent_text(1 - row.target),
-        "memory_alert": "CacheMemoryHigh",
-        "query_worst": _query(policy, f"bottomk(5, {selector(recording.INSTANCE_HIT_RATIO, fleet=fleet)})"),
-        "query_expired": _query(policy, _rate_by_node(policy, "redis_expired_keys_total")),
-        "query_started": _query(policy, f"sort({started_lately(quote(fleet))})"),
+        "query_worst": query(policy, f"bottomk(5, {selector(recording.INSTANCE_HIT_RATIO, fleet=fleet)})"),
+        "query_expired": query(policy, _rate_by_node(policy, "redis_expired_keys_total")),
+        "query_started": query(policy, f"sort({started_lately(quote(fleet))})"),
         "started": duration(STARTED_LATELY),
-        "silence_fleet": _silence(policy, spec, ()),
+        "silence_fleet": silence(policy, spec, ()),
     }
 
 
@@ -130,10 +113,10 @@ def _latency(policy: Policy, spec: AlertSpec) -> Values:
         "percentile": name.removeprefix("latency_"),
         "probe_interval": duration_text(policy.probe.interval),
         "get_timeout": duration_text(policy.timeouts.get.timeout),
-        "query_within": _query(policy, f"sort({within})"),
-        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
+        "query_within": query(policy, f"sort({within})"),
+        "query_lag": query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
         **failover_orders.values(policy),
-        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+        "silence_node": silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
 
@@ -149,11 +132,11 @@ def _availability(policy: Policy, spec: AlertSpec) -> Values:
         "probe_interval": duration_text(policy.probe.interval),
         "probe_timeout": duration_text(policy.probe.timeout),
         "failures": _in_a_row(policy.health.failures, "health check"),
-        "query_worst": _query(policy, f"bottomk(5, {selector(recording.AVAILABILITY_RATIO, fleet=fleet)})"),
-        "query_checks": _query(policy, f"increase({checks}[{duration(policy.health.window)}])"),
-        "query_lag": _query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
+        "query_worst": query(policy, f"bottomk(5, {selector(recording.AVAILABILITY_RATIO, fleet=fleet)})"),
+        "query_checks": query(policy, f"increase({checks}[{duration(policy.health.window)}])"),
+        "query_lag": query(policy, selector(metrics.PROBE_LAG.name, fleet=fleet)),
         **failover_orders.values(policy),
-        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+        "silence_node": silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
 
@@ -167,8 +150,8 @@ def _memory(policy: Policy, spec: AlertSpec) -> Values:
         "target": percent_text(row.target),
         "critical": percent_text(row.critical.above),
         "critical_hold": duration(row.critical.for_),
-        "query_memory": _query(policy, f"sort_desc({ratio})"),
-        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+        "query_memory": query(policy, f"sort_desc({ratio})"),
+        "silence_node": silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
 
@@ -188,10 +171,10 @@ def _node_down(policy: Policy, spec: AlertSpec) -> Values:
         "exporter_url": policy.stack.link("exporter"),
         "scrape_timeout": duration_text(policy.rules.liveness_timeout),
         "cut_off": cut_off(policy),
-        "query_up": _query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
-        "query_checks": _query(policy, f"increase({checks}[1m])"),
+        "query_up": query(policy, f"sort({selector(metrics.NODE_UP.name, fleet=fleet)})"),
+        "query_checks": query(policy, f"increase({checks}[1m])"),
         **failover_orders.values(policy),
-        "silence_node": _silence(policy, spec, ('instance="HOST:PORT"',)),
+        "silence_node": silence(policy, spec, ('instance="HOST:PORT"',)),
     }
 
 
@@ -213,16 +196,16 @@ def _redis(policy: Policy, spec: AlertSpec) -> Values:
     condition = next(each for stem in FILES for each in conditions(policy, stem) if each.spec is spec)
     return {
         "hold": duration(condition.hold),
-        "query_now": _query(policy, condition.expr),
+        "query_now": query(policy, condition.expr),
         **failover_orders.values(policy),
         "ask_quorum": failover_orders.ask_quorum(policy),
         "ask_sentinels": failover_orders.ask_sentinels(policy),
-        "query_failed_parts": _query(policy, _parts(policy)),
-        "query_own_certificate": _query(policy, client_certificate.query(policy)),
-        "query_without_quorum": _query(policy, without_quorum(policy)),
-        "query_sentinels_left": _query(policy, sentinels_left(policy)),
+        "query_failed_parts": query(policy, _parts(policy)),
+        "query_own_certificate": query(policy, client_certificate.query(policy)),
+        "query_without_quorum": query(policy, without_quorum(policy)),
+        "query_sentinels_left": query(policy, sentinels_left(policy)),
         "fast": duration(policy.rules.liveness_interval),
-        "silence": _silence(policy, spec, *_SUBJECTS.get(spec.name, (_A_NODE,))),
+        "silence": silence(policy, spec, *_SUBJECTS.get(spec.name, (_A_NODE,))),
         **_limits(policy),
         **refused_writes.values(policy),
     }
@@ -265,10 +248,10 @@ def _discovery(policy: Policy, spec: AlertSpec) -> Values:
         "sources": ", ".join(f"`{name}`" for name in SOURCES if getattr(fleet, name)) or "none but the list of nodes",
         "exporter": policy.stack.exporter,
         "exporter_url": policy.stack.link("exporter"),
-        "query_sources": _query(policy, parts),
-        "query_nodes": _query(policy, f"count({selector(metrics.NODE_UP.name, fleet=fleet.name)})"),
+        "query_sources": query(policy, parts),
+        "query_nodes": query(policy, f"count({selector(metrics.NODE_UP.name, fleet=fleet.name)})"),
         "ask_source": _ask_source(policy),
-        "silence_fleet": _silence(policy, spec, ('part="PART"',)),
+        "silence_fleet": silence(policy, spec, ('part="PART"',)),
     }
 
 
@@ -279,7 +262,7 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         **{part: getattr(stack, part) for part in ("exporter", "notifier")},
         **{f"{part}_url": stack.link(part) for part in ("exporter", "notifier", "alertmanager", "prometheus")},
         **stack_pages.values(policy),
-        **{name: _query(policy, expr) for name, expr in stack_pages.queries(policy).items()},
+        **{name: query(policy, expr) for name, expr in stack_pages.queries(policy).items()},
         "grace": duration(policy.rules.exporter_grace),
         "restarts": str(prober_down.MOST_RESTARTS),
         "restart_window": duration(prober_down.window(policy)),
@@ -295,13 +278,13 @@ def _stack(policy: Policy, spec: AlertSpec) -> Values:
         "rollout": duration(policy.rules.rollout_grace),
         "forgotten": duration(verdict_memory(policy)),
         "job": targets.ALL_JOB,
-        "silence": _silence(policy, spec, ()),
+        "silence": silence(policy, spec, ()),
     }
 
 
 def _error_budget(policy: Policy, spec: AlertSpec) -> Values:
-    asked = {name: _query(policy, expr) for name, expr in slo_pages.queries(policy).items()}
-    return {**slo_pages.values(policy, spec), **asked, "silence_slo": _silence(policy, spec, ('slo="OBJECTIVE"',))}
+    asked = {name: query(policy, expr) for name, expr in slo_pages.queries(policy).items()}
+    return {**slo_pages.values(policy, spec), **asked, "silence_slo": silence(policy, spec, ('slo="OBJECTIVE"',))}
 
 
 def _ask_source(policy: Policy) -> str:
@@ -323,23 +306,6 @@ def _in_a_row(count: int, what: str) -> str:
 
 def _rate_by_node(policy: Policy, counter: str) -> str:
     return f"sum by (instance) (rate({selector(counter, fleet=policy.fleet.name)}[5m]))"
-
-
-def _query(policy: Policy, expr: str) -> str:
-    return f"promtool query instant {shlex.quote(policy.stack.link('prometheus'))} {shlex.quote(expr)}"
-
-
-def _silence(policy: Policy, spec: AlertSpec, *subjects: Iterable[str]) -> str:
-    """A command for each subject, given by the matchers that it takes beside the alert's and the fleet's."""
-    whole = (f"alertname={spec.name}", f"fleet={matched(policy.fleet.name)}")
-    at = f"--alertmanager.url={policy.stack.link('alertmanager')}"
-    add = f"amtool silence add {at} --duration=1h --comment='who and why'"
-    commands = "\n".join(f"{add} {' '.join(map(shlex.quote, (*whole, *more)))}" for more in subjects)
-    return (
-        f"For an hour, while somebody works on it:\n\n```sh\n{commands}\n```\n\n"
-        "What ends under a silence is told to nobody: PagerDuty's incident stays open. So lift the silence before it heals, or\n"
-        f"within 15 minutes after it, with the ID that was printed: `amtool silence expire {at} ID`."
-    )
 
 
 _PAGES: dict[str, tuple[str, Callable[[Policy, AlertSpec], Values]]] = {

@@ -83,8 +83,9 @@ def _metrics_missing(policy: Policy) -> Alert:
         f"The node facts of {fleet} are missing: {exporter}/metrics cannot be scraped",
         f"Prometheus has had no answer from {exporter}/metrics for {duration(hold)}, and of the same exporter it has "
         "/metrics/sli: whether nodes live, how fast they answer and how full they are is watched; replication, slots, "
-        "evictions, connections and persistence are not, and no alert about them can come. First: Prometheus' page "
-        f"/targets has the error beside the job {targets.ALL_JOB}: a limit of the scrape, a time-out, a proxy.",
+        "refused writes, denied access, evictions, connections and persistence are not, and no alert about them can come. "
+        f"First: Prometheus' page /targets has the error beside the job {targets.ALL_JOB}: a limit of the scrape, a time-out, a "
+        "proxy.",
     )
     answered = f"max_over_time({exporter_up(policy)}[{duration(verdict_memory(policy))}]) == 1"
     expr = f"absent({targets.up(targets.of_exporter(policy))} == 1) and on () ({answered})"
@@ -116,8 +117,8 @@ def _twice_text(policy: Policy, told: str, hold: timedelta) -> Text:
         either(
             f"More than one exporter has told of {fleet} for {duration(hold)}, and they write the same series: each moment at "
             "which the one's counters are older than the other's looks like a restart, so that rates, hit rates and budgets are "
-            "wrong by orders of magnitude, and a verdict may flap. First: Prometheus' page /targets; let one Prometheus scrape "
-            "one of them, or give each a fleet.name of its own where they watch different nodes.",
+            "wrong by orders of magnitude, and a verdict may flap. First: Prometheus' page /targets; take one of them out of "
+            "Prometheus, or give each a fleet.name of its own where they watch different nodes.",
             f"The verdicts and counters of {fleet} have come by more than one job for {duration(hold)}:{named}. Each brings "
             "them anew, so that sums over the fleet are too high, and without honor_labels the exporter seems to be a node. "
             f"First: take every job but those of the build ({SLI_JOB}, {targets.ALL_JOB}) out of Prometheus' configuration.",
@@ -130,8 +131,8 @@ def _notifier_down(policy: Policy) -> Alert:
     text = Text(
         f"The notifier {notifier} of {template_text(policy.fleet.name)} is gone: nothing reaches Slack",
         f"Prometheus has had no answer from the notifier at {notifier} for {duration(hold)}. Alertmanager keeps what it "
-        "could not send and tries again while it fires, so start the notifier (cachewatch notify) and read its log. Until "
-        "then no ticket is seen, and the links to runbooks are dead where the notifier serves them.",
+        "could not send and tries again while it fires, so start the notifier as it is started here (unit or container), and "
+        "read its log. Until then no ticket is seen, and the links to runbooks are dead where the notifier serves them.",
     )
     expr = f"absent({targets.up(targets.of_notifier(policy))} == 1)"
     return _alert(policy, NOTIFIER_DOWN, expr, text, hold, instance=notifier)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from alerts import prober_down, targets
 from alerts.node_down import SLI_JOB
+from alerts.prometheus import config_file
 from alerts.prometheus_peer import KNOWN
 from alerts.promql import duration, one_of, selector
 from alerts.stack import SLACK_FAILURES
@@ -27,6 +28,9 @@ def values(policy: Policy) -> dict[str, str]:
         "prometheuses": ", ".join(stack.prometheus_addresses),
         "watchers": str(len(stack.prometheuses)),
         "each_of_them": f" Of {', '.join(stack.prometheuses)} each has its own." if stack.prometheus_peers else "",
+        "files": ", ".join(f"`{name}` is of {url}" for name, url in _files(policy)),
+        "check_files": "\n".join(f"promtool check config {name}" for name, _ in _files(policy)),
+        "reload_prometheus": ", ".join(f"`curl -X POST {url}/-/reload`" for _, url in _files(policy)),
         "ask_watchers": _asked((stack.link("prometheus"), *stack.prometheus_peers)),
         **_heartbeat(policy),
         "sole": _sole_channel(policy),
@@ -50,6 +54,15 @@ def queries(policy: Policy) -> dict[str, str]:
         "query_parts": 'up{job=~"cachewatch.*"}',
         "query_scrape": f"scrape_duration_seconds{{job=~{one_of((SLI_JOB, targets.ALL_JOB))}}}",
     }
+
+
+def _files(policy: Policy) -> Iterator[tuple[str, str]]:
+    """What each Prometheus is started with, and where people reach it."""
+    stack = policy.stack
+    for address, url in zip(
+        stack.prometheus_addresses, (stack.link("prometheus"), *stack.prometheus_peers), strict=True
+    ):
+        yield config_file(policy, address), url
 
 
 def _asked(prometheuses: Iterable[str]) -> str:

@@ -141,7 +141,7 @@ def discovery(policy: Policy, hold: timedelta) -> Text:
         f"The exporter of {FLEET} refused its policy and goes on with the old one",
         f"The exporter {exporter} was told to read its policy again and has refused it{lasting(hold)}. Rules that were built "
         "from the new one may wait for what the exporter does not show, as the bucket of a new latency threshold: they "
-        "never fire. First: cachewatch check with the exporter's file, then reload it.",
+        "never fire. First: cachewatch -c POLICY check with the exporter's file, then reload it.",
     )
     return by_part(POLICY_PART, refused, source)
 

@@ -139,7 +139,7 @@ def _replicas_flapping(policy: Policy) -> Text:
     )
     return Text(
         f"Replicas of {NODE}{OF_SHARD} lose it and come back again and again",
-        f"In the last {within} each replica of {NODE}{OF_SHARD} has lost it and come back {_EXACT} times on average, more than "
+        f"In the last {within} each replica of {NODE}{OF_SHARD} has lost it and come back {_RATE} times on average, more than "
         f"{policy.alerts.replica_flapping.above}.{whole} One that copies cannot take its primary's place. First: INFO stats "
         "(sync_) on the primary, and its log: output buffer limits, timeouts, or a replica that is started again and again.",
     )

@@ -36,7 +36,13 @@ FAULTS: tuple[Scenario, ...] = (
     _fault("node-hang", "a primary hangs (SIGSTOP)", "CacheNodeDown"),
     _fault("latency", "slow scripts on a primary", "CacheVeryHighLatency"),
     _fault("replica-down", "a replica is killed", "CacheNodeDown"),
-    _fault("replica-cut", "a replica and its primary lose each other", "CacheReplicaLinkDown"),
+    # The primary refuses the commands of replication, twice a second: that is told as well, if it lasts.
+    _fault(
+        "replica-cut",
+        "a replica and its primary lose each other",
+        "CacheReplicaLinkDown",
+        also=("CacheAccessDenied",),
+    ),
     _fault("memory", "the memory of a primary that evicts is nearly full", "CacheMemoryHigh"),
     _fault(
         "memory-for-good",

@@ -169,14 +169,58 @@ def test_sentinels_forget_only_where_nothing_is_down() -> None:
 @pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
 def test_what_is_set_by_hand_is_said_to_hold_until_the_restart(spec: AlertSpec) -> None:
     text = runbooks.page(policy("sentinel"), spec.name)
-    before, _, behind = text.partition("What `CONFIG SET` changes holds for this node")
-    assert bool(behind) == ("CONFIG SET " in before + behind)
+    before, _, behind = text.partition("`CONFIG SET` changes one node, until it restarts.")
+    assert bool(behind) == bool(re.search("(?<!SENTINEL )CONFIG SET ", before + behind))
 
 
 @pytest.mark.parametrize("spec", ALERTS, ids=lambda spec: spec.name)
 def test_a_silence_is_said_to_swallow_the_end(spec: AlertSpec) -> None:
     text = runbooks.page(policy("static"), spec.name)
     assert ("amtool silence expire --alertmanager.url=" in text) == ("amtool silence add" in text)
+
+
+@pytest.mark.parametrize(
+    ("alert", "left"),
+    [("CacheNodeDown", "PagerDuty's incident stays open"), ("CacheEvictions", "never hears that it is over")],
+)
+def test_a_silence_is_said_to_leave_an_incident_open_where_there_is_one(alert: str, left: str) -> None:
+    known = Policy.model_validate({"notify": {"pagerduty": {"routing_key_file": "key"}}})
+    assert left in runbooks.page(known, alert)
+    assert "PagerDuty's incident" not in runbooks.page(Policy(), alert)
+
+
+@pytest.mark.parametrize(
+    ("alert", "gone"),
+    [
+        ("CacheVeryLowHitRate", "the exporter."),
+        ("CacheVeryLowAvailability", "the exporter or its prober."),
+        ("CacheVeryHighLatency", "the exporter, its prober or the bucket of its bound."),
+        ("CacheMemoryVeryHigh", "the exporter or the node's answer to INFO."),
+        ("CacheSentinelQuorumLost", "the exporter or the page `/metrics`."),
+        ("CacheWritesRefused", "the exporter, its prober or the page `/metrics`."),
+        ("CacheErrorBudgetBurnFast", "the exporter or its prober."),
+    ],
+)
+def test_a_page_names_what_ends_it_unseen(alert: str, gone: str) -> None:
+    assert f"when what it is seen by is gone: {gone}" in runbooks.page(Policy(), alert)
+
+
+def test_a_page_on_an_objective_whose_events_others_count_ends_with_none_of_ours() -> None:
+    own = {"name": "checkout", "objective": 99, "good": "good_total", "total": "all_total"}
+    text = runbooks.page(Policy.model_validate({"slos": [own]}), "CacheErrorBudgetBurnFast")
+    assert "ENDED UNSEEN" not in text.partition("## When it ends")[2]
+
+
+def test_with_a_second_prometheus_each_has_its_file_and_its_reload_and_may_be_asked() -> None:
+    two = Policy.model_validate({"stack": {"prometheus_peers": ["http://10.0.0.2:9090"]}})
+    rules, lost = (runbooks.page(two, name) for name in ("CacheRuleFailures", "CachePrometheusPeerDown"))
+    assert "promtool check config prometheus.yml\npromtool check config prometheus-2.yml" in rules
+    for url in ("http://127.0.0.1:9090", "http://10.0.0.2:9090"):
+        assert f"curl -X POST {url}/-/reload" in rules
+    assert "`prometheus-2.yml` is of http://10.0.0.2:9090" in lost
+    asked = "Where http://127.0.0.1:9090 does not answer, ask another Prometheus in its place: http://10.0.0.2:9090."
+    assert asked in runbooks.page(two, "CacheNodeDown")
+    assert "ask another Prometheus" not in runbooks.page(Policy(), "CacheNodeDown")
 
 
 def test_who_follows_a_runbook_logs_in_as_himself() -> None:
