@@ -32,10 +32,11 @@ def query(policy: Policy, expr: str) -> str:
 
 def another(policy: Policy, commands: str) -> str:
     """Whom to ask where the Prometheus of the commands is the one that is gone."""
-    first, others = policy.stack.link("prometheus"), ", ".join(policy.stack.prometheus_peers)
-    if not others or f"promtool query instant {shlex.quote(first)}" not in commands:
+    first, *others = (policy.stack.link("prometheus"), *policy.stack.prometheus_peers)
+    asked = {url for url in (first, *others) if f"promtool query instant {shlex.quote(url)} " in commands}
+    if not others or asked != {first}:
         return ""
-    return f"Where {first} does not answer, ask another Prometheus in its place: {others}.\n\n"
+    return f"Where {first} does not answer, ask another Prometheus in its place: {', '.join(others)}.\n\n"
 
 
 def ends_unseen(policy: Policy, spec: AlertSpec) -> str:

@@ -220,6 +220,7 @@ def test_with_a_second_prometheus_each_has_its_file_and_its_reload_and_may_be_as
     assert "`prometheus-2.yml` is of http://10.0.0.2:9090" in lost
     asked = "Where http://127.0.0.1:9090 does not answer, ask another Prometheus in its place: http://10.0.0.2:9090."
     assert asked in runbooks.page(two, "CacheNodeDown")
+    assert asked not in lost  # its commands ask both
     assert "ask another Prometheus" not in runbooks.page(Policy(), "CacheNodeDown")
 
 
