@@ -9,7 +9,7 @@ from typing import Any
 from alerts import calendars, inhibition
 from alerts.promql import duration, matched
 from alerts.receivers import NOBODY, Way, heartbeat, ways
-from policy.alerts import ACCESS_DENIED, CERTIFICATE_EXPIRING, FRAGMENTED, PAGES, WATCHDOG
+from policy.alerts import ACCESS_DENIED, CERTIFICATE_EXPIRING, FRAGMENTED, MAIN_THREAD_BUSY, PAGES, WATCHDOG
 from policy.model import Policy
 from policy.notify import Heartbeat, Timing
 
@@ -18,9 +18,9 @@ from policy.notify import Heartbeat, Timing
 GROUP_BY = ["alertname", "fleet", "shard", "instance", "part", "slo"]
 
 # One cause makes many of these in one minute, and each node has to be seen to: certificates that were made together, values
-# that are deleted on a primary and on its replicas, a service that lost its login. They are one message, and the exporter's own
-# certificate another.
-_TOGETHER = (ACCESS_DENIED, CERTIFICATE_EXPIRING, FRAGMENTED)
+# that are deleted on a primary and on its replicas, a service that lost its login, a campaign. They are one message, and the
+# exporter's own certificate another.
+_TOGETHER = (ACCESS_DENIED, CERTIFICATE_EXPIRING, MAIN_THREAD_BUSY, FRAGMENTED)
 
 _ASIDE = (3 - 5**0.5) / 2  # the smaller part of the golden section
 

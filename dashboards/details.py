@@ -142,9 +142,18 @@ def _traffic() -> tuple[Panel, ...]:
         ),
         _rates(
             "CPU",
-            "Seconds of CPU a second by node. Redis runs commands on one thread: near 100% is full.",
+            "Seconds of CPU a second by node, all of its threads.",
             "percentunit",
             {"user": "redis_cpu_user_seconds_total", "system": "redis_cpu_sys_seconds_total"},
+        ),
+        _rates(
+            "CPU of the main thread",
+            "It runs every command, on one core: user and system together near 100% are full. Redis 6.2 and later.",
+            "percentunit",
+            {
+                "user": "redis_cpu_user_main_thread_seconds_total",
+                "system": "redis_cpu_sys_main_thread_seconds_total",
+            },
         ),
         time_series(
             About("Keys", "Keys in all databases by node. A cliff: a flush, or a node that came back empty.", "short"),

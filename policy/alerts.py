@@ -127,7 +127,7 @@ ROW_ALERTS: tuple[AlertSpec, ...] = (
 CLIENT_CERTIFICATE = "client"
 """The label `part` of CacheCertificateExpiring where it speaks of the exporter's own certificate, and of no node."""
 CERTIFICATE_EXPIRING, FRAGMENTED = "CacheCertificateExpiring", "CacheMemoryFragmentation"
-ACCESS_DENIED = "CacheAccessDenied"
+ACCESS_DENIED, MAIN_THREAD_BUSY = "CacheAccessDenied", "CacheMainThreadBusy"
 # What an operator of Redis needs beside the seed's tables.
 REDIS_ALERTS: tuple[AlertSpec, ...] = (
     # While nobody is primary whoever writes meets a replica.
@@ -143,6 +143,7 @@ REDIS_ALERTS: tuple[AlertSpec, ...] = (
     _other("CacheWritesToReplica", "warning", "investigate"),
     _other("CacheEvictions", "warning", "check_eviction"),
     _other(ACCESS_DENIED, "warning", "investigate"),
+    _other(MAIN_THREAD_BUSY, "warning", "investigate"),
     _other("CacheRejectedConnections", "warning", "check_nodes"),
     _other("CacheClientsNearLimit", "warning", "check_nodes"),
     _other("CachePersistenceFailed", "warning", "check_nodes"),

@@ -68,7 +68,7 @@ def _within_faults(rules: Rules, alerts: RedisAlerts | None, collect: Collect | 
     """Redis' own counters change with each collection and come with the slow scrape."""
     if alerts is not None:
         slowest, what = (rules.interval, "scrapes") if collect is None else _slower(rules, collect)
-        counted = ("evictions", "access_denied", "rejected_connections", "replica_flapping")
+        counted = ("evictions", "access_denied", "main_thread", "rejected_connections", "replica_flapping")
         short = [f"alerts.{key}.within" for key in counted if getattr(alerts, key).within < 4 * slowest]
         if short:
             need = f"must be at least {duration_text(4 * slowest)}, four {what}"

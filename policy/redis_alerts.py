@@ -31,6 +31,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "evictions": {"above": "100/s", "within": "5m", "for": "10m"},
     # One caller without its password tries now and then; so many tries for so long are a service that lost its login.
     "access_denied": {"above": "1/s", "within": "5m", "for": "5m"},
+    # One thread runs every command. What is left takes a shard's failover, or the next campaign; a nightly job is over by then.
+    "main_thread": {"above": "90%", "within": "5m", "for": "10m"},
     # Redis refuses a connection only when maxclients is reached: each one is a caller that got an error.
     "rejected_connections": {"within": "5m"},
     # The first mark of memory, "> 85%": what is left takes one more deployment's worth of connections.
@@ -104,6 +106,16 @@ class Rated(Lasting):
     within: Duration
 
 
+class Busy(Rated):
+    """A thread that works for more than this share of the time, on average of `within`."""
+
+    above: Ratio
+
+    def _faults(self) -> Iterator[Fault]:
+        if not 0 < self.above < 1:
+            yield "above", "must lie between 0% and 100%: one thread has no more than the time that there is"
+
+
 class Rejected(Model):
     """Connections refused `within` so long."""
 
@@ -150,6 +162,7 @@ class RedisAlerts(Model):
     writes_to_replica: Lasting
     evictions: Rated
     access_denied: Rated
+    main_thread: Busy
     rejected_connections: Rejected
     clients: Clients
     persistence: Lasting

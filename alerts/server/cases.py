@@ -43,6 +43,7 @@ def server(policy: Policy, step: int) -> Iterator[Case]:
         yield from proof.cases(each, clock)
     yield from counter_cases.evictions(cast, clock)
     yield from counter_cases.access_denied(cast, clock)
+    yield from counter_cases.main_thread(cast, clock)
     yield from counter_cases.rejected(cast, clock)
     yield from counter_cases.flapping(cast, clock)
     yield from certificate_cases.expiring(cast, clock)

@@ -10,7 +10,7 @@ from alerts.promql import duration, narrowed, one_of, selector
 from alerts.server import facts, replication_lag
 from alerts.server.facts import NODE, earliest_sli, newest, newest_sli
 from policy import metrics
-from policy.alerts import ACCESS_DENIED, BY_NAME, CLIENT_CERTIFICATE, AlertSpec
+from policy.alerts import ACCESS_DENIED, BY_NAME, CLIENT_CERTIFICATE, MAIN_THREAD_BUSY, AlertSpec
 from policy.metrics_redis import DENIED, REFUSED_BY_REPLICA, REFUSED_WRITES
 from policy.model import Policy
 from policy.units import plain, seconds
@@ -22,6 +22,8 @@ ERRORS = "redis_errors_total"
 PERSISTENCE = ("redis_rdb_last_bgsave_status", "redis_aof_last_write_status", "redis_aof_last_bgrewrite_status")
 # Copies that replicas took of a node: whole ones, and of what they missed.
 RESYNCS = ("redis_replica_resyncs_full", "redis_replica_partial_resync_accepted")
+# What one thread works: for the kernel, and by itself. Redis 6.2 and later; the process' own seconds have other threads' too.
+MAIN_THREAD = ("redis_cpu_sys_main_thread_seconds_total", "redis_cpu_user_main_thread_seconds_total")
 # The parts of a collection without which a node is not watched, or nobody new can be served.
 UNWELL = ("info", "connect")
 
@@ -203,6 +205,12 @@ def _access_denied(policy: Policy) -> tuple[str, timedelta]:
     return f"sum by ({NODE}) (rate({denied}[{duration(level.within)}])) > {plain(level.above)}", level.for_
 
 
+def _main_thread(policy: Policy) -> tuple[str, timedelta]:
+    level, fleet = policy.alerts.main_thread, policy.fleet.name
+    work = " + ".join(f"rate({selector(each, fleet=fleet)}[{duration(level.within)}])" for each in MAIN_THREAD)
+    return f"sum by ({NODE}) ({work}) > {plain(level.above)}", level.for_
+
+
 def _rejected(policy: Policy) -> tuple[str, timedelta]:
     counter = selector("redis_rejected_connections_total", fleet=policy.fleet.name)
     within = duration(policy.alerts.rejected_connections.within)
@@ -287,6 +295,7 @@ FILES: dict[str, dict[str, Finder]] = {
         "CacheWritesToReplica": _writes_to_replica,
         "CacheEvictions": _evictions,
         ACCESS_DENIED: _access_denied,
+        MAIN_THREAD_BUSY: _main_thread,
         "CacheRejectedConnections": _rejected,
         "CacheClientsNearLimit": _clients,
         "CachePersistenceFailed": _persistence,

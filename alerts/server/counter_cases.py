@@ -8,11 +8,20 @@ from decimal import Decimal
 
 from alerts.promql import milliseconds, selector
 from alerts.rule_cases import Case, Expect, Watch, gauge, up_to
-from alerts.server.conditions import ERRORS, READONLY, RESYNCS, Refusals, refusals, refused_memory, refused_window
+from alerts.server.conditions import (
+    ERRORS,
+    MAIN_THREAD,
+    READONLY,
+    RESYNCS,
+    Refusals,
+    refusals,
+    refused_memory,
+    refused_window,
+)
 from alerts.server.proof import Clock, steady
 from alerts.server.scenes import Cast
 from policy import metrics
-from policy.alerts import ACCESS_DENIED
+from policy.alerts import ACCESS_DENIED, MAIN_THREAD_BUSY
 from policy.metrics_redis import DENIED, REFUSED_WRITES
 from policy.redis_alerts import Rated
 from policy.units import plain
@@ -52,6 +61,18 @@ def access_denied(cast: Cast, clock: Clock) -> Iterator[Case]:
     yield Case(f"{name}: silent about other errors", clock.sample, others, (watch.silent_until(end),))
 
 
+def main_thread(cast: Cast, clock: Clock) -> Iterator[Case]:
+    """All cases of CacheMainThreadBusy: by what the kernel does for it, and by that and its own work together."""
+    name, level = MAIN_THREAD_BUSY, cast.policy.alerts.main_thread
+    system, own = (selector(each, **cast.primary) for each in MAIN_THREAD)
+    yield from _rated(cast, clock, name, level, system, own)
+    bad, end = _step(clock, level, _OVER), _whole(clock, level) + 4 * clock.step
+    count, half = clock.samples(end), round(bad / 2, 12)
+    both = {each: growing(half, count, 10**6 * bad) for each in (system, own)}
+    expects = (Watch(name).firing(end, cast.of_primary(name)),)
+    yield Case(f"{name}: fires by both together", clock.sample, both, expects)
+
+
 def _step(clock: Clock, level: Rated, share: Decimal) -> Decimal:
     """What a counter grows by from sample to sample at that share of the level."""
     return round((level.above or _EVENT) * share * Decimal(clock.sample) / 1000, 12)
@@ -63,8 +84,11 @@ def _whole(clock: Clock, level: Rated) -> int:
     return seen + up_to(clock.step, milliseconds(level.for_))
 
 
-def _rated(cast: Cast, clock: Clock, name: str, level: Rated, series: str) -> Iterator[Case]:
-    """All cases of an alert on a rate. Its counter has counted for long: a rate is whole once its window is."""
+def _rated(cast: Cast, clock: Clock, name: str, level: Rated, series: str, *idle: str) -> Iterator[Case]:
+    """All cases of an alert on a rate. Its counter has counted for long: a rate is whole once its window is.
+
+    `idle` are counters that it adds, and that do not grow.
+    """
     watch, labels, window = Watch(name), cast.of_primary(name), milliseconds(level.within)
     bad, fine = (_step(clock, level, share) for share in (_OVER, _UNDER))
     fires = _whole(clock, level)
@@ -72,19 +96,22 @@ def _rated(cast: Cast, clock: Clock, name: str, level: Rated, series: str) -> It
     count, ill, start = clock.samples(end), fires // clock.sample + 1, 10**6 * bad
     silent = (watch.silent_until(end),)
     first = (*watch.first(fires, clock.step, labels), watch.firing(end, labels))
-    yield Case(f"{name}: fires at its duration, just over", clock.sample, {series: growing(bad, count, start)}, first)
     last = start + bad * (ill - 1) + bad / 1000  # a little more than promtool's sum, which a fall would reset
     # Where any is one too many it ends when the window has forgotten the last.
     over = fires + 2 * clock.step if level.above else clock.first_after((ill - 1) * clock.sample + window)
+    rest = {each: steady(0, count + clock.samples(over)) for each in idle}
+    over_it = {series: growing(bad, count, start), **rest}
+    yield Case(f"{name}: fires at its duration, just over", clock.sample, over_it, first)
     ends = f"{growing(bad, ill, start)} {steady(last, clock.samples(over - fires))}"
     expects = (watch.firing(fires, labels), watch.firing(over))
-    yield Case(f"{name}: resolves when there are no more", clock.sample, {series: ends}, expects)
+    yield Case(f"{name}: resolves when there are no more", clock.sample, {series: ends, **rest}, expects)
     if level.above:
-        under = growing(fine, count, start)
-        yield Case(f"{name}: silent just under", clock.sample, {series: under}, silent)
+        under = {series: growing(fine, count, start), **rest}
+        yield Case(f"{name}: silent just under", clock.sample, under, silent)
     yield Case(f"{name}: silent without data", clock.sample, {}, silent)
-    yield Case(f"{name}: silent without traffic", clock.sample, {series: steady(start, count)}, silent)
-    yield Case(f"{name}: silent when the counter begins anew", clock.sample, {series: _anew(start, count)}, silent)
+    yield Case(f"{name}: silent without traffic", clock.sample, {series: steady(start, count), **rest}, silent)
+    anew = {series: _anew(start, count), **rest}
+    yield Case(f"{name}: silent when the counter begins anew", clock.sample, anew, silent)
 
 
 def _anew(start: Decimal | int, count: int) -> str:

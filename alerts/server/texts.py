@@ -20,7 +20,7 @@ from alerts.server.facts import PRIMARY, memory
 from alerts.server.replication_lag import LAG, behind_after
 from alerts.texts import FLEET, NODE, OF_SHARD, Text, by_part, lasting, lookup
 from policy import metrics
-from policy.alerts import ACCESS_DENIED, CLIENT_CERTIFICATE
+from policy.alerts import ACCESS_DENIED, CLIENT_CERTIFICATE, MAIN_THREAD_BUSY
 from policy.metrics_redis import DENIED
 from policy.model import Policy
 from policy.units import bytes_text, duration_text, percent_text, plain, seconds
@@ -213,6 +213,20 @@ def _access_denied(policy: Policy) -> Text:
     )
 
 
+def _main_thread(policy: Policy) -> Text:
+    level, busy = policy.alerts.main_thread, "{{ $value | humanizePercentage }}"
+    within = duration(level.within)
+    time = f"rate(redis_commands_duration_seconds_total{{fleet=%q,instance=%q}}[{within}])"
+    most = " Most by {{ .Labels.cmd }}, {{ .Value | humanizePercentage }} of the time."
+    return Text(
+        f"The main thread of {NODE}{OF_SHARD} works {busy} of the time",
+        f"The one thread that runs the commands of {NODE}{OF_SHARD} worked {busy} of the time over {within}, more than "
+        f"{percent_text(level.above)}{lasting(level.for_)}.{lookup(f'topk(1, {time})', most, 'fleet', 'instance')} It has one "
+        "core and no more: at 100% each command waits for all before it. First: INFO commandstats by usec; then fewer and "
+        "cheaper commands, reads from replicas, or one more shard.",
+    )
+
+
 def _rejected(policy: Policy) -> Text:
     within = duration(policy.alerts.rejected_connections.within)
     return Text(
@@ -329,6 +343,7 @@ TEXTS: dict[str, Callable[[Policy], Text]] = {
     "CacheWritesToReplica": _writes_to_replica,
     "CacheEvictions": _evictions,
     ACCESS_DENIED: _access_denied,
+    MAIN_THREAD_BUSY: _main_thread,
     "CacheRejectedConnections": _rejected,
     "CacheClientsNearLimit": _clients,
     "CachePersistenceFailed": _persistence,

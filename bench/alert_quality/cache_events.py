@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import redis
@@ -66,13 +67,27 @@ def _again(do: Callable[[Lab, int], None], pause: float) -> Callable[[Lab, threa
 
 def slow_scripts(busy: float, pauses: tuple[float, float]) -> Going:
     """A caller of a primary runs scripts that take so long, so far apart (seconds)."""
+    return _scripts(f"runs scripts of {busy * 1000:g} ms", Load(busy, pauses), 1)
+
+
+def busy_thread(answered: float) -> Going:
+    """Two callers of a primary run scripts: while it answers the one, after so many seconds, the other one's is there."""
+    return _scripts("has no pause between scripts", Load(answered, (0.0, 0.0)), 2)
+
+
+def _scripts(what: str, load: Load, callers: int) -> Going:
     asked: list[RedisNode] = []
 
     def said(lab: Lab) -> str:
         asked[:] = [lab.demo.fleet.primary(lab.demo.fleet.shards[0])]
-        return f"{asked[0].instance} runs scripts of {busy * 1000:g} ms"
+        return f"{asked[0].instance} {what}"
 
-    return Going(said, lambda _lab, over: burden(asked[0].port, _LIFETIME, Load(busy, pauses), over))
+    def work(_lab: Lab, over: threading.Event) -> None:
+        with ThreadPoolExecutor(callers) as pool:
+            for _ in range(callers):
+                pool.submit(burden, asked[0].port, _LIFETIME, load, over)
+
+    return Going(said, work)
 
 
 def late(pace: Pace) -> Callable[[Lab], str]:

@@ -28,11 +28,12 @@ def _going(
     *nodes: str,
     fleet: tuple[str, ...] = (),
     where: Where = "path",
+    also: tuple[str, ...] = (),
     patience: float = 120.0,
     stays: float = 0.0,
 ) -> Scenario:
     begin, end = trouble.begin, trouble.end
-    found = fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, where=where, patience=patience)
+    found = fault(name, what, *nodes, begin=begin, end=end, fleet=fleet, also=also, where=where, patience=patience)
     return replace(found, stays=stays)
 
 
@@ -126,6 +127,14 @@ CACHE_FAULTS: tuple[Scenario, ...] = (
         end=events.attach,
         fleet=("CacheReplicasMissing",),
         where="path",
+    ),
+    _going(
+        "busy-thread",
+        "callers of a primary leave its main thread no pause",
+        events.busy_thread(0.0012),
+        "CacheMainThreadBusy",
+        where="sentinel",
+        also=("CacheHighLatency", "CacheHighLatencyP50"),
     ),
     _going(
         "access-denied",

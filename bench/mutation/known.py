@@ -37,6 +37,7 @@ KNOWN: tuple[Known, ...] = (
     Known(r"CacheClientsNearLimit: .*> \[0 -> 1\]\)", "nobody allows one connection"),
     Known(r"CacheEvictions: .* \[> -> >=\] 100", _FLOATS),
     Known(r"CacheAccessDenied: .* \[> -> >=\] 1\b", _FLOATS),
+    Known(r"CacheMainThreadBusy: .* \[> -> >=\] 0\.9", _FLOATS),
     Known(
         r"CacheNodeDown: .*\[\[2m -> .*\]\]\) == 1",
         "how far back a last good verdict is looked for: it is found within",

@@ -136,7 +136,7 @@ async def test_a_primary_that_is_made_a_replica_is_asked_who_it_is_at_once_and_i
     with RedisNode(free_port(), tmp_path) as primary:
         alerts = {
             name: {"within": "1h"}
-            for name in ("evictions", "access_denied", "rejected_connections", "replica_flapping")
+            for name in ("evictions", "access_denied", "main_thread", "rejected_connections", "replica_flapping")
         }
         slow = {
             "collect": {"interval": "5m"},

@@ -151,6 +151,7 @@ DATA: dict[str, dict[str, Any]] = {
             "rejected_connections": {"within": "3s"},
             "replica_flapping": {"within": "2900ms", "above": 1},
             "access_denied": {"within": "2801ms", "for": "1s"},
+            "main_thread": {"within": "2803ms", "for": "1s"},
             "nodes_differ": {"for": "9s"},
             "node_down": {"keep_firing_for": "4321ms"},
             "collection": {"for": "1801ms"},
@@ -196,6 +197,7 @@ DATA: dict[str, dict[str, Any]] = {
             "rejected_connections": {"within": "20s"},
             "replica_flapping": {"within": "20s"},
             "access_denied": {"above": "0.5/s", "within": "20s", "for": "10s"},
+            "main_thread": {"above": "75%", "within": "20s", "for": "10s"},
             "nodes_differ": {"for": "30s"},
             "collection": {"for": "10s"},
         },
@@ -241,6 +243,7 @@ DATA: dict[str, dict[str, Any]] = {
         "alerts": {
             "evictions": {"within": "20m", "above": "0.125/s"},
             "access_denied": {"within": "20m", "above": "0/s"},
+            "main_thread": {"within": "20m", "above": "99.5%"},
             "rejected_connections": {"within": "21m"},
             "clients": {"above": "87.125%"},
             **_SHORTER,

@@ -53,7 +53,7 @@ def test_only_what_the_policy_configures_is_told(name: str, page: list[str], tic
         'severity="none"': ["nobody"],
         'severity="critical"': page,
         'action="page"': page,
-        'alertname=~"CacheAccessDenied|CacheCertificateExpiring|CacheMemoryFragmentation"': ticket,
+        'alertname=~"CacheAccessDenied|CacheCertificateExpiring|CacheMainThreadBusy|CacheMemoryFragmentation"': ticket,
         "": ticket,
     }
     assert found["route"]["receiver"] == "nobody", "an alert always finds one of these before"
@@ -86,7 +86,8 @@ def test_who_knows_a_repeat_from_news_is_told_again_soon_and_others_when_people_
 def test_what_one_cause_does_to_many_nodes_in_one_minute_is_one_message() -> None:
     config = notifying(slack={"channel": "#a", "token_file": "/t"})
     together, others = config["route"]["routes"][-2:]
-    assert together["matchers"] == ['alertname=~"CacheAccessDenied|CacheCertificateExpiring|CacheMemoryFragmentation"']
+    several = "CacheAccessDenied|CacheCertificateExpiring|CacheMainThreadBusy|CacheMemoryFragmentation"
+    assert together["matchers"] == [f'alertname=~"{several}"']
     assert {key for key in together if together[key] != others.get(key)} == {"matchers", "group_by"}
     assert together["group_by"] == ["alertname", "fleet", "part"], (
         "the exporter's own certificate is a matter of its own"

@@ -50,6 +50,7 @@ def test_every_alert_has_a_whole_page_under_every_policy(name: str, spec: object
         ("CacheWritesToReplica", ["**5m**", "each 1m"]),
         ("CacheEvictions", ["**100** keys", "**10m**"]),
         ("CacheAccessDenied", ["**1** logins", "**5m**"]),
+        ("CacheMainThreadBusy", ["**90%** of the time over 5m", "**10m**"]),
         ("CacheReplicasFlapping", ["**4** times within **30m**"]),
         ("CacheClientsNearLimit", ["**85%**", "**5m**"]),
         ("CacheMemoryFragmentation", ["**1.5** times", "**30m**", "100MiB"]),
