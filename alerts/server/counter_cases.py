@@ -62,15 +62,15 @@ def access_denied(cast: Cast, clock: Clock) -> Iterator[Case]:
 
 
 def main_thread(cast: Cast, clock: Clock) -> Iterator[Case]:
-    """All cases of CacheMainThreadBusy: by what the kernel does for it, and by that and its own work together."""
+    """All cases of CacheMainThreadBusy: by what the kernel does for it, and by what it does itself."""
     name, level = MAIN_THREAD_BUSY, cast.policy.alerts.main_thread
     system, own = (selector(each, **cast.primary) for each in MAIN_THREAD)
     yield from _rated(cast, clock, name, level, system, own)
-    bad, end = _step(clock, level, _OVER), _whole(clock, level) + 4 * clock.step
-    count, half = clock.samples(end), round(bad / 2, 12)
-    both = {each: growing(half, count, 10**6 * bad) for each in (system, own)}
-    expects = (Watch(name).firing(end, cast.of_primary(name)),)
-    yield Case(f"{name}: fires by both together", clock.sample, both, expects)
+    watch, labels, fires = Watch(name), cast.of_primary(name), _whole(clock, level)
+    bad, count = _step(clock, level, _OVER), clock.samples(fires)
+    alone = {system: steady(0, count), own: growing(bad, count, 10**6 * bad)}
+    first = tuple(watch.first(fires, clock.step, labels))
+    yield Case(f"{name}: fires at its duration by its own work alone", clock.sample, alone, first)
 
 
 def _step(clock: Clock, level: Rated, share: Decimal) -> Decimal:
